@@ -1,5 +1,6 @@
 """What the oracle scripts share: paths, seeds, logprobs, JSON with full precision."""
 import json
+import os
 import zlib
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from transformers import LlamaForCausalLM, logging
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "test" / "fixtures"

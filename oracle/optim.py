@@ -1,0 +1,67 @@
+"""Writes test/fixtures/optim/: adamw.json (torch.optim.AdamW trajectories in float64) and schedules.json
+(learning-rate factors of transformers' schedules over 20 steps, warmup as steps and as a share of the steps).
+"""
+import tempfile
+
+import torch
+from transformers import TrainingArguments, get_scheduler
+
+from common import FIXTURES, generator, write_json
+
+OPTIONS = [
+    dict(lr=1e-2, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
+    dict(lr=1e-2, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01),
+    dict(lr=1e-1, betas=(0.9, 0.95), eps=1e-6, weight_decay=0.1),
+    dict(lr=1e-3, betas=(0.0, 0.5), eps=1e-12, weight_decay=1.0),
+]
+SCHEDULES = [
+    ("linear", {}), ("cosine", {}), ("constant", {}), ("constant_with_warmup", {}),
+    ("cosine_with_restarts", {}), ("cosine_with_restarts", {"num_cycles": 3}), ("polynomial", {}),
+    ("polynomial", {"power": 2.0, "lr_end": 1e-4}), ("inverse_sqrt", {}), ("inverse_sqrt", {"timescale": 4}),
+]
+WARMUPS = [0, 5, 20, 0.1, 0.33]
+STEPS, RATE = 20, 1e-2
+
+
+def adamw(options, gradients):
+    """Parameter, exp_avg and exp_avg_sq after each step; the last column's first gradient is zero, then tiny, then huge."""
+    parameter = torch.tensor([1.0, -2.0, 0.0, 0.5], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.AdamW([parameter], **options)
+    record = {"parameters": [], "expAvg": [], "expAvgSq": []}
+    for gradient in gradients:
+        parameter.grad = gradient.clone()
+        optimizer.step()
+        state = optimizer.state[parameter]
+        for key, value in (("parameters", parameter), ("expAvg", state["exp_avg"]), ("expAvgSq", state["exp_avg_sq"])):
+            record[key].append(value.tolist())
+    return {"learningRate": options["lr"], "betas": options["betas"], "epsilon": options["eps"],
+            "weightDecay": options["weight_decay"], **record}
+
+
+def schedule(name, specific, warmup):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=RATE)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(folder, lr_scheduler_type=name, warmup_steps=warmup, use_cpu=True)
+    steps = arguments.get_warmup_steps(STEPS)
+    scheduler = get_scheduler(name, optimizer, steps, STEPS, scheduler_specific_kwargs=specific)
+    rates = []
+    for _ in range(STEPS + 1):
+        rates.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    return {"name": name, "options": specific, "warmup": warmup, "warmupSteps": steps, "learningRates": rates}
+
+
+def main():
+    gradients = torch.randn(12, 4, generator=generator("adamw"), dtype=torch.float64)
+    gradients[:, 3] *= torch.tensor([0.0, 1e-9, 1e9] + [1.0] * 9, dtype=torch.float64)
+    write_json(FIXTURES / "optim" / "adamw.json", {
+        "start": [1.0, -2.0, 0.0, 0.5], "gradients": gradients.tolist(),
+        "runs": [adamw(options, gradients) for options in OPTIONS]})
+    write_json(FIXTURES / "optim" / "schedules.json", {
+        "steps": STEPS, "learningRate": RATE,
+        "runs": [schedule(name, specific, warmup) for name, specific in SCHEDULES for warmup in WARMUPS
+                 if not (name == "polynomial" and warmup == STEPS)]})  # there transformers divides by zero
+
+
+main()
