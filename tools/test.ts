@@ -1,0 +1,24 @@
+// Runs the test files named on the command line, or all of test/; the last line printed is `N passed, N failed, N skipped`.
+import { globSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { relative, resolve } from 'node:path';
+import { run } from 'node:test';
+import type { TestEvent } from 'node:test/reporters';
+import { createSummary } from './summary.ts';
+
+const named = process.argv.slice(2);
+const files = (named.length > 0 ? named.flatMap(expand) : globSync('test/**/*.test.ts'))
+  .toSorted()
+  .map((file) => resolve(file));
+const summary = createSummary((line) => process.stdout.write(`${line}\n`), process.cwd());
+
+if (files.length > 0) {
+  const events: AsyncIterable<TestEvent> = run({ files, concurrency: availableParallelism(), timeout: 900_000 });
+  for await (const event of events) summary.take(event);
+}
+process.exitCode = summary.end() ? 0 : 1;
+
+function expand(path: string): string[] {
+  if (!statSync(path, { throwIfNoEntry: false })) throw new Error(`No test file or folder ${relative('.', path)}.`);
+  return statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`) : [path];
+}
