@@ -1,0 +1,1 @@
+export { type LibrarySearch, findOnnxRuntime, onnxRuntimeVersion } from './runtime/node/library.ts';
