@@ -29,9 +29,10 @@ def attention_mask(lengths, width):
     return (torch.arange(width)[None, :] < torch.tensor(lengths)[:, None]).long()
 
 
-def token_logprobs(model, ids, mask):
-    """[B, T - 1]: ln p(ids[b, t] given ids[b, <t]) for t = 1 … T - 1, in the model's dtype."""
+def token_logprobs(model, ids, mask, exact_softmax=False):
+    """[B, T - 1]: ln p(ids[b, t] given ids[b, <t]) for t = 1 … T - 1, in the model's dtype or with a float64 log-softmax."""
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    logits = logits.double() if exact_softmax else logits
     return torch.log_softmax(logits[:, :-1], -1).gather(-1, ids[:, 1:, None])[..., 0]
 
 
@@ -40,10 +41,10 @@ def rows(logprobs, lengths):
     return [[None] + row[: n - 1].tolist() for row, n in zip(logprobs, lengths)]
 
 
-def mean_loss(model, ids, mask, loss_mask):
+def mean_loss(model, ids, mask, loss_mask, exact_softmax=False):
     """(sum of -logprobs over supervised tokens, their number); loss_mask[b, t] = 1 where token t is supervised."""
     supervised = loss_mask[:, 1:].bool()
-    return -token_logprobs(model, ids, mask)[supervised].sum(), int(supervised.sum())
+    return -token_logprobs(model, ids, mask, exact_softmax)[supervised].sum(), int(supervised.sum())
 
 
 def write_json(path, value):
