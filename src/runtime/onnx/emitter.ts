@@ -1,0 +1,78 @@
+import type { OnnxDType, OnnxEmitter, OnnxAttr } from '../../ir/onnx.ts';
+import { sameShape, type Shape, sizeOf } from '../../ir/types.ts';
+import type { OnnxArray } from './dtypes.ts';
+import type { OnnxNode, OnnxTensor } from './encode.ts';
+
+/** An emitter and what was emitted so far. Equal nodes get one name, so nothing is computed twice. */
+export interface GraphEmitter extends OnnxEmitter {
+  readonly emitted: readonly OnnxNode[];
+  readonly constants: ReadonlyMap<string, OnnxTensor>;
+}
+
+function arrayOf(dtype: OnnxDType, values: ArrayLike<number>): OnnxArray {
+  if (dtype === 'f32') return Float32Array.from(values);
+  if (dtype === 'i32') return Int32Array.from(values);
+  if (dtype === 'i64') return BigInt64Array.from(Array.from(values, BigInt));
+  return Uint8Array.from(values);
+}
+
+const castCodes: Readonly<Record<OnnxDType, number>> = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9 };
+
+export function graphEmitter(): GraphEmitter {
+  const emitted: OnnxNode[] = [];
+  const constants = new Map<string, OnnxTensor>();
+  const names = new Map<string, readonly string[]>();
+  const constantNames = new Map<string, string>();
+  /** Reshapes already applied: name to the source and shape, so that a chain of reshapes is one. */
+  const reshapes = new Map<string, { readonly source: string; readonly shape: Shape }>();
+
+  const nodes: OnnxEmitter['nodes'] = (opType, inputs, attrs, options) => {
+    const operands = inputs.map((input) => input ?? '');
+    const key = JSON.stringify([opType, options.domain ?? '', operands, attrs]);
+    const known = names.get(key);
+    if (known) return known;
+    const outputs = Array.from({ length: options.outputs ?? 1 }, (_, index) => `${opType}_${emitted.length}_${index}`);
+    emitted.push({
+      opType,
+      domain: options.domain ?? '',
+      name: outputs[0] ?? opType,
+      inputs: operands,
+      outputs,
+      attributes: attrs,
+    });
+    names.set(key, outputs);
+    return outputs;
+  };
+  const node: OnnxEmitter['node'] = (opType, inputs, attrs: Readonly<Record<string, OnnxAttr>> = {}, options = {}) =>
+    nodes(opType, inputs, attrs, options)[0] ?? '';
+  const constant: OnnxEmitter['constant'] = (key, dtype, shape, values) => {
+    const known = constantNames.get(key);
+    if (known !== undefined) return known;
+    const name = `constant_${constants.size}`;
+    constants.set(name, { name, dtype, shape, data: arrayOf(dtype, values()) });
+    constantNames.set(key, name);
+    return name;
+  };
+  const ints = (values: readonly number[]): string =>
+    constant(`i64:${values.join()}`, 'i64', [values.length], () => values);
+  return {
+    emitted,
+    constants,
+    node,
+    nodes,
+    constant,
+    ints,
+    scalar: (value) => constant(`f32:${value}`, 'f32', [], () => [value]),
+    reshape: (input, shape) => {
+      const source = reshapes.get(input)?.source ?? input;
+      // A size of zero would be read as "keep this axis" without allowzero.
+      const attrs = sizeOf(shape) === 0 ? { allowzero: { int: 1 } } : {};
+      const name = node('Reshape', [source, ints(shape)], attrs);
+      if (!reshapes.has(name)) reshapes.set(name, { source, shape });
+      else if (!sameShape(reshapes.get(name)?.shape ?? [], shape))
+        throw new RangeError(`Expected one shape for ${name}`);
+      return name;
+    },
+    cast: (input, to) => node('Cast', [input], { to: { int: castCodes[to] } }),
+  };
+}

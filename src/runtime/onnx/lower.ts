@@ -1,0 +1,187 @@
+import { at, type Graph, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../../ir/graph.ts';
+import type { OnnxElementType } from './dtypes.ts';
+import { type GraphEmitter, graphEmitter } from './emitter.ts';
+import type { OnnxModel, OnnxNode } from './encode.ts';
+
+/** A value that the host fills before each run, because ONNX has no operator for it. */
+export interface HostFill {
+  readonly name: string;
+  readonly value: Value;
+  /** Names of the fed leaves that it is computed from. */
+  readonly leaves: readonly string[];
+}
+
+export interface LoweredGraph {
+  readonly model: OnnxModel;
+  readonly hostFills: readonly HostFill[];
+  /** Outputs that may be written over their leaf while the program runs; the others are copied afterwards. */
+  readonly aliased: ReadonlySet<string>;
+}
+
+/**
+ * A graph as an ONNX model. Composites without a lowering of their own are decomposed; unused outputs vanish.
+ * Throws TypeError naming an op that has neither.
+ */
+export function lower(graph: Graph): LoweredGraph {
+  const context: Context = { emit: graphEmitter(), names: new Map(), fills: [], overwrites: new Map() };
+  const { emit, names, fills } = context;
+  for (const { name, value } of graph.leaves) names.set(value, `in:${name}`);
+  for (const [output, leaf] of graph.inPlace) {
+    const value = graph.outputs.get(output);
+    if (value) context.overwrites.set(value, leaf);
+  }
+  const named = [...graph.outputs.values()].map((value) => lowerValue(value, context));
+  const outputs = new Map([...graph.outputs.keys()].map((name, index) => [name, at(named, index)]));
+  const { nodes, produced } = nameOutputs(emit, graph, outputs);
+  const kept = prune(nodes, [...produced.values()]);
+  const used = new Set(kept.flatMap((node) => node.inputs));
+  const model: OnnxModel = {
+    inputs: [
+      ...graph.leaves
+        .filter(({ name }) => used.has(`in:${name}`))
+        .map(({ name, type }) => ({ name: `in:${name}`, ...typed(type) })),
+      ...fills.filter(({ name }) => used.has(name)).map(({ name, value }) => ({ name, ...typed(value.type) })),
+    ],
+    outputs: [...graph.outputs].map(([name, { type }]) => ({ name: `out:${name}`, ...typed(type) })),
+    nodes: kept,
+    initializers: [...emit.constants.values()].filter(({ name }) => used.has(name)),
+  };
+  const aliased = new Set(
+    [...graph.inPlace]
+      .filter(([output, leaf]) => mayAlias(kept, `out:${output}`, `in:${leaf}`))
+      .map(([output]) => output),
+  );
+  return { model, hostFills: fills.filter(({ name }) => used.has(name)), aliased };
+}
+
+const typed = (type: Value['type']): { dtype: OnnxElementType; shape: readonly number[] } => ({
+  dtype: type.dtype,
+  shape: type.shape,
+});
+
+interface Context {
+  readonly emit: GraphEmitter
+  readonly names: Map<Value, string>
+  readonly fills: HostFill[]
+  /** Values that are written over a leaf. */
+  readonly overwrites: Map<Value, string>
+}
+
+function lowerValue(value: Value, context: Context): string {
+  const { names } = context
+  for (const node of topologicalOrder([value])) {
+    if (node.outputs.every((output) => names.has(output))) continue;
+    if (isLeaf(node)) throw new RangeError(`Expected a leaf of the graph but found ${leafAttrs(node).name}`);
+    lowerNode(node, context).forEach((name, index) => {
+      const output = node.outputs[index];
+      if (output) names.set(output, name);
+    });
+  }
+  return nameOf(names, value);
+}
+
+function nameOf(names: ReadonlyMap<Value, string>, value: Value): string {
+  const name = names.get(value);
+  if (name === undefined) throw new RangeError(`Expected a lowered value of ${value.node.op.name} but found none`);
+  return name;
+}
+
+/** Whether the outputs that the lowering writes in place are in place in this graph. */
+function inPlaceHolds(node: Node, { overwrites }: Context): boolean {
+  return Object.entries(node.op.onnxInPlace ?? {}).every(([output, input]) => {
+    const leaf = node.inputs[input]
+    return leaf && isLeaf(leaf.node) && overwrites.get(at(node.outputs, Number(output))) === leafAttrs(leaf.node).name
+  })
+}
+
+function lowerNode(node: Node, context: Context): readonly string[] {
+  const { emit, names, fills } = context
+  const { op, attrs } = node;
+  const inputs = node.inputs.map((input) => input && nameOf(names, input));
+  if (op.onnx && inPlaceHolds(node, context)) {
+    const inputTypes = node.inputs.map((input) => input?.type ?? null);
+    return op.onnx(emit, inputs, { attrs, inputTypes, outputTypes: node.outputs.map((output) => output.type) });
+  }
+  if (op.decompose) return op.decompose(node.inputs, attrs).map((part) => lowerValue(part, context));
+  if (op.host) {
+    const leaves = node.inputs.map((input) => {
+      if (!input || !isLeaf(input.node))
+        throw new TypeError(`${op.name}: expected fed leaves as inputs on ONNX Runtime but found a computed value`);
+      return leafAttrs(input.node).name;
+    });
+    const key = `host:${op.name}:${leaves.join()}:${JSON.stringify(attrs)}`;
+    if (!fills.some(({ name }) => name === key)) fills.push({ name: key, value: at(node.outputs, 0), leaves });
+    return [key];
+  }
+  throw new TypeError(`${op.name} has no ONNX lowering and no decomposition`);
+}
+
+/** Gives each output its own name: the producing node is renamed, or the value copied where that cannot be. */
+function nameOutputs(
+  emit: GraphEmitter,
+  graph: Graph,
+  outputs: ReadonlyMap<string, string>,
+): { nodes: OnnxNode[]; produced: Map<string, string> } {
+  const producers = new Set(emit.emitted.flatMap((node) => node.outputs));
+  const renamed = new Map<string, string>();
+  const copies: OnnxNode[] = [];
+  const produced = new Map<string, string>();
+  for (const name of graph.outputs.keys()) {
+    const source = outputs.get(name) ?? '';
+    const target = `out:${name}`;
+    produced.set(name, target);
+    if (producers.has(source) && !renamed.has(source)) renamed.set(source, target);
+    else copies.push({ opType: 'Identity', inputs: [source], outputs: [target] });
+  }
+  const rename = (name: string): string => renamed.get(name) ?? name;
+  const nodes = [...emit.emitted, ...copies].map((node) => ({
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+  }));
+  return { nodes, produced };
+}
+
+/** The nodes that some output needs, in their order, without trailing outputs that nothing reads. */
+function prune(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
+  const needed = new Set(outputs);
+  const kept: OnnxNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((output) => needed.has(output))) continue;
+    for (const input of node.inputs) needed.add(input);
+    const last = node.outputs.findLastIndex((output) => needed.has(output));
+    kept.push({ ...node, outputs: node.outputs.slice(0, last + 1) });
+  }
+  return kept.toReversed();
+}
+
+const elementwise = new Set(['Add', 'Sub', 'Mul', 'Div', 'Neg', 'Sqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Where']);
+
+/**
+ * Whether an output may share memory with a leaf: the node that writes it works element by element (or is the cache
+ * append, which is made for it), and every other reader of the leaf is done before that node runs.
+ */
+function mayAlias(nodes: readonly OnnxNode[], output: string, leaf: string): boolean {
+  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name): [string, OnnxNode] => [name, node])));
+  const writer = producers.get(output);
+  if (!writer || !(elementwise.has(writer.opType) || writer.opType === 'GroupQueryAttention')) return false;
+  const before = new Set<OnnxNode>([writer]);
+  const queue = [writer];
+  for (let node = queue.pop(); node; node = queue.pop()) {
+    for (const input of node.inputs) {
+      const source = producers.get(input);
+      if (source && !before.has(source)) {
+        before.add(source);
+        queue.push(source);
+      }
+    }
+  }
+  // A reshape shares its input's memory, so its readers read the leaf too.
+  const views = new Set([leaf]);
+  for (const node of nodes) {
+    if (!node.inputs.some((input) => views.has(input))) continue;
+    if (!before.has(node)) return false;
+    if (node.opType === 'Reshape' || node.opType === 'Identity') for (const name of node.outputs) views.add(name);
+  }
+  return true;
+}
