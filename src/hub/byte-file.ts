@@ -1,19 +1,19 @@
-import { bytesOf } from '../runtime/storage.ts'
-import type { StorageType } from '../runtime/storage.ts'
-import { chunkBytesOf, elementCountOf, tensorSource } from '../runtime/tensor-source.ts'
-import type { TensorSource } from '../runtime/tensor-source.ts'
+import { bytesOf } from '../runtime/storage.ts';
+import type { StorageType } from '../runtime/storage.ts';
+import { chunkBytesOf, elementCountOf, tensorSource } from '../runtime/tensor-source.ts';
+import type { TensorSource } from '../runtime/tensor-source.ts';
 
 /** A file of known size that is read in ranges; `name` is what errors call it. */
 export interface ByteFile {
-  readonly name: string
-  readonly size: number
+  readonly name: string;
+  readonly size: number;
   /** Fills `into` from `position`; RangeError where the file ends earlier. */
-  readAt(position: number, into: Uint8Array): Promise<void>
-  close(): Promise<void>
+  readAt(position: number, into: Uint8Array): Promise<void>;
+  close(): Promise<void>;
 }
 
 export function endsEarly(name: string, size: number, position: number, length: number): RangeError {
-  return new RangeError(`${name}: expected ${length} bytes at ${position} but the file ends at ${size}`)
+  return new RangeError(`${name}: expected ${length} bytes at ${position} but the file ends at ${size}`);
 }
 
 /** Bytes in memory as a file. */
@@ -22,20 +22,20 @@ export function memoryFile(name: string, bytes: Uint8Array): ByteFile {
     name,
     size: bytes.byteLength,
     async readAt(position, into) {
-      const end = position + into.byteLength
-      if (end > bytes.byteLength) throw endsEarly(name, bytes.byteLength, position, into.byteLength)
-      into.set(bytes.subarray(position, end))
+      const end = position + into.byteLength;
+      if (end > bytes.byteLength) throw endsEarly(name, bytes.byteLength, position, into.byteLength);
+      into.set(bytes.subarray(position, end));
     },
     async close() {},
-  }
+  };
 }
 
 /** `length` bytes from `position`; RangeError, before anything is allocated, where the file ends earlier. */
 export async function readRange(file: ByteFile, position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (position + length > file.size) throw endsEarly(file.name, file.size, position, length)
-  const bytes = new Uint8Array(length)
-  await file.readAt(position, bytes)
-  return bytes
+  if (position + length > file.size) throw endsEarly(file.name, file.size, position, length);
+  const bytes = new Uint8Array(length);
+  await file.readAt(position, bytes);
+  return bytes;
 }
 
 /** The file from `position` for `length` bytes in chunks of at most `step`, all in one buffer that is reused. */
@@ -45,11 +45,11 @@ export async function* readChunks(
   length: number,
   step: number,
 ): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(Math.min(step, length))
+  const buffer = new Uint8Array(Math.min(step, length));
   for (let at = 0; at < length; at += step) {
-    const chunk = buffer.subarray(0, Math.min(step, length - at))
-    await file.readAt(position + at, chunk)
-    yield chunk
+    const chunk = buffer.subarray(0, Math.min(step, length - at));
+    await file.readAt(position + at, chunk);
+    yield chunk;
   }
 }
 
@@ -61,6 +61,6 @@ export function fileSource(
   shape: readonly number[],
   storage: StorageType,
 ): TensorSource {
-  const byteLength = bytesOf(storage, elementCountOf(shape))
-  return tensorSource(name, shape, storage, () => readChunks(file, position, byteLength, chunkBytesOf(storage)))
+  const byteLength = bytesOf(storage, elementCountOf(shape));
+  return tensorSource(name, shape, storage, () => readChunks(file, position, byteLength, chunkBytesOf(storage)));
 }

@@ -1,75 +1,75 @@
-import type { TensorSource } from '../runtime/tensor-source.ts'
-import type { ByteFile } from './byte-file.ts'
-import { joinPath, openFile, pathInFolder, pathKind, readJsonFile } from './files.ts'
-import { describe, recordOf } from './json.ts'
-import { readSafetensors } from './safetensors.ts'
+import type { TensorSource } from '../runtime/tensor-source.ts';
+import type { ByteFile } from './byte-file.ts';
+import { joinPath, openFile, pathInFolder, pathKind, readJsonFile } from './files.ts';
+import { describe, recordOf } from './json.ts';
+import { readSafetensors } from './safetensors.ts';
 
 /** Tensors by name, and the open files that they read from. */
 export interface OpenTensors {
-  readonly tensors: ReadonlyMap<string, TensorSource>
-  close(): Promise<void>
+  readonly tensors: ReadonlyMap<string, TensorSource>;
+  close(): Promise<void>;
 }
 
 async function closeAll(files: readonly ByteFile[]): Promise<void> {
-  await Promise.all(files.map((file) => file.close()))
+  await Promise.all(files.map((file) => file.close()));
 }
 
 async function openSingle(path: string): Promise<OpenTensors> {
-  const file = await openFile(path)
+  const file = await openFile(path);
   try {
-    const { tensors } = await readSafetensors(file)
-    return { tensors, close: () => file.close() }
+    const { tensors } = await readSafetensors(file);
+    return { tensors, close: () => file.close() };
   } catch (cause) {
-    await file.close()
-    throw cause
+    await file.close();
+    throw cause;
   }
 }
 
 /** Which file of the index holds each tensor. */
 function weightMapOf(index: unknown, path: string): Map<string, string> {
-  const map = recordOf(recordOf(index, path)['weight_map'], `${path}: weight_map`)
+  const map = recordOf(recordOf(index, path)['weight_map'], `${path}: weight_map`);
   return new Map(
     Object.entries(map).map(([name, file]) => {
-      if (typeof file === 'string') return [name, file]
-      throw new SyntaxError(`${path}: weight_map.${name}: expected a file name but found ${describe(file)}`)
+      if (typeof file === 'string') return [name, file];
+      throw new SyntaxError(`${path}: weight_map.${name}: expected a file name but found ${describe(file)}`);
     }),
-  )
+  );
 }
 
 async function openSharded(folder: string, indexPath: string): Promise<OpenTensors> {
-  const weightMap = weightMapOf(await readJsonFile(indexPath), indexPath)
-  const files: ByteFile[] = []
+  const weightMap = weightMapOf(await readJsonFile(indexPath), indexPath);
+  const files: ByteFile[] = [];
   try {
-    const shards = new Map<string, ReadonlyMap<string, TensorSource>>()
-    const tensors = new Map<string, TensorSource>()
+    const shards = new Map<string, ReadonlyMap<string, TensorSource>>();
+    const tensors = new Map<string, TensorSource>();
     for (const shard of new Set(weightMap.values())) {
-      const file = await openFile(await pathInFolder(folder, shard, indexPath))
-      files.push(file)
-      const found = (await readSafetensors(file)).tensors
-      shards.set(shard, found)
+      const file = await openFile(await pathInFolder(folder, shard, indexPath));
+      files.push(file);
+      const found = (await readSafetensors(file)).tensors;
+      shards.set(shard, found);
       for (const [name, source] of found) {
         // As transformers, a tensor that the index does not place still counts.
-        if (weightMap.get(name) === undefined) tensors.set(name, source)
+        if (weightMap.get(name) === undefined) tensors.set(name, source);
       }
     }
     for (const [name, shard] of weightMap) {
-      const source = shards.get(shard)?.get(name)
+      const source = shards.get(shard)?.get(name);
       if (source === undefined) {
-        throw new RangeError(`${joinPath(folder, shard)}: expected tensor ${name}, as the index says, but found none`)
+        throw new RangeError(`${joinPath(folder, shard)}: expected tensor ${name}, as the index says, but found none`);
       }
-      tensors.set(name, source)
+      tensors.set(name, source);
     }
-    return { tensors, close: () => closeAll(files) }
+    return { tensors, close: () => closeAll(files) };
   } catch (cause) {
-    await closeAll(files)
-    throw cause
+    await closeAll(files);
+    throw cause;
   }
 }
 
 /** Opens the safetensors of a checkpoint folder, one file or sharded; undefined where there are none. */
 export async function openTensors(folder: string): Promise<OpenTensors | undefined> {
-  const single = joinPath(folder, 'model.safetensors')
-  if ((await pathKind(single)) !== undefined) return openSingle(single)
-  const index = joinPath(folder, 'model.safetensors.index.json')
-  return (await pathKind(index)) === undefined ? undefined : openSharded(folder, index)
+  const single = joinPath(folder, 'model.safetensors');
+  if ((await pathKind(single)) !== undefined) return openSingle(single);
+  const index = joinPath(folder, 'model.safetensors.index.json');
+  return (await pathKind(index)) === undefined ? undefined : openSharded(folder, index);
 }

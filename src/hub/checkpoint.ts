@@ -1,70 +1,70 @@
-import type { TensorSource } from '../runtime/tensor-source.ts'
-import { openTensors } from './checkpoint-tensors.ts'
-import { joinPath, listFolder, openFile, pathKind, readJsonFile, readOptionalJsonFile } from './files.ts'
-import { fingerprintOf } from './fingerprint.ts'
-import { readGguf } from './gguf.ts'
-import type { Gguf } from './gguf.ts'
-import { ggufLlamaConfig, ggufLlamaTensors } from './gguf-llama.ts'
-import { ggufFields } from './gguf-metadata.ts'
-import { ggufTokenizer } from './gguf-tokenizer.ts'
-import { recordOf } from './json.ts'
-import { readTokenizerFiles } from './tokenizer-files.ts'
-import type { TokenizerFiles } from './tokenizer-files.ts'
+import type { TensorSource } from '../runtime/tensor-source.ts';
+import { openTensors } from './checkpoint-tensors.ts';
+import { joinPath, listFolder, openFile, pathKind, readJsonFile, readOptionalJsonFile } from './files.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { readGguf } from './gguf.ts';
+import type { Gguf } from './gguf.ts';
+import { ggufLlamaConfig, ggufLlamaTensors } from './gguf-llama.ts';
+import { ggufFields } from './gguf-metadata.ts';
+import { ggufTokenizer } from './gguf-tokenizer.ts';
+import { recordOf } from './json.ts';
+import { readCheckpointTokenizer } from './checkpoint-tokenizer.ts';
+import type { CheckpointTokenizer } from './checkpoint-tokenizer.ts';
 
-export type { TokenizerFiles } from './tokenizer-files.ts'
+export type { CheckpointTokenizer } from './checkpoint-tokenizer.ts';
 
 /** An open checkpoint: what a Hugging Face folder holds, whatever kind of file it came from. */
 export interface Checkpoint {
-  readonly path: string
-  readonly format: 'safetensors' | 'gguf'
+  readonly path: string;
+  readonly format: 'safetensors' | 'gguf';
   /** config.json as it is; for a GGUF, made from its metadata. */
-  readonly config: Record<string, unknown>
+  readonly config: Record<string, unknown>;
   /** By Hugging Face name, in Hugging Face's layout. */
-  readonly tensors: ReadonlyMap<string, TensorSource>
-  readonly tokenizer?: TokenizerFiles
-  readonly generationConfig?: unknown
+  readonly tensors: ReadonlyMap<string, TensorSource>;
+  readonly tokenizer?: CheckpointTokenizer;
+  readonly generationConfig?: unknown;
   /** SHA-256 over all tensors whole: names, shapes, storage types and bytes. */
-  fingerprint(): Promise<string>
+  fingerprint(): Promise<string>;
   /** Closes the files; the sources cannot be read after that. */
-  close(): Promise<void>
+  close(): Promise<void>;
 }
 
 /** Fields that the object has only where there is a value. */
 const present = <K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } =>
-  value === undefined ? {} : ({ [key]: value } as { [P in K]: V })
+  value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
 
 /** Computes once, when first asked. */
 function once<T>(compute: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined
-  return () => (result ??= compute())
+  let result: Promise<T> | undefined;
+  return () => (result ??= compute());
 }
 
 async function hintFor(folder: string): Promise<string> {
-  const names = await listFolder(folder)
-  const gguf = names.find((name) => name.endsWith('.gguf'))
-  if (gguf !== undefined) return `; to open its GGUF file, give ${joinPath(folder, gguf)}`
-  if (names.includes('adapter_config.json')) return '; it holds an adapter, which needs its base model'
+  const names = await listFolder(folder);
+  const gguf = names.find((name) => name.endsWith('.gguf'));
+  if (gguf !== undefined) return `; to open its GGUF file, give ${joinPath(folder, gguf)}`;
+  if (names.includes('adapter_config.json')) return '; it holds an adapter, which needs its base model';
   if (names.some((name) => /^pytorch_model.*\.bin/.test(name))) {
-    return '; it holds a pickled pytorch_model.bin, which is not read'
+    return '; it holds a pickled pytorch_model.bin, which is not read';
   }
-  return ''
+  return '';
 }
 
 async function openFolder(path: string): Promise<Checkpoint> {
-  const configPath = joinPath(path, 'config.json')
+  const configPath = joinPath(path, 'config.json');
   if ((await pathKind(configPath)) === undefined) {
-    throw new Error(`${path}: expected a checkpoint folder with config.json but found none${await hintFor(path)}`)
+    throw new Error(`${path}: expected a checkpoint folder with config.json but found none${await hintFor(path)}`);
   }
-  const config = recordOf(await readJsonFile(configPath), configPath)
-  const tokenizer = await readTokenizerFiles(path)
-  const generationConfig = await readOptionalJsonFile(joinPath(path, 'generation_config.json'))
-  const opened = await openTensors(path)
+  const config = recordOf(await readJsonFile(configPath), configPath);
+  const tokenizer = await readCheckpointTokenizer(path);
+  const generationConfig = await readOptionalJsonFile(joinPath(path, 'generation_config.json'));
+  const opened = await openTensors(path);
   if (opened === undefined) {
     throw new Error(
       `${path}: expected model.safetensors or model.safetensors.index.json but found neither${await hintFor(path)}`,
-    )
+    );
   }
-  const { tensors, close } = opened
+  const { tensors } = opened;
   return {
     path,
     format: 'safetensors',
@@ -73,32 +73,34 @@ async function openFolder(path: string): Promise<Checkpoint> {
     ...present('tokenizer', tokenizer),
     ...present('generationConfig', generationConfig),
     fingerprint: once(() => fingerprintOf(tensors.values())),
-    close,
-  }
+    close: () => opened.close(),
+  };
 }
 
 /** The ids that generation starts with, pads with and stops at; a turn's end stops too. */
 function ggufGenerationConfig(gguf: Gguf): Record<string, unknown> {
-  const fields = ggufFields(gguf)
-  const id = (name: string): number | undefined => fields.integer(`tokenizer.ggml.${name}_token_id`)
-  const stops = [...new Set([id('eos'), id('eot')])].filter((each) => each !== undefined)
+  const fields = ggufFields(gguf);
+  const id = (name: string): number | undefined => fields.integer(`tokenizer.ggml.${name}_token_id`);
+  const stops = [...new Set([id('eos'), id('eot')])].filter((each) => each !== undefined);
   return {
     ...present('bos_token_id', id('bos')),
     ...present('eos_token_id', stops.length > 1 ? stops : stops[0]),
     ...present('pad_token_id', id('padding')),
-  }
+  };
 }
 
 async function openGguf(path: string): Promise<Checkpoint> {
-  const file = await openFile(path)
+  const file = await openFile(path);
   try {
-    const gguf = await readGguf(file)
-    const architecture = ggufFields(gguf).string('general.architecture')
+    const gguf = await readGguf(file);
+    const architecture = ggufFields(gguf).string('general.architecture');
     if (architecture !== 'llama') {
-      throw new TypeError(`${path}: general.architecture: expected llama but found ${JSON.stringify(architecture ?? null)}`)
+      throw new TypeError(
+        `${path}: general.architecture: expected llama but found ${JSON.stringify(architecture ?? null)}`,
+      );
     }
-    const config = await ggufLlamaConfig(gguf)
-    const tensors = ggufLlamaTensors(gguf)
+    const config = await ggufLlamaConfig(gguf);
+    const tensors = ggufLlamaTensors(gguf);
     return {
       path,
       format: 'gguf',
@@ -108,18 +110,18 @@ async function openGguf(path: string): Promise<Checkpoint> {
       generationConfig: ggufGenerationConfig(gguf),
       fingerprint: once(() => fingerprintOf(tensors.values())),
       close: () => file.close(),
-    }
+    };
   } catch (cause) {
-    await file.close()
-    throw cause
+    await file.close();
+    throw cause;
   }
 }
 
 /** Opens a checkpoint folder or a .gguf file; Error, SyntaxError, RangeError or TypeError that names the file. */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  const kind = await pathKind(path)
-  if (kind === 'folder') return openFolder(path)
-  if (kind === 'file' && path.endsWith('.gguf')) return openGguf(path)
-  const found = kind === undefined ? 'nothing' : 'a file of another kind'
-  throw new Error(`${path}: expected a checkpoint folder or a .gguf file but found ${found}`)
+  const kind = await pathKind(path);
+  if (kind === 'folder') return openFolder(path);
+  if (kind === 'file' && path.endsWith('.gguf')) return openGguf(path);
+  const found = kind === undefined ? 'nothing' : 'a file of another kind';
+  throw new Error(`${path}: expected a checkpoint folder or a .gguf file but found ${found}`);
 }

@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
-import { endsEarly } from './byte-file.ts'
-import type { ByteFile } from './byte-file.ts'
-import { parseJson } from './json.ts'
+import { endsEarly } from './byte-file.ts';
+import type { ByteFile } from './byte-file.ts';
+import { parseJson } from './json.ts';
 
-export { createHash } from 'node:crypto'
-export { basename, join as joinPath, resolve as resolvePath } from 'node:path'
+export { createHash } from 'node:crypto';
+export { basename, join as joinPath, resolve as resolvePath } from 'node:path';
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
@@ -20,132 +20,132 @@ const reasons: Readonly<Record<string, string>> = {
   EEXIST: 'it exists already',
   ENOTEMPTY: 'it exists already',
   ELOOP: 'too many symbolic links',
-}
+};
 
 function codeOf(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  return typeof code === 'string' ? code : ''
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' ? code : '';
 }
 
 function fileError(verb: string, path: string, cause: unknown): Error {
-  const reason = reasons[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause))
-  return new Error(`Cannot ${verb} ${path}: ${reason}`, { cause })
+  const reason = reasons[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new Error(`Cannot ${verb} ${path}: ${reason}`, { cause });
 }
 
 /** What stands at a path, links followed; undefined where nothing does. */
 export async function pathKind(path: string): Promise<'file' | 'folder' | undefined> {
   try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file'
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return undefined
-    throw fileError('read', path, cause)
+    if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return undefined;
+    throw fileError('read', path, cause);
   }
 }
 
 /** Names in a folder, sorted. */
 export async function listFolder(path: string): Promise<string[]> {
   try {
-    return (await readdir(path)).sort()
+    return (await readdir(path)).sort();
   } catch (cause) {
-    throw fileError('read', path, cause)
+    throw fileError('read', path, cause);
   }
 }
 
 /** Opens a regular file for reads in ranges. */
 export async function openFile(path: string): Promise<ByteFile> {
   try {
-    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
-    const handle = await open(path, 'r')
-    const { size } = await handle.stat()
+    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file');
+    const handle = await open(path, 'r');
+    const { size } = await handle.stat();
     return {
       name: path,
       size,
       async readAt(position, into) {
-        for (let at = 0; at < into.byteLength; ) {
-          const { bytesRead } = await handle.read(into, at, into.byteLength - at, position + at)
-          if (bytesRead === 0) throw endsEarly(path, position + at, position, into.byteLength)
-          at += bytesRead
+        for (let at = 0; at < into.byteLength;) {
+          const { bytesRead } = await handle.read(into, at, into.byteLength - at, position + at);
+          if (bytesRead === 0) throw endsEarly(path, position + at, position, into.byteLength);
+          at += bytesRead;
         }
       },
       close: () => handle.close(),
-    }
+    };
   } catch (cause) {
-    throw fileError('read', path, cause)
+    throw fileError('read', path, cause);
   }
 }
 
 /** A text file, UTF-8; SyntaxError where it is not. */
 export async function readTextFile(path: string): Promise<string> {
-  let bytes: Uint8Array
+  let bytes: Uint8Array;
   try {
-    bytes = await readFile(path)
+    bytes = await readFile(path);
   } catch (cause) {
-    throw fileError('read', path, cause)
+    throw fileError('read', path, cause);
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new SyntaxError(`${path}: expected UTF-8 text`, { cause })
+    throw new SyntaxError(`${path}: expected UTF-8 text`, { cause });
   }
 }
 
 /** A parsed JSON file; SyntaxError that names the file. */
 export async function readJsonFile(path: string): Promise<unknown> {
-  return parseJson(await readTextFile(path), path)
+  return parseJson(await readTextFile(path), path);
 }
 
 /** A parsed JSON file, or undefined where there is none. */
 export async function readOptionalJsonFile(path: string): Promise<unknown> {
-  return (await pathKind(path)) === undefined ? undefined : readJsonFile(path)
+  return (await pathKind(path)) === undefined ? undefined : readJsonFile(path);
 }
 
 /** Creates a folder and its parents. */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await mkdir(path, { recursive: true });
   } catch (cause) {
-    throw fileError('create', path, cause)
+    throw fileError('create', path, cause);
   }
 }
 
-const besides = (path: string, kind: 'tmp' | 'old'): string => `${resolve(path)}.${kind}-${randomUUID().slice(0, 8)}`
+const besides = (path: string, kind: 'tmp' | 'old'): string => `${resolve(path)}.${kind}-${randomUUID().slice(0, 8)}`;
 
 async function syncFolder(path: string): Promise<void> {
   // Windows cannot sync a folder; there the rename alone has to do.
-  if (process.platform === 'win32') return
-  const handle = await open(path, 'r')
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
   try {
-    await handle.sync()
+    await handle.sync();
   } finally {
-    await handle.close()
+    await handle.close();
   }
 }
 
-export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Writes a file whole or not at all: beside it, synced, then renamed over it. */
 export async function writeFileAtomic(path: string, content: FileContent): Promise<void> {
-  const temporary = besides(path, 'tmp')
+  const temporary = besides(path, 'tmp');
   try {
-    const handle = await open(temporary, 'wx')
+    const handle = await open(temporary, 'wx');
     try {
-      if (typeof content === 'string' || content instanceof Uint8Array) await handle.writeFile(content)
-      else for await (const chunk of content) await handle.writeFile(chunk)
-      await handle.sync()
+      if (typeof content === 'string' || content instanceof Uint8Array) await handle.writeFile(content);
+      else for await (const chunk of content) await handle.writeFile(chunk);
+      await handle.sync();
     } finally {
-      await handle.close()
+      await handle.close();
     }
-    await rename(temporary, path)
-    await syncFolder(dirname(temporary))
+    await rename(temporary, path);
+    await syncFolder(dirname(temporary));
   } catch (cause) {
-    await rm(temporary, { force: true })
-    throw codeOf(cause) === '' ? cause : fileError('write', path, cause)
+    await rm(temporary, { force: true });
+    throw codeOf(cause) === '' ? cause : fileError('write', path, cause);
   }
 }
 
 /** Writes indented JSON whole or not at all. */
 export async function writeJsonFile(path: string, value: unknown): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`)
+  await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** Writes a folder whole or not at all: `fill` gets a folder beside it, which is then renamed. An existing one is an error unless `replace`. */
@@ -154,54 +154,54 @@ export async function writeFolderAtomic(
   fill: (folder: string) => Promise<void>,
   options: { readonly replace?: boolean } = {},
 ): Promise<void> {
-  const target = resolve(path)
-  const temporary = besides(target, 'tmp')
-  const replaced = besides(target, 'old')
+  const target = resolve(path);
+  const temporary = besides(target, 'tmp');
+  const replaced = besides(target, 'old');
   if (options.replace !== true && (await pathKind(target)) !== undefined) {
-    throw new Error(`Cannot write ${path}: it exists already`)
+    throw new Error(`Cannot write ${path}: it exists already`);
   }
   try {
-    await mkdir(dirname(target), { recursive: true })
-    await mkdir(temporary)
-    await fill(temporary)
-    await syncFolder(temporary)
-    const before = await pathKind(target)
-    if (before !== undefined) await rename(target, replaced)
+    await mkdir(dirname(target), { recursive: true });
+    await mkdir(temporary);
+    await fill(temporary);
+    await syncFolder(temporary);
+    const before = await pathKind(target);
+    if (before !== undefined) await rename(target, replaced);
     try {
-      await rename(temporary, target)
+      await rename(temporary, target);
     } catch (cause) {
-      if (before !== undefined) await rename(replaced, target)
-      throw cause
+      if (before !== undefined) await rename(replaced, target);
+      throw cause;
     }
-    await syncFolder(dirname(target))
-    await rm(replaced, { recursive: true, force: true })
+    await syncFolder(dirname(target));
+    await rm(replaced, { recursive: true, force: true });
   } catch (cause) {
-    await rm(temporary, { recursive: true, force: true })
-    throw codeOf(cause) === '' ? cause : fileError('write', path, cause)
+    await rm(temporary, { recursive: true, force: true });
+    throw codeOf(cause) === '' ? cause : fileError('write', path, cause);
   }
 }
 
 const isBelow = (folder: string, path: string): boolean => {
-  const way = relative(folder, path)
-  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
-}
+  const way = relative(folder, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+};
 
 /** Path of a file that another file of `folder` names. RangeError where it, or the link that stands there, leads out; links of the hub's cache from snapshots/REVISION to blobs are allowed. */
 export async function pathInFolder(folder: string, name: string, namedBy: string): Promise<string> {
-  const escapes = (): RangeError => new RangeError(`${namedBy}: expected a file inside the folder but found ${name}`)
+  const escapes = (): RangeError => new RangeError(`${namedBy}: expected a file inside the folder but found ${name}`);
   // A backslash separates on Windows, so such a name means another file there.
-  if (name.includes('\0') || name.includes('\\') || isAbsolute(name)) throw escapes()
-  const path = join(folder, name)
-  if (!isBelow(resolve(folder), resolve(path))) throw escapes()
+  if (name.includes('\0') || name.includes('\\') || isAbsolute(name)) throw escapes();
+  const path = join(folder, name);
+  if (!isBelow(resolve(folder), resolve(path))) throw escapes();
   try {
-    const realFolder = await realpath(folder)
-    const realFile = await realpath(path)
-    if (isBelow(realFolder, realFile)) return path
-    const snapshots = dirname(realFolder)
-    const blobs = join(dirname(snapshots), 'blobs')
-    if (basename(snapshots) === 'snapshots' && isBelow(blobs, realFile)) return path
+    const realFolder = await realpath(folder);
+    const realFile = await realpath(path);
+    if (isBelow(realFolder, realFile)) return path;
+    const snapshots = dirname(realFolder);
+    const blobs = join(dirname(snapshots), 'blobs');
+    if (basename(snapshots) === 'snapshots' && isBelow(blobs, realFile)) return path;
   } catch (cause) {
-    throw fileError('read', path, cause)
+    throw fileError('read', path, cause);
   }
-  throw escapes()
+  throw escapes();
 }

@@ -1,12 +1,12 @@
-import { bytesOf } from '../runtime/storage.ts'
-import type { WeightStorage } from '../runtime/storage.ts'
-import { elementCountOf } from '../runtime/tensor-source.ts'
-import { readRange } from './byte-file.ts'
-import type { ByteFile } from './byte-file.ts'
-import { isNeedMore, ggufCursor } from './gguf-cursor.ts'
-import type { GgufCursor, GgufValue } from './gguf-cursor.ts'
+import { bytesOf } from '../runtime/storage.ts';
+import type { WeightStorage } from '../runtime/storage.ts';
+import { elementCountOf } from '../runtime/tensor-source.ts';
+import { readRange } from './byte-file.ts';
+import type { ByteFile } from './byte-file.ts';
+import { isNeedMore, ggufCursor } from './gguf-cursor.ts';
+import type { GgufCursor, GgufValue } from './gguf-cursor.ts';
 
-export type { GgufValue } from './gguf-cursor.ts'
+export type { GgufValue } from './gguf-cursor.ts';
 
 /** GGML's tensor types by number; those with a storage type are read, the others refused by name. */
 const ggmlTypes: Readonly<Record<number, { readonly name: string; readonly storage?: WeightStorage }>> = {
@@ -42,119 +42,119 @@ const ggmlTypes: Readonly<Record<number, { readonly name: string; readonly stora
   34: { name: 'TQ1_0' },
   35: { name: 'TQ2_0' },
   39: { name: 'MXFP4' },
-}
+};
 
 /** A tensor as the file holds it: shape outermost first, position in the file. */
 export interface GgufTensor {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly storage: WeightStorage
-  readonly position: number
-  readonly byteLength: number
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly storage: WeightStorage;
+  readonly position: number;
+  readonly byteLength: number;
 }
 
 export interface Gguf {
-  readonly file: ByteFile
-  readonly metadata: ReadonlyMap<string, GgufValue>
-  readonly tensors: ReadonlyMap<string, GgufTensor>
+  readonly file: ByteFile;
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
 
-const magic = 0x46554747
-const maxAxes = 4
+const magic = 0x46554747;
+const maxAxes = 4;
 // Key length, type and one byte of value; name length, axis count, type and offset.
-const minKeyBytes = 13
-const minTensorBytes = 24
+const minKeyBytes = 13;
+const minTensorBytes = 24;
 
 function tensorOf(cursor: GgufCursor): GgufTensor {
-  const name = cursor.string()
-  const where = `${cursor.name}: tensor ${name}`
-  const axes = cursor.uint32()
-  if (axes > maxAxes) throw new RangeError(`${where}: expected at most ${maxAxes} axes but found ${axes}`)
-  const shape = Array.from({ length: axes }, () => cursor.size()).reverse()
-  const number = cursor.uint32()
-  const type = ggmlTypes[number]
+  const name = cursor.string();
+  const where = `${cursor.name}: tensor ${name}`;
+  const axes = cursor.uint32();
+  if (axes > maxAxes) throw new RangeError(`${where}: expected at most ${maxAxes} axes but found ${axes}`);
+  const shape = Array.from({ length: axes }, () => cursor.size()).reverse();
+  const number = cursor.uint32();
+  const type = ggmlTypes[number];
   if (type?.storage === undefined) {
-    const readable = Object.values(ggmlTypes).filter((each) => each.storage !== undefined)
+    const readable = Object.values(ggmlTypes).filter((each) => each.storage !== undefined);
     throw new TypeError(
       `${where}: expected a type of ${readable.map((each) => each.name).join(', ')} but found ${type?.name ?? `number ${number}`}`,
-    )
+    );
   }
-  const { storage } = type
+  const { storage } = type;
   try {
     // Blocks run along a row, so each row must be whole ones.
-    bytesOf(storage, shape.at(-1) ?? 1)
-    const byteLength = bytesOf(storage, elementCountOf(shape))
-    return { name, shape, storage, byteLength, position: cursor.size() }
+    bytesOf(storage, shape.at(-1) ?? 1);
+    const byteLength = bytesOf(storage, elementCountOf(shape));
+    return { name, shape, storage, byteLength, position: cursor.size() };
   } catch (cause) {
-    if (isNeedMore(cause)) throw cause
-    throw new RangeError(`${where}: ${cause instanceof Error ? cause.message : ''}`, { cause })
+    if (isNeedMore(cause)) throw cause;
+    throw new RangeError(`${where}: ${cause instanceof Error ? cause.message : ''}`, { cause });
   }
 }
 
 function alignmentOf(file: string, metadata: ReadonlyMap<string, GgufValue>): number {
-  const alignment = metadata.get('general.alignment') ?? 32
+  const alignment = metadata.get('general.alignment') ?? 32;
   if (typeof alignment === 'number' && Number.isInteger(alignment) && alignment > 0 && alignment % 8 === 0) {
-    return alignment
+    return alignment;
   }
-  throw new RangeError(`${file}: general.alignment: expected a multiple of 8 but found ${String(alignment)}`)
+  throw new RangeError(`${file}: general.alignment: expected a multiple of 8 but found ${String(alignment)}`);
 }
 
 /** Moves offsets to positions in the file; none may be unaligned, overlap another or reach past the end. */
 function placed(file: ByteFile, tensors: readonly GgufTensor[], start: number, alignment: number): GgufTensor[] {
-  const inOrder = [...tensors].sort((a, b) => a.position - b.position || a.byteLength - b.byteLength)
-  let covered = start
+  const inOrder = [...tensors].sort((a, b) => a.position - b.position || a.byteLength - b.byteLength);
+  let covered = start;
   for (const { name, position, byteLength } of inOrder) {
-    const where = `${file.name}: tensor ${name}`
+    const where = `${file.name}: tensor ${name}`;
     if (position % alignment !== 0) {
-      throw new RangeError(`${where}: expected an offset that is a multiple of ${alignment} but found ${position}`)
+      throw new RangeError(`${where}: expected an offset that is a multiple of ${alignment} but found ${position}`);
     }
-    if (start + position < covered) throw new RangeError(`${where}: it overlaps the tensor before it`)
-    covered = start + position + byteLength
+    if (start + position < covered) throw new RangeError(`${where}: it overlaps the tensor before it`);
+    covered = start + position + byteLength;
     if (covered > file.size) {
-      throw new RangeError(`${where}: expected it to end by ${file.size}, the file's end, but found ${covered}`)
+      throw new RangeError(`${where}: expected it to end by ${file.size}, the file's end, but found ${covered}`);
     }
   }
-  return tensors.map((tensor) => ({ ...tensor, position: start + tensor.position }))
+  return tensors.map((tensor) => ({ ...tensor, position: start + tensor.position }));
 }
 
 function parse(file: ByteFile, cursor: GgufCursor): Gguf {
-  if (cursor.uint32() !== magic) throw new SyntaxError(`${file.name}: expected a GGUF file (it begins otherwise)`)
-  const version = cursor.uint32()
+  if (cursor.uint32() !== magic) throw new SyntaxError(`${file.name}: expected a GGUF file (it begins otherwise)`);
+  const version = cursor.uint32();
   if (version !== 2 && version !== 3) {
-    const found = (version & 0xffff) === 0 ? 'a big-endian file' : `${version}`
-    throw new TypeError(`${file.name}: expected GGUF version 2 or 3, little-endian, but found ${found}`)
+    const found = (version & 0xffff) === 0 ? 'a big-endian file' : `${version}`;
+    throw new TypeError(`${file.name}: expected GGUF version 2 or 3, little-endian, but found ${found}`);
   }
-  const tensorCount = cursor.count(minTensorBytes, 'tensors')
-  const keyCount = cursor.count(minKeyBytes, 'metadata keys')
-  const metadata = new Map<string, GgufValue>()
+  const tensorCount = cursor.count(minTensorBytes, 'tensors');
+  const keyCount = cursor.count(minKeyBytes, 'metadata keys');
+  const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < keyCount; i++) {
-    const key = cursor.string()
-    if (metadata.has(key)) throw new SyntaxError(`${file.name}: expected each key once but found ${key} twice`)
-    metadata.set(key, cursor.value(key))
+    const key = cursor.string();
+    if (metadata.has(key)) throw new SyntaxError(`${file.name}: expected each key once but found ${key} twice`);
+    metadata.set(key, cursor.value(key));
   }
-  const found = new Map<string, GgufTensor>()
+  const found = new Map<string, GgufTensor>();
   for (let i = 0; i < tensorCount; i++) {
-    const tensor = tensorOf(cursor)
+    const tensor = tensorOf(cursor);
     if (found.has(tensor.name)) {
-      throw new SyntaxError(`${file.name}: expected each tensor once but found ${tensor.name} twice`)
+      throw new SyntaxError(`${file.name}: expected each tensor once but found ${tensor.name} twice`);
     }
-    found.set(tensor.name, tensor)
+    found.set(tensor.name, tensor);
   }
-  const alignment = alignmentOf(file.name, metadata)
-  const start = Math.ceil(cursor.position() / alignment) * alignment
-  const tensors = placed(file, [...found.values()], start, alignment)
-  return { file, metadata, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) }
+  const alignment = alignmentOf(file.name, metadata);
+  const start = Math.ceil(cursor.position() / alignment) * alignment;
+  const tensors = placed(file, [...found.values()], start, alignment);
+  return { file, metadata, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
 }
 
 /** Reads the header of a GGUF file (version 2 or 3) and checks it against the file's size. SyntaxError, RangeError, or TypeError for a version or tensor type that is not read. */
 export async function readGguf(file: ByteFile): Promise<Gguf> {
   // Where the header ends is known only when it has been read.
   for (let length = Math.min(file.size, 1 << 23); ; length = Math.min(file.size, length * 4)) {
-    const bytes = await readRange(file, 0, length)
+    const bytes = await readRange(file, 0, length);
     try {
-      return parse(file, ggufCursor(file.name, file.size, bytes))
+      return parse(file, ggufCursor(file.name, file.size, bytes));
     } catch (cause) {
-      if (!isNeedMore(cause)) throw cause
+      if (!isNeedMore(cause)) throw cause;
     }
   }
 }

@@ -1,35 +1,35 @@
-import { blockBytesOf, bytesOf, elementsIn, isWeightStorage, narrowFromF32, widenToF32 } from './storage.ts'
-import type { StorageType } from './storage.ts'
+import { blockBytesOf, bytesOf, elementsIn, isWeightStorage, narrowFromF32, widenToF32 } from './storage.ts';
+import type { StorageType } from './storage.ts';
 
 /** A stored tensor that is read when asked and never kept. */
 export interface TensorSource {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly storage: StorageType
-  readonly byteLength: number
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly storage: StorageType;
+  readonly byteLength: number;
   /** The stored bytes in order, each chunk a whole number of blocks, valid until the next one is asked for. */
-  chunks(): AsyncIterable<Uint8Array>
+  chunks(): AsyncIterable<Uint8Array>;
   /** All stored bytes, into `into` (exactly `byteLength` long) where given. */
-  read(into?: Uint8Array): Promise<Uint8Array>
+  read(into?: Uint8Array): Promise<Uint8Array>;
   /** Widens chunk by chunk into `into`, which has one place per element. */
-  readF32(into: Float32Array): Promise<void>
+  readF32(into: Float32Array): Promise<void>;
 }
 
 /** Bytes of a chunk of about 1 MiB: a whole number of blocks. */
 export function chunkBytesOf(storage: StorageType): number {
-  const blockBytes = blockBytesOf(storage)
-  return Math.floor((1 << 20) / blockBytes) * blockBytes
+  const blockBytes = blockBytesOf(storage);
+  return Math.floor((1 << 20) / blockBytes) * blockBytes;
 }
 
 /** Number of elements of a shape; RangeError unless sizes and product are safe non-negative integers. */
 export function elementCountOf(shape: readonly number[]): number {
-  let count = 1
+  let count = 1;
   for (const size of shape) {
-    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`Expected sizes but found [${shape.join(', ')}]`)
-    count *= size
-    if (!Number.isSafeInteger(count)) throw new RangeError(`Shape [${shape.join(', ')}] has too many elements`)
+    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`Expected sizes but found [${shape.join(', ')}]`);
+    count *= size;
+    if (!Number.isSafeInteger(count)) throw new RangeError(`Shape [${shape.join(', ')}] has too many elements`);
   }
-  return count
+  return count;
 }
 
 /** A source over any stream of its bytes; RangeError that names the tensor when the stream's length is not the shape's. */
@@ -39,42 +39,42 @@ export function tensorSource(
   storage: StorageType,
   chunks: () => AsyncIterable<Uint8Array>,
 ): TensorSource {
-  const elementCount = elementCountOf(shape)
-  const byteLength = bytesOf(storage, elementCount)
+  const elementCount = elementCountOf(shape);
+  const byteLength = bytesOf(storage, elementCount);
   const wrong = (found: number): RangeError =>
-    new RangeError(`Expected ${byteLength} bytes of tensor ${name} but found ${found}`)
+    new RangeError(`Expected ${byteLength} bytes of tensor ${name} but found ${found}`);
 
   async function forEach(use: (chunk: Uint8Array, at: number) => void): Promise<void> {
-    let at = 0
+    let at = 0;
     for await (const chunk of chunks()) {
-      if (at + chunk.byteLength > byteLength) throw wrong(at + chunk.byteLength)
-      use(chunk, at)
-      at += chunk.byteLength
+      if (at + chunk.byteLength > byteLength) throw wrong(at + chunk.byteLength);
+      use(chunk, at);
+      at += chunk.byteLength;
     }
-    if (at !== byteLength) throw wrong(at)
+    if (at !== byteLength) throw wrong(at);
   }
 
   async function read(into?: Uint8Array): Promise<Uint8Array> {
-    const out = into ?? new Uint8Array(byteLength)
-    if (out.byteLength !== byteLength) throw wrong(out.byteLength)
-    await forEach((chunk, at) => out.set(chunk, at))
-    return out
+    const out = into ?? new Uint8Array(byteLength);
+    if (out.byteLength !== byteLength) throw wrong(out.byteLength);
+    await forEach((chunk, at) => out.set(chunk, at));
+    return out;
   }
 
   async function readF32(into: Float32Array): Promise<void> {
     if (into.length !== elementCount) {
-      throw new RangeError(`Expected room for ${elementCount} elements of tensor ${name} but found ${into.length}`)
+      throw new RangeError(`Expected room for ${elementCount} elements of tensor ${name} but found ${into.length}`);
     }
     if (!isWeightStorage(storage)) {
-      throw new TypeError(`Expected weights in floats or blocks in tensor ${name} but found ${storage}`)
+      throw new TypeError(`Expected weights in floats or blocks in tensor ${name} but found ${storage}`);
     }
     await forEach((chunk, at) => {
-      const from = elementsIn(storage, at)
-      widenToF32(storage, chunk, into.subarray(from, from + elementsIn(storage, chunk.byteLength)))
-    })
+      const from = elementsIn(storage, at);
+      widenToF32(storage, chunk, into.subarray(from, from + elementsIn(storage, chunk.byteLength)));
+    });
   }
 
-  return { name, shape, storage, byteLength, chunks, read, readF32 }
+  return { name, shape, storage, byteLength, chunks, read, readF32 };
 }
 
 /** A source over bytes in memory. */
@@ -84,27 +84,27 @@ export function memorySource(
   storage: StorageType,
   bytes: Uint8Array,
 ): TensorSource {
-  const step = chunkBytesOf(storage)
+  const step = chunkBytesOf(storage);
   return tensorSource(name, shape, storage, async function* () {
-    for (let at = 0; at < bytes.byteLength; at += step) yield bytes.subarray(at, at + step)
-  })
+    for (let at = 0; at < bytes.byteLength; at += step) yield bytes.subarray(at, at + step);
+  });
 }
 
 /** A source over f32 values in memory. */
 export function f32Source(name: string, shape: readonly number[], values: Float32Array): TensorSource {
-  return memorySource(name, shape, 'f32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+  return memorySource(name, shape, 'f32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
 }
 
 /** The same tensor in f32, f16 or bf16, converted chunk by chunk, round to nearest even. */
 export function castSource(source: TensorSource, storage: 'f32' | 'f16' | 'bf16'): TensorSource {
-  if (source.storage === storage) return source
+  if (source.storage === storage) return source;
   return tensorSource(source.name, source.shape, storage, async function* () {
     for await (const chunk of source.chunks()) {
-      const values = new Float32Array(elementsIn(source.storage, chunk.byteLength))
-      widenToF32(source.storage, chunk, values)
-      const out = new Uint8Array(bytesOf(storage, values.length))
-      narrowFromF32(storage, values, out)
-      yield out
+      const values = new Float32Array(elementsIn(source.storage, chunk.byteLength));
+      widenToF32(source.storage, chunk, values);
+      const out = new Uint8Array(bytesOf(storage, values.length));
+      narrowFromF32(storage, values, out);
+      yield out;
     }
-  })
+  });
 }

@@ -1,0 +1,162 @@
+import { describe, recordOf } from './json.ts';
+
+export type LoraInit = boolean | 'gaussian' | 'eva' | 'orthogonal';
+
+/** A PEFT LoraConfig, its keys in camelCase; an absent field is PEFT's null. */
+export interface PeftLoraConfig {
+  readonly r: number;
+  readonly loraAlpha: number;
+  readonly loraDropout: number;
+  readonly useRslora: boolean;
+  /** Suffixes of module paths, or one regular expression, or all-linear; absent in files of writers that leave it to the tensors. */
+  readonly targetModules?: readonly string[] | string;
+  readonly excludeModules?: readonly string[] | string;
+  readonly layersToTransform?: readonly number[] | number;
+  readonly layersPattern?: readonly string[] | string;
+  readonly rankPattern: Readonly<Record<string, number>>;
+  readonly alphaPattern: Readonly<Record<string, number>>;
+  readonly initLoraWeights: LoraInit;
+  readonly baseModelNameOrPath?: string;
+  readonly taskType?: 'CAUSAL_LM';
+}
+
+/** The PEFT version whose files are written. */
+export const peftVersion = '0.21.0';
+
+/** Keys that change nothing once the tensors exist. */
+const inertKeys: readonly string[] = [
+  'auto_mapping',
+  'eva_config',
+  'inference_mode',
+  'megatron_core',
+  'peft_version',
+  'qalora_group_size',
+  'revision',
+];
+
+/** Keys that PEFT writes and whose feature is off. */
+const offValues = {
+  alora_invocation_tokens: null,
+  arrow_config: null,
+  auto_mapping: null,
+  bias: 'none',
+  corda_config: null,
+  ensure_weight_tying: false,
+  eva_config: null,
+  fan_in_fan_out: false,
+  inference_mode: true,
+  kasa_config: null,
+  layer_replication: null,
+  loftq_config: {},
+  lora_bias: false,
+  lora_ga_config: null,
+  megatron_config: null,
+  megatron_core: 'megatron.core',
+  modules_to_save: null,
+  monteclora_config: null,
+  peft_type: 'LORA',
+  peft_version: peftVersion,
+  qalora_group_size: 16,
+  revision: null,
+  target_parameters: null,
+  trainable_token_indices: null,
+  use_bdlora: null,
+  use_dora: false,
+  use_qalora: false,
+  velora_config: null,
+};
+
+const isOff = (value: unknown): boolean =>
+  value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
+
+const isString = (value: unknown): value is string => typeof value === 'string';
+const isStrings = (value: unknown): value is string | string[] =>
+  isString(value) || (Array.isArray(value) && value.every(isString));
+const isLayer = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isLayers = (value: unknown): value is number | number[] =>
+  isLayer(value) || (Array.isArray(value) && value.every(isLayer));
+const isRank = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
+const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);
+const isRate = (value: unknown): value is number => isFiniteNumber(value) && value >= 0 && value < 1;
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
+const isInit = (value: unknown): value is LoraInit =>
+  isFlag(value) || value === 'gaussian' || value === 'eva' || value === 'orthogonal';
+const isCausal = (value: unknown): value is 'CAUSAL_LM' => value === 'CAUSAL_LM';
+const mapOf =
+  <T>(check: (value: unknown) => value is T) =>
+  (value: unknown): value is Record<string, T> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(check);
+
+/** Checks a parsed adapter_config.json. TypeError, naming file and key, for a PEFT type or a set option that is not honoured; SyntaxError for a value of the wrong kind. */
+export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
+  const record = recordOf(value, file);
+  if (record['peft_type'] !== 'LORA') {
+    throw new TypeError(`${file}: peft_type: expected LORA but found ${describe(record['peft_type'])}`);
+  }
+  const unread = new Set(Object.keys(record));
+  unread.delete('peft_type');
+  for (const key of inertKeys) unread.delete(key);
+
+  function field<T>(key: string, check: (value: unknown) => value is T, expected: string): T | undefined {
+    unread.delete(key);
+    const found = record[key];
+    if (found === undefined || found === null) return undefined;
+    if (check(found)) return found;
+    throw new SyntaxError(`${file}: ${key}: expected ${expected} but found ${describe(found)}`);
+  }
+
+  const taskType = field('task_type', isCausal, 'CAUSAL_LM');
+  const targetModules = field('target_modules', isStrings, 'names or a regular expression');
+  const excludeModules = field('exclude_modules', isStrings, 'names or a regular expression');
+  const layersToTransform = field('layers_to_transform', isLayers, 'layer numbers');
+  const layersPattern = field('layers_pattern', isStrings, 'names');
+  const baseModelNameOrPath = field('base_model_name_or_path', isString, 'text');
+  // A file without r or lora_alpha gets PEFT's defaults, as PEFT does.
+  const config: PeftLoraConfig = {
+    r: field('r', isRank, 'a rank of at least 1') ?? 8,
+    loraAlpha: field('lora_alpha', isFiniteNumber, 'a number') ?? 8,
+    loraDropout: field('lora_dropout', isRate, 'a rate in [0, 1)') ?? 0,
+    useRslora: field('use_rslora', isFlag, 'true or false') ?? false,
+    rankPattern: field('rank_pattern', mapOf(isRank), 'ranks by module') ?? {},
+    alphaPattern: field('alpha_pattern', mapOf(isFiniteNumber), 'numbers by module') ?? {},
+    // Other kinds of init (pissa, olora, corda, loftq, ...) change the base weights too.
+    initLoraWeights: field('init_lora_weights', isInit, 'true, false, gaussian, eva or orthogonal') ?? true,
+    ...(taskType === undefined ? {} : { taskType }),
+    ...(targetModules === undefined ? {} : { targetModules }),
+    ...(excludeModules === undefined ? {} : { excludeModules }),
+    ...(layersToTransform === undefined ? {} : { layersToTransform }),
+    ...(layersPattern === undefined ? {} : { layersPattern }),
+    ...(baseModelNameOrPath === undefined ? {} : { baseModelNameOrPath }),
+  };
+  for (const key of unread) {
+    const found = record[key];
+    if (isOff(found) || (key === 'bias' && found === 'none')) continue;
+    throw new TypeError(`${file}: ${key}: this option is not supported but is set to ${describe(found)}`);
+  }
+  return config;
+}
+
+/** The adapter_config.json that PEFT writes for a config: the same keys, sorted. */
+export function peftConfigJson(config: PeftLoraConfig): Record<string, unknown> {
+  const fields: Record<string, unknown> = {
+    ...offValues,
+    alpha_pattern: config.alphaPattern,
+    base_model_name_or_path: config.baseModelNameOrPath ?? null,
+    exclude_modules: config.excludeModules ?? null,
+    init_lora_weights: config.initLoraWeights,
+    layers_pattern: config.layersPattern ?? null,
+    layers_to_transform: config.layersToTransform ?? null,
+    lora_alpha: config.loraAlpha,
+    lora_dropout: config.loraDropout,
+    r: config.r,
+    rank_pattern: config.rankPattern,
+    target_modules: config.targetModules ?? null,
+    task_type: config.taskType ?? null,
+    use_rslora: config.useRslora,
+  };
+  return Object.fromEntries(
+    Object.keys(fields)
+      .sort()
+      .map((key) => [key, fields[key]]),
+  );
+}
