@@ -1,0 +1,173 @@
+/** Text to token ids and back, as transformers' fast tokenizers do it: `tokenizer.json` is the truth. */
+import { Tokenizer as Library } from '@huggingface/tokenizers';
+import { type ChatTemplateOptions, type ChatTemplate, compileChatTemplate } from './chat-template.ts';
+import { recordOf } from './json.ts';
+import type { Json } from './python-text.ts';
+import { repairByteFallback } from './tokenizer-parity.ts';
+import { addedTokens, alphabetOf, chatTemplates, checkedJson, specialNames, vocabularyOf } from './tokenizer-json.ts';
+import { maskFromSpans, tokenSpans, type TokenReading } from './token-spans.ts';
+
+export type Message = { role: string; [field: string]: Json };
+
+export type ChatOptions = {
+  tools?: Json;
+  addGenerationPrompt?: boolean;
+  /** Ask for `assistantMask`; throws Error where the template has no `{% generation %}` block. */
+  returnAssistantMask?: boolean;
+  /** More variables for the template (TRL's `chat_template_kwargs`). */
+  variables?: { [name: string]: Json };
+};
+
+export type Chat = { text: string; ids: number[]; assistantMask?: number[] };
+
+export type Tokenizer = {
+  encode: (text: string, options?: { addSpecialTokens?: boolean }) => number[];
+  decode: (ids: readonly number[], options?: { skipSpecialTokens?: boolean }) => string;
+  /** The token as the vocabulary spells it; throws RangeError for an id outside. */
+  tokenText: (id: number) => string;
+  /** One more than the largest id. */
+  vocabSize: number;
+  /** Ids that end a generation: the model's configuration's, else the tokenizer's own. */
+  eosTokenIds: number[];
+  /** The tokenizer's end-of-sequence token, appended to raw text in training. */
+  eosToken?: { text: string; id: number };
+  bosTokenId?: number;
+  padTokenId?: number;
+  specialIds: ReadonlySet<number>;
+  chatTemplate?: string;
+  hasGenerationBlocks: boolean;
+  applyChatTemplate: (messages: readonly Message[], options?: ChatOptions) => Chat;
+};
+
+/** The parsed files of a model folder; `chatTemplate` is `chat_template.jinja`, which goes before the one in the configuration. */
+export type TokenizerFiles = {
+  tokenizerJson: unknown;
+  tokenizerConfig?: unknown;
+  chatTemplate?: string;
+  namedTemplates?: Readonly<Record<string, string>>;
+};
+
+/** Builds a tokenizer; `config` is the generation or model configuration (`eos_token_id`). Throws TypeError or SyntaxError for malformed files. */
+export function loadTokenizer(
+  files: TokenizerFiles,
+  config: { eos_token_id?: number | number[] | null } = {},
+  options: ChatTemplateOptions = {},
+): Tokenizer {
+  const settings = files.tokenizerConfig === undefined ? {} : recordOf(files.tokenizerConfig, 'tokenizer_config.json');
+  const json = checkedJson(files.tokenizerJson);
+  const names = specialNames(settings);
+  const vocabulary = vocabularyOf(json);
+  const added = addedTokens(json, names, vocabulary);
+  const library = failing(() => new Library({ ...json, added_tokens: added }, settings));
+  repairByteFallback(library.decoder);
+
+  const addedById = new Map(added.map((token) => [token.id, token]));
+  const idOf = (text: string | undefined): number | undefined =>
+    text === undefined ? undefined : library.token_to_id(text);
+  const specialIds = new Set(added.filter((token) => token.special === true).map((token) => token.id));
+  const vocabSize = 1 + Math.max(-1, ...chunkMax(vocabulary.values()), ...added.map((token) => token.id));
+  const cleanUp = settings['clean_up_tokenization_spaces'] === true;
+
+  const encode = (text: string, { addSpecialTokens = true } = {}): number[] => {
+    if (text === '' && !addSpecialTokens) return [];
+    const { ids } = library.encode(text, { add_special_tokens: addSpecialTokens });
+    // the library leaves holes where a token is unknown and the model has no unknown token
+    return ids.filter((id) => id !== undefined);
+  };
+  const decode = (ids: readonly number[], { skipSpecialTokens = false } = {}): string => {
+    const kept = ids.filter((id) => {
+      if (library.id_to_token(id) === undefined)
+        throw new RangeError(`Expected a token id below ${vocabSize} but found ${id}`);
+      return !(skipSpecialTokens && specialIds.has(id));
+    });
+    return kept.length === 0 ? '' : library.decode(kept, { clean_up_tokenization_spaces: cleanUp });
+  };
+
+  const templates = chatTemplates(files.chatTemplate, files.namedTemplates, settings['chat_template']);
+  const compiled = new Map<string, ChatTemplate>();
+  const templateFor = (tools: Json | undefined): ChatTemplate => {
+    const named = tools !== undefined && tools !== null ? templates.get('tool_use') : undefined;
+    const source = named ?? templates.get('default');
+    if (source === undefined)
+      throw new Error('The tokenizer has no chat template: add chat_template.jinja to the model folder');
+    const known = compiled.get(source) ?? compileChatTemplate(source, options);
+    compiled.set(source, known);
+    return known;
+  };
+  const alphabet = alphabetOf(json);
+
+  const applyChatTemplate = (messages: readonly Message[], chat: ChatOptions = {}): Chat => {
+    if (messages.length === 0) throw new RangeError('Expected at least one message but found none');
+    const template = templateFor(chat.tools);
+    if (chat.returnAssistantMask === true && !template.hasGeneration) {
+      throw new Error('The chat template has no {% generation %} block, so it does not say what the assistant wrote');
+    }
+    const { text, spans } = template.render({
+      ...names,
+      ...chat.variables,
+      messages: messages as unknown as Json,
+      tools: chat.tools ?? null,
+      documents: null,
+      add_generation_prompt: chat.addGenerationPrompt ?? false,
+    });
+    const ids = encode(text, { addSpecialTokens: false });
+    if (chat.returnAssistantMask !== true) return { text, ids };
+    const readings = ids.map((id): TokenReading => {
+      const token = addedById.get(id);
+      const read = { text: library.id_to_token(id) ?? '', added: token !== undefined };
+      return { ...read, lstrip: token?.lstrip === true, rstrip: token?.rstrip === true };
+    });
+    return {
+      text,
+      ids,
+      assistantMask: maskFromSpans(
+        tokenSpans(text, readings, alphabet, (char) => !vocabulary.has(char)),
+        spans,
+        text,
+      ),
+    };
+  };
+
+  const eosId = idOf(names['eos_token']);
+  const configured = [config.eos_token_id ?? []].flat();
+  const bosTokenId = idOf(names['bos_token']);
+  const padTokenId = idOf(names['pad_token']);
+  const defaultTemplate = templates.get('default');
+  return {
+    encode,
+    decode,
+    tokenText(id) {
+      const text = library.id_to_token(id);
+      if (text === undefined) throw new RangeError(`Expected a token id below ${vocabSize} but found ${id}`);
+      return text;
+    },
+    vocabSize,
+    eosTokenIds: configured.length > 0 ? configured : eosId === undefined ? [] : [eosId],
+    ...(eosId !== undefined && names['eos_token'] !== undefined
+      ? { eosToken: { text: names['eos_token'], id: eosId } }
+      : {}),
+    ...(bosTokenId !== undefined ? { bosTokenId } : {}),
+    ...(padTokenId !== undefined ? { padTokenId } : {}),
+    specialIds,
+    ...(defaultTemplate !== undefined ? { chatTemplate: defaultTemplate } : {}),
+    hasGenerationBlocks: defaultTemplate !== undefined && templateFor(undefined).hasGeneration,
+    applyChatTemplate,
+  };
+}
+
+/** The largest of the numbers, without spreading a vocabulary over the stack. */
+function chunkMax(ids: Iterable<number>): number[] {
+  let max = -1;
+  for (const id of ids) max = Math.max(max, id);
+  return [max];
+}
+
+function failing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new TypeError(`tokenizer.json cannot be used: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
