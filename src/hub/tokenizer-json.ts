@@ -1,5 +1,5 @@
 /** What stands in tokenizer.json and tokenizer_config.json, checked before it is used. */
-import { recordOf } from './json.ts';
+import { describe, recordOf } from './json.ts';
 import { equalPreTokenizer } from './tokenizer-parity.ts';
 
 type Fields = { [key: string]: unknown };
@@ -32,8 +32,10 @@ export function checkedJson(value: unknown): Fields {
   if (model['vocab'] === null || typeof model['vocab'] !== 'object')
     throw new TypeError('Expected a vocabulary in tokenizer.json at model.vocab');
   const { type } = model;
-  if (type !== undefined && !modelTypes.includes(String(type))) {
-    throw new RangeError(`Expected ${modelTypes.join(', ')} in tokenizer.json at model.type but found ${String(type)}`);
+  if (type !== undefined && !modelTypes.some((known) => known === type)) {
+    throw new RangeError(
+      `Expected ${modelTypes.join(', ')} in tokenizer.json at model.type but found ${describe(type)}`,
+    );
   }
   return {
     decoder: null,
@@ -122,7 +124,7 @@ function tokenContent(token: unknown): string | undefined {
 export function chatTemplates(
   file: string | undefined,
   named: Readonly<Record<string, string>> = {},
-  setting: unknown = undefined,
+  setting?: unknown,
 ): Map<string, string> {
   const templates = new Map(Object.entries(named));
   if (file !== undefined) templates.set('default', file);

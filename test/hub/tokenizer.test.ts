@@ -74,7 +74,7 @@ test('an answer that begins with a space is learned, where transformers loses it
     const learned = tokenizer.decode(ids.filter((_id, t) => assistantMask[t] === 1));
     const answers = messages
       .filter(({ role }) => role === 'assistant')
-      .map(({ content }) => `${String(content)}<|im_end|>`);
+      .map(({ content }) => `${content as string}<|im_end|>`);
     assert.equal(learned, answers.join(''));
     assert.ok(mask.every((bit, t) => bit === 0 || assistantMask[t] === 1));
   }
