@@ -2,7 +2,7 @@ import { encodeOnnx } from '../onnx/encode.ts';
 import type { OnnxArray, OnnxElementType } from '../onnx/dtypes.ts';
 import type { Lease } from './lease.ts';
 import { findOnnxRuntime } from './library.ts';
-import type { ArenaGrowth, LogLevel } from './ort-environment.ts';
+import type { LogLevel } from './ort-environment.ts';
 import { acquireEnvironment, createCpuMemoryInfo } from './ort-environment.ts';
 import type { OrtFunctions } from './ort-functions.ts';
 import { loadOrtFunctions } from './ort-functions.ts';
@@ -13,7 +13,7 @@ import { createSession, createSessionAsync } from './ort-session.ts';
 import type { OrtTensor } from './ort-tensor.ts';
 import { allocate, createTensor } from './ort-tensor.ts';
 
-export type { ArenaGrowth, ArenaMemory, LogLevel, OrtSession, OrtTensor, SessionOptions };
+export type { ArenaMemory, LogLevel, OrtSession, OrtTensor, SessionOptions };
 export type { BoundRun, GraphOptimization } from './ort-session.ts';
 export type { OrtTensors, RunOptions, SyncRunOptions } from './ort-run.ts';
 export { allocate };
@@ -23,10 +23,8 @@ export interface OpenOptions {
   readonly threads: number;
   /** Default: the library that belongs to this package. */
   readonly libraryPath?: string;
-  /** Default 'error'. */
+  /** Default 'fatal', since every failure is thrown. */
   readonly logLevel?: LogLevel;
-  /** Default 'doubling'. */
-  readonly arenaGrowth?: ArenaGrowth;
   /** Whether idle pool threads poll before they sleep; default true. */
   readonly spin?: boolean;
 }
@@ -87,13 +85,13 @@ export function openOnnxRuntime(options: OpenOptions): OrtRuntime {
   const {
     threads,
     libraryPath = findOnnxRuntime(),
-    logLevel = 'error',
-    arenaGrowth = 'doubling',
+    logLevel = 'fatal',
+
     spin = true,
   } = options;
   if (!Number.isInteger(threads) || threads < 1) throw new RangeError(`Expected threads >= 1 but found ${threads}`);
   const ort = loadOrtFunctions(libraryPath);
-  const environment = acquireEnvironment(ort, libraryPath, { threads, logLevel, arenaGrowth, spin });
+  const environment = acquireEnvironment(ort, libraryPath, { threads, logLevel, spin });
   const cpu = createCpuMemoryInfo(ort, 'plain');
   const arena = createCpuMemoryInfo(ort, 'arena');
   const context: SessionContext = { ort, environment };

@@ -6,19 +6,14 @@ import { check, created } from './ort-functions.ts';
 /** Messages of this severity and above go to stderr. */
 export type LogLevel = 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
 
-/** How the arena grows: by powers of two, or by just what a tensor needs. */
-export type ArenaGrowth = 'doubling' | 'exact';
-
 export interface EnvironmentOptions {
   readonly threads: number;
   readonly logLevel: LogLevel;
-  readonly arenaGrowth: ArenaGrowth;
   /** Idle pool threads poll for a moment before they sleep. */
   readonly spin: boolean;
 }
 
 const severities: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fatal'];
-const growths: readonly ArenaGrowth[] = ['doubling', 'exact'];
 
 const DEVICE_ALLOCATOR = 0;
 const ARENA_ALLOCATOR = 1;
@@ -50,15 +45,12 @@ function createEnvironment(ort: OrtFunctions, options: EnvironmentOptions): Poin
   }
 }
 
-function registerArena(ort: OrtFunctions, environment: Pointer, growth: ArenaGrowth): void {
-  const values = BigUint64Array.of(BigInt(growths.indexOf(growth)));
-  const config = created(ort, (out) => ort.CreateArenaCfgV2(['arena_extend_strategy'], values, 1, out));
+function registerArena(ort: OrtFunctions, environment: Pointer): void {
   const arena = createCpuMemoryInfo(ort, 'arena');
   try {
-    check(ort, ort.CreateAndRegisterAllocator(environment, arena.pointer, config));
+    check(ort, ort.CreateAndRegisterAllocator(environment, arena.pointer, null));
   } finally {
     arena.release();
-    ort.ReleaseArenaCfg(config);
   }
 }
 
@@ -79,7 +71,7 @@ export function acquireEnvironment(ort: OrtFunctions, libraryPath: string, optio
     const pointer = createEnvironment(ort, options);
     entry = { environment: lease('ONNX Runtime environment', pointer, ort.ReleaseEnv), settings, owners: 0 };
     try {
-      registerArena(ort, pointer, options.arenaGrowth);
+      registerArena(ort, pointer);
     } catch (error) {
       entry.environment.release();
       throw error;

@@ -32,9 +32,7 @@ export interface OrtFunctions {
   readonly ReleaseEnv: Native<[Pointer], void>;
   readonly CreateCpuMemoryInfo: Native<[number, number, Out], Status>;
   readonly ReleaseMemoryInfo: Native<[Pointer], void>;
-  readonly CreateArenaCfgV2: Native<[readonly string[], BigUint64Array, number, Out], Status>;
-  readonly ReleaseArenaCfg: Native<[Pointer], void>;
-  readonly CreateAndRegisterAllocator: Native<[Pointer, Pointer, Pointer], Status>;
+  readonly CreateAndRegisterAllocator: Native<[Pointer, Pointer, null], Status>;
   readonly CreateAllocator: Native<[Pointer, Pointer, Out], Status>;
   readonly ReleaseAllocator: Native<[Pointer], void>;
   readonly AllocatorGetStats: Native<[Pointer, Out], Status>;
@@ -123,8 +121,6 @@ const signatures: Readonly<Record<keyof OrtFunctions, Signature>> = {
   SetGlobalIntraOpNumThreads: [147, STATUS, ['void *', 'int']],
   SetGlobalInterOpNumThreads: [148, STATUS, ['void *', 'int']],
   SetGlobalSpinControl: [149, STATUS, ['void *', 'int']],
-  ReleaseArenaCfg: [157, 'void', ['void *']],
-  CreateArenaCfgV2: [164, STATUS, ['const char **', 'void *', 'size_t', OUT]],
   AddRunConfigEntry: [165, STATUS, ['void *', 'const char *', 'const char *']],
   GetKeyValue: [297, 'const char *', ['void *', 'const char *']],
   ReleaseKeyValuePairs: [300, 'void', ['void *']],

@@ -20,7 +20,7 @@ export interface SessionOptions {
   readonly config?: Readonly<Record<string, string>>;
 }
 
-/** A session's run over fixed tensors: the cheapest call. */
+/** A session's run over fixed tensors: the cheapest call, one at a time. */
 export interface BoundRun {
   run(options?: RunOptions): Promise<void>;
   runSync(options?: SyncRunOptions): void;
@@ -127,9 +127,25 @@ function openSession({ ort, environment }: SessionContext, pointer: Pointer): Op
       const binding = createBinding(ort, native, inputs, outputs);
       bindings.add(binding);
       const call = boundCall(ort, native, binding, [...Object.values(inputs), ...Object.values(outputs)]);
+      let underWay = false;
+      const checkIdle = (): void => {
+        if (underWay)
+          throw new Error('Expected an idle bound run but it is under way; prebind once per concurrent run');
+      };
       return {
-        run: (options = {}) => callAsync(ort, call, options),
-        runSync: (options) => callSync(ort, call, options),
+        async run(options = {}) {
+          checkIdle();
+          underWay = true;
+          try {
+            await callAsync(ort, call, options);
+          } finally {
+            underWay = false;
+          }
+        },
+        runSync(options) {
+          checkIdle();
+          callSync(ort, call, options);
+        },
         release() {
           bindings.delete(binding);
           binding.release();

@@ -225,3 +225,15 @@ test('runs of several sessions overlap and keep their results apart', async () =
   session.release();
   other.release();
 });
+
+test('a bound run is one at a time', async () => {
+  const session = runtime.createSession(slowModel(256, 20));
+  const tensor = () => runtime.tensor('f32', [256, 256], allocate('f32', 256 * 256));
+  const bound = session.prebind({ x: tensor() }, { y: tensor() });
+  const first = bound.run();
+  await assert.rejects(bound.run(), /under way/);
+  assert.throws(() => bound.runSync(), /under way/);
+  await first;
+  bound.runSync();
+  session.release();
+});

@@ -14,7 +14,10 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const runtime = openOnnxRuntime({ threads: 2 });
 after(() => runtime.close());
 
-const residentBytes = (): number => process.memoryUsage.rss();
+function residentBytes(): number {
+  collectGarbage();
+  return process.memoryUsage.rss();
+}
 
 test('allocate gives zeroed memory aligned to 64 bytes, ordinary or shared', () => {
   for (const shared of [false, true]) {
@@ -75,9 +78,10 @@ test('twenty sessions work in one arena, which shrinks on demand', () => {
   runtime.shrinkArena();
   const before = runtime.memory();
   const sessions = Array.from({ length: 20 }, () => runtime.createSession(model));
-  for (const session of sessions) session.runSync({ x }, { y });
+  // With memory patterns a second run would take one block instead of two.
+  for (const session of [...sessions, ...sessions]) session.runSync({ x }, { y });
   const after = runtime.memory();
-  assert.equal(after.allocations - before.allocations, 40);
+  assert.equal(after.allocations - before.allocations, 80);
   assert.ok(after.reservedBytes - before.reservedBytes <= 4 * 4 * elements, `${after.reservedBytes} bytes reserved`);
   assert.equal(after.inUseBytes, before.inUseBytes);
   runtime.shrinkArena();
