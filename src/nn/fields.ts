@@ -1,0 +1,53 @@
+/** Reads the fields of a config.json by name, with errors that say where, expected and found. */
+export interface Fields {
+  number(name: string, fallback?: number): number;
+  integer(name: string, fallback?: number): number;
+  boolean(name: string, fallback: boolean): boolean;
+  string(name: string, fallback?: string): string;
+  /** undefined where the field is absent or null. */
+  optional(name: string): unknown;
+  object(name: string): Fields | undefined;
+  /** Names of fields that are there and were never asked for. */
+  unread(): readonly string[];
+}
+
+export function fieldsOf(object: Readonly<Record<string, unknown>>, where: string): Fields {
+  const asked = new Set<string>();
+  const optional = (name: string): unknown => {
+    asked.add(name);
+    return object[name] ?? undefined;
+  };
+  const wrong = (name: string, expected: string): TypeError =>
+    new TypeError(`Expected ${expected} at ${where}.${name} but found ${JSON.stringify(object[name])}`);
+  const number = (name: string, fallback?: number): number => {
+    const value = optional(name) ?? fallback;
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw wrong(name, 'a number');
+    return value;
+  };
+  return {
+    optional,
+    number,
+    integer: (name, fallback) => {
+      const value = number(name, fallback);
+      if (!Number.isSafeInteger(value) || value < 0) throw wrong(name, 'a non-negative integer');
+      return value;
+    },
+    boolean: (name, fallback) => {
+      const value = optional(name) ?? fallback;
+      if (typeof value !== 'boolean') throw wrong(name, 'true or false');
+      return value;
+    },
+    string: (name, fallback) => {
+      const value = optional(name) ?? fallback;
+      if (typeof value !== 'string') throw wrong(name, 'a string');
+      return value;
+    },
+    object: (name) => {
+      const value = optional(name);
+      if (value === undefined) return undefined;
+      if (typeof value !== 'object' || Array.isArray(value)) throw wrong(name, 'an object');
+      return fieldsOf(value as Record<string, unknown>, `${where}.${name}`);
+    },
+    unread: () => Object.keys(object).filter((name) => !asked.has(name)),
+  };
+}

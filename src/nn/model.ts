@@ -1,0 +1,73 @@
+import type { Value } from '../ir/graph.ts';
+import type { Shape } from '../ir/types.ts';
+import type { Sites } from './sites.ts';
+
+/** Key and value caches of every layer, [B, KV, S, width] each. */
+export interface ModelCache {
+  readonly keys: readonly Value[];
+  readonly values: readonly Value[];
+  /** i32 [B]: tokens that each row holds. */
+  readonly lengths: Value;
+  /** The cache holds nothing yet. */
+  readonly fresh: boolean;
+}
+
+export interface ModelInputs {
+  /** A parameter's value by the checkpoint's own name. */
+  readonly param: (name: string) => Value;
+  /** i32 [B, T] */
+  readonly ids: Value;
+  /** i32 [B, T] */
+  readonly positions: Value;
+  /** i32 [B, T]: tokens see only their own segment; null when rows hold one sequence each. */
+  readonly segments: Value | null;
+  /** All positions are below this. */
+  readonly positionLimit: number;
+  readonly sites: Sites;
+  readonly cache?: ModelCache;
+  /** Computes each block again for the gradient instead of keeping its intermediate values. */
+  readonly recompute?: boolean;
+}
+
+export interface ModelOutputs {
+  /** Final hidden states, normed: [B, T, D]. */
+  readonly hidden: Value;
+  /** The caches with the new tokens, where there was a cache. */
+  readonly keys: readonly Value[];
+  readonly values: readonly Value[];
+}
+
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+/** A linear layer that an adapter may target. */
+export interface LinearSpec {
+  readonly name: string;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+}
+
+/** A causal language model: pure functions of its config. */
+export interface LanguageModel {
+  /** The hub's model_type. */
+  readonly type: string;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly kvHeads: number;
+  readonly headWidth: number;
+  readonly maxPositions: number;
+  /** Name of the output head's weight; the embedding's when they are tied. */
+  readonly head: string;
+  readonly tied: boolean;
+  readonly parameters: readonly ParameterSpec[];
+  /** All linear layers inside the blocks: what `all-linear` means (the head is not among them). */
+  readonly linears: readonly LinearSpec[];
+  /** What PEFT adapts when no target modules are named. */
+  readonly defaultTargets: readonly string[];
+  /** Fields of the config that are unknown to this architecture and have no effect. */
+  readonly ignoredFields: readonly string[];
+  hidden(inputs: ModelInputs): ModelOutputs;
+}
