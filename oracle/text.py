@@ -160,11 +160,13 @@ TEMPLATES = [
     ("blocks", "a\n  {% if true %}\n  b\n  {% endif %}\nc {# note #}\n{#- gone -#}\n d {{- ' e ' -}} f\n"),
     ("defaults", "{{ missing }}|{{ missing | default('d') }}|{{ '' | default('e', true) }}|{{ missing is defined }}|{{ missing | length }}|{% for i in missing %}x{% else %}none{% endfor %}|{{ x.get('zz', 'fallback') }}|{{ x.missing is none }}"),
     ("tools", "{% for t in tools %}{{ t | tojson }}\n{% endfor %}{% for k, v in x.items() %}{{ k }}={{ v }};{% endfor %}{{ x.l | length }}{{ x.l[1:] }}{{ x.l[::-1] }}{{ x.s[0] }}"),
+    ("select", "{{ x.m | selectattr('t', 'equalto', 'a') | list | length }}{{ x.m | rejectattr('t') | map(attribute='v') | join('+') }}{{ x.s | selectattr('t', 'equalto', 'a') | list }}{{ x.l | upper }}{{ 'AbC' | lower }}"),
+    ("carriage", "a\r\n{% if true %}\r\nb\r\n{% endif %}\r\nc\r"),
     ("ternary", "{{ 'a' if x.b else 'b' }}{{ 'c' if x.n }}{{ (x.i + 1) * 2 }}{{ not x.b }}{{ x.n is none and x.s is string }}{{ x.l is iterable }}{{ x is mapping }}{{ x.f is number }}"),
 ]
 VARIABLES = (
     '{"x": {"f": 1.0, "i": 3, "n": null, "b": true, "l": [1, 2.5, "ü", null], "s": "\\u00e9\\"\'<&>\\u2028\\u007f", "e": 1e-07, "g": 1e16, "h": 123456789012345678901,'
-    ' "k": 0.1, "z": -0.0, "empty": [], "none": {}, "w": 1e22, "q": 5e-324, "p": 100000.0}, "tools": [{"type": "function", "function": {"name": "f", "parameters": {"minimum": 1.0, "default": 1e-07, "title": "Größe"}}}]}'
+    ' "k": 0.1, "z": -0.0, "empty": [], "none": {}, "w": 1e22, "q": 5e-324, "p": 100000.0, "m": [{"t": "a", "v": 1}, {"t": "b"}, {"v": 2.0}]}, "tools": [{"type": "function", "function": {"name": "f", "parameters": {"minimum": 1.0, "default": 1e-07, "title": "Größe"}}}]}'
 )
 
 

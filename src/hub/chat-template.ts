@@ -40,6 +40,7 @@ export function compileChatTemplate(source: string, options: ChatTemplateOptions
   // the library's lexer takes quadratic time on runs of white space
   if (/\s{1000}/.test(source)) throw new RangeError('Chat template: a run of over 1,000 white-space characters');
   const marked = source
+    .replace(/\r\n?/g, '\n')
     .replace(/\{%(-?)\s*generation\s*(-?)%\}/g, `{%$1 call ${generationName}() $2%}`)
     .replace(/\{%(-?)\s*endgeneration\s*(-?)%\}/g, '{%$1 endcall $2%}');
   const program = failing(

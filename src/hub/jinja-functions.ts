@@ -21,6 +21,7 @@ import {
   writeJson,
   writeStr,
 } from './jinja-values.ts';
+import { selectByAttribute, truthy } from './jinja-select.ts';
 import { pythonStrip } from './python-text.ts';
 import { strftime } from './strftime.ts';
 
@@ -127,6 +128,10 @@ export function templateFunctions(rendering: Rendering, now: () => Date): Map<st
       if (items === undefined) throw new TypeError(`join expects a list but found a ${value.type}`);
       return makeString(joined(items.map(str), separator === undefined ? '' : str(separator), rendering.maxChars));
     },
+    'upper filter': ([value]) => makeString(str(need(value)).toUpperCase()),
+    'lower filter': ([value]) => makeString(str(need(value)).toLowerCase()),
+    'selectattr filter': (args) => selectByAttribute(args, true, equal),
+    'rejectattr filter': (args) => selectByAttribute(args, false, equal),
     'default filter': defaultFilter,
     'd filter': defaultFilter,
   };
@@ -220,12 +225,6 @@ function defaultFilter(args: Value[]): Value {
     positional;
   const falsy = flag?.value === true && value !== undefined && !truthy(value);
   return isUndefined(value) || falsy ? fallback : need(value);
-}
-
-function truthy(value: Value): boolean {
-  if (isList(value)) return value.value.length > 0;
-  if (isDict(value)) return value.value.size > 0;
-  return Boolean(value.value);
 }
 
 function lengthOf(value: Value): Value {

@@ -15,6 +15,10 @@ export const ownFilters = [
   'default',
   'd',
   'capitalize',
+  'upper',
+  'lower',
+  'selectattr',
+  'rejectattr',
 ] as const;
 export const ownMethods = [
   'strip',
