@@ -22,12 +22,14 @@ const reasons: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links',
 };
 
-function codeOf(cause: unknown): string {
+/** The system's code of an error (ENOENT…), or ''. */
+export function codeOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   return typeof code === 'string' ? code : '';
 }
 
-function fileError(verb: string, path: string, cause: unknown): Error {
+/** `Cannot read PATH: REASON`, with the system's error as its cause. */
+export function fileError(verb: string, path: string, cause: unknown): Error {
   const reason = reasons[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
   return new Error(`Cannot ${verb} ${path}: ${reason}`, { cause });
 }
@@ -108,7 +110,8 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-const besides = (path: string, kind: 'tmp' | 'old'): string => `${resolve(path)}.${kind}-${randomUUID().slice(0, 8)}`;
+/** A name beside a path for what is not there yet, or no longer. */
+export const besides = (path: string, kind: 'tmp' | 'old'): string => `${resolve(path)}.${kind}-${randomUUID().slice(0, 8)}`;
 
 async function syncFolder(path: string): Promise<void> {
   // Windows cannot sync a folder; there the rename alone has to do.

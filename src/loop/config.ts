@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+/** Raised whenever a config of an earlier version would be read differently. */
+export const schemaVersion = 1;
+
+const count = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE_INTEGER);
+const rate = z.number().min(0).lt(1);
+const path = z.string().min(1);
+
+const model = z.strictObject({
+  path: path.describe('Checkpoint folder or .gguf file to start from'),
+});
+
+const data = z.strictObject({
+  path: path.describe('Training data: .jsonl, .json or .csv, also with .gz'),
+  evalPath: path.optional().describe('Evaluation data, in the same formats'),
+  columns: z
+    .record(z.string().min(1), z.string().min(1))
+    .optional()
+    .describe("Renames columns: prompt=question,completion=answer reads the file's question as prompt"),
+  maxLength: count(2).default(1024).describe('Longest example in tokens; the rest is cut off'),
+  packing: z.boolean().default(false).describe('Packs several examples into one row; they do not see each other'),
+  loss: z
+    .enum(['auto', 'completion', 'all', 'assistant'])
+    .default('auto')
+    .describe('Tokens that are learned; auto is the completion where there is one, else all'),
+  shuffle: z.boolean().default(true).describe('Another order of the examples in every epoch'),
+});
+
+const lora = z.strictObject({
+  type: z.literal('lora').default('lora').describe('What is trained'),
+  r: count(1).default(16).describe('Rank of the two factors'),
+  alpha: z.number().positive().default(32).describe('The factors count alpha / r'),
+  dropout: rate.default(0).describe("Share of the factors' inputs that is dropped while training"),
+  targetModules: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .default('all-linear')
+    .describe('Names of linear layers, a regular expression for their paths, or all-linear'),
+  rankPattern: z
+    .record(z.string().min(1), count(1))
+    .default({})
+    .describe('Other ranks for layers whose path ends in a pattern'),
+  alphaPattern: z
+    .record(z.string().min(1), z.number().positive())
+    .default({})
+    .describe('Other alphas for layers whose path ends in a pattern'),
+  useRslora: z.boolean().default(false).describe('The factors count alpha / √r instead'),
+  init: path.optional().describe('PEFT adapter folder to start from; its r, alpha, dropout and targets hold'),
+});
+
+const objective = z.strictObject({
+  type: z.literal('sft').default('sft').describe('What is minimised: sft is the mean loss of the learned tokens'),
+});
+
+const optimizer = z.strictObject({
+  type: z.literal('adamw').default('adamw').describe('Update rule'),
+  learningRate: z.number().min(0).default(2e-4).describe('Peak learning rate'),
+  beta1: rate.default(0.9).describe('Decay of the mean of gradients'),
+  beta2: rate.default(0.999).describe('Decay of the mean of squared gradients'),
+  eps: z.number().positive().default(1e-8).describe('Added to the root of the mean square'),
+  weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay'),
+  maxGradNorm: z.number().min(0).default(1).describe('Gradients are scaled down to this norm; 0 leaves them'),
+});
+
+const schedule = z.strictObject({
+  type: z
+    .enum(['linear', 'cosine', 'constant', 'constant_with_warmup'])
+    .default('linear')
+    .describe('Course of the learning rate'),
+  warmupSteps: z
+    .number()
+    .min(0)
+    .refine((value) => value < 1 || Number.isInteger(value), 'a whole number, or below 1 a share of all steps')
+    .default(0)
+    .describe('Steps to the peak; below 1, a share of all steps'),
+});
+
+const train = z.strictObject({
+  batchSize: count(1).default(4).describe('Rows of one forward and backward pass'),
+  gradientAccumulationSteps: count(1).default(1).describe('Passes whose gradients make one step'),
+  epochs: z.number().positive().default(3).describe('Times through the data'),
+  maxSteps: count(1).optional().describe('Steps in all, whatever the epochs say'),
+  maxTimeMinutes: z.number().positive().optional().describe('Stops after this time, saved'),
+  evalSteps: count(1)
+    .optional()
+    .describe('Steps between evaluations; one comes before the first and one after the last anyway'),
+  saveSteps: count(1).default(500).describe('Steps between checkpoints; one comes at the end anyway'),
+  saveTotalLimit: count(1).optional().describe('Checkpoints that are kept; the oldest go'),
+  seed: z.number().int().min(0).max(0xffffffff).default(42).describe('Fixes all randomness'),
+});
+
+const engine = z.strictObject({
+  name: z
+    .enum(['auto', 'ort', 'reference'])
+    .default('auto')
+    .describe('What computes: ONNX Runtime or the slow f64 reference'),
+  threads: count(1).optional().describe("Threads; the engine's own choice unless given"),
+  precision: z.enum(['auto', 'fp32']).default('auto').describe('Precision of the products'),
+});
+
+/** The config of a run, nested by seam; help, docs and flags come from it. */
+export const tuneSchema = z
+  .strictObject({
+    schemaVersion: z.literal(schemaVersion).default(schemaVersion),
+    model,
+    data,
+    adapter: lora.prefault({}),
+    objective: objective.prefault({}),
+    optimizer: optimizer.prefault({}),
+    schedule: schedule.prefault({}),
+    train: train.prefault({}),
+    engine: engine.prefault({}),
+  })
+  .superRefine((config, context) => {
+    const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    if (config.train.evalSteps !== undefined && config.data.evalPath === undefined) {
+      refuse(['train', 'evalSteps'], 'evaluation data (data.evalPath) with it');
+    }
+    if (config.schedule.type === 'constant' && config.schedule.warmupSteps > 0) {
+      refuse(['schedule', 'warmupSteps'], '0, since the constant schedule has no warmup (constant_with_warmup has)');
+    }
+  });
+
+export type TuneConfig = z.output<typeof tuneSchema>;
+/** What may be left out. */
+export type TuneConfigInput = z.input<typeof tuneSchema>;

@@ -1,0 +1,71 @@
+import type { z } from 'zod';
+import { tuneSchema } from './config.ts';
+
+/** How a field is written on a command line and in docs. */
+export type FieldKind =
+  | { readonly type: 'text' }
+  | { readonly type: 'number' }
+  | { readonly type: 'boolean' }
+  | { readonly type: 'choice'; readonly values: readonly string[] }
+  | { readonly type: 'names' }
+  | { readonly type: 'map'; readonly of: 'text' | 'number' };
+
+/** One leaf of the config. */
+export interface ConfigField {
+  /** Path from the top: adapter.r. */
+  readonly path: string;
+  readonly kind: FieldKind;
+  readonly description: string;
+  /** Undefined where the field may stay away or must be given. */
+  readonly default?: unknown;
+  readonly required: boolean;
+}
+
+type Schema = z.core.$ZodType;
+type Def = z.core.$ZodTypes['_zod']['def'];
+
+const defOf = (schema: Schema): Def => (schema as z.core.$ZodTypes)._zod.def;
+
+interface Unwrapped {
+  readonly schema: Schema;
+  readonly optional: boolean;
+  readonly default?: unknown;
+}
+
+function unwrap(schema: Schema): Unwrapped {
+  const def = defOf(schema);
+  if (def.type === 'optional') return { ...unwrap(def.innerType), optional: true };
+  if (def.type === 'prefault') return { ...unwrap(def.innerType), optional: true };
+  if (def.type === 'default') return { ...unwrap(def.innerType), optional: true, default: def.defaultValue };
+  return { schema, optional: false };
+}
+
+function kindOf(schema: Schema, path: string): FieldKind {
+  const def = defOf(schema);
+  if (def.type === 'string') return { type: 'text' };
+  if (def.type === 'number') return { type: 'number' };
+  if (def.type === 'boolean') return { type: 'boolean' };
+  if (def.type === 'enum') return { type: 'choice', values: Object.values(def.entries).map(String) };
+  if (def.type === 'literal') {
+    return typeof def.values[0] === 'number' ? { type: 'number' } : { type: 'choice', values: def.values.map(String) };
+  }
+  if (def.type === 'union') return { type: 'names' };
+  if (def.type === 'record') return { type: 'map', of: defOf(def.valueType).type === 'number' ? 'number' : 'text' };
+  throw new TypeError(`Expected a kind of field that flags can set at ${path} but found ${def.type}`);
+}
+
+function fieldsOf(schema: Schema, prefix: string): ConfigField[] {
+  const { schema: inner, optional, default: value } = unwrap(schema);
+  const def = defOf(inner);
+  if (def.type === 'object') {
+    return Object.entries(def.shape).flatMap(([key, each]) => fieldsOf(each, prefix === '' ? key : `${prefix}.${key}`));
+  }
+  const description = (schema as z.ZodType).description ?? (inner as z.ZodType).description ?? '';
+  const kind = kindOf(inner, prefix);
+  return [{ path: prefix, kind, description, required: !optional, ...(value === undefined ? {} : { default: value }) }];
+}
+
+/** Every leaf of the config, in its order; the schema version is not one that anybody sets. */
+export const configFields: readonly ConfigField[] = fieldsOf(tuneSchema, '').filter(
+  ({ path }) => path !== 'schemaVersion',
+);

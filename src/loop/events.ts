@@ -1,0 +1,88 @@
+import type { DatasetSummary } from '../data/preview.ts';
+
+/** Why a run ended: all epochs done, one of its limits, or somebody asked. */
+export type StopReason = 'completed' | 'max-steps' | 'max-time' | 'interrupted';
+
+/** One optimizer step; a line of metrics.jsonl. */
+export interface StepEvent {
+  readonly type: 'step';
+  readonly step: number;
+  readonly epoch: number;
+  /** Mean over the supervised tokens of the whole accumulation window. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Before clipping. */
+  readonly gradNorm: number;
+  /** Without padding. */
+  readonly tokens: number;
+  readonly supervisedTokens: number;
+  /** The whole step, optimizer included. */
+  readonly stepMs: number;
+  /** Peak resident memory of the process so far, where the platform tells. */
+  readonly peakBytes?: number;
+}
+
+/** One evaluation after `step` steps; a line of metrics.jsonl. */
+export interface EvalEvent {
+  readonly type: 'eval';
+  readonly step: number;
+  readonly evalLoss: number;
+  readonly supervisedTokens: number;
+  readonly evalMs: number;
+}
+
+/** How a run ended; the last line of metrics.jsonl. */
+export interface DoneEvent {
+  readonly type: 'done';
+  readonly stopReason: StopReason;
+  readonly step: number;
+  /** The step whose weights `adapter/` holds. */
+  readonly adapterStep: number;
+  /** Seconds of training in this session, evaluations and checkpoints included. */
+  readonly seconds: number;
+  readonly peakBytes?: number;
+}
+
+export type MetricsLine = StepEvent | EvalEvent | DoneEvent;
+
+/** What a run tells while it goes on. */
+export type TuneEvent =
+  | {
+      readonly type: 'started';
+      readonly engine: string;
+      readonly precision: string;
+      readonly parameters: number;
+      readonly trainedParameters: number;
+      /** The checkpoint's step that the run goes on from. */
+      readonly resumedFrom?: number;
+    }
+  | {
+      /** What will be trained on: counts, remarks, and one example with `+` before each learned token. */
+      readonly type: 'preview';
+      readonly summary: DatasetSummary;
+      readonly notes: readonly string[];
+      readonly example: readonly string[];
+    }
+  | {
+      readonly type: 'plan';
+      readonly steps: number;
+      readonly stepsPerEpoch: number;
+      /** Planned peaks of resident memory. */
+      readonly trainBytes?: number;
+      readonly evalBytes?: number;
+      readonly maxTimeMinutes?: number;
+    }
+  | StepEvent
+  | EvalEvent
+  | { readonly type: 'saved'; readonly step: number; readonly path: string }
+  | { readonly type: 'warning'; readonly message: string }
+  | DoneEvent;
+
+/** What a run came to. */
+export interface TuneSummary extends Omit<DoneEvent, 'type'> {
+  readonly runFolder: string;
+  /** Loss of the last step of the run. */
+  readonly loss?: number;
+  /** The last evaluation's. */
+  readonly evalLoss?: number;
+}

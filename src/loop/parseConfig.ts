@@ -1,0 +1,91 @@
+import type { z } from 'zod';
+import { describe, isRecord } from '../hub/json.ts';
+import { tuneSchema, type TuneConfig } from './config.ts';
+import { configFields } from './configFields.ts';
+import { hint } from './nearest.ts';
+import { UsageError } from './usageError.ts';
+
+/** How errors call the field at a path: the option it came from, or file and path; the whole config is at ''. */
+export type FieldName = (path: string) => string;
+
+type Issue = z.core.$ZodIssue;
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce(
+    (held: unknown, key) =>
+      isRecord(held) || Array.isArray(held) ? (held as Record<PropertyKey, unknown>)[key] : undefined,
+    value,
+  );
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  int: 'a whole number',
+  number: 'a number',
+  string: 'text',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+function expectedOf(issue: Issue): string {
+  if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.expected;
+  if (issue.code === 'invalid_value')
+    return issue.values
+      .map(String)
+      .join(', ')
+      .replace(/, ([^,]*)$/, ' or $1');
+  if (issue.code === 'too_small' && issue.origin === 'string') return 'some text';
+  if (issue.code === 'too_small' && issue.origin === 'array') return 'at least one name';
+  if (issue.code === 'too_small')
+    return issue.inclusive === false ? `more than ${issue.minimum}` : `at least ${issue.minimum}`;
+  if (issue.code === 'too_big')
+    return issue.inclusive === false ? `less than ${issue.maximum}` : `at most ${issue.maximum}`;
+  if (issue.code === 'invalid_union') return 'text or a list of texts';
+  return issue.message;
+}
+
+/** Units that are known by name and not there yet, so that their refusal says so. */
+const notThere: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'adapter.type': { none: 'full fine-tuning is not there yet' },
+  'engine.name': { native: 'the native engine is not there yet' },
+  'engine.precision': { bf16: 'no engine here computes in bf16' },
+};
+
+function sentence(issue: Issue, value: unknown, nameOf: FieldName): string {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const key = [...issue.path.map(String), issue.keys[0] ?? ''].join('.');
+    const known = configFields.flatMap((field) => [field.path, field.path.split('.')[0] ?? '']);
+    return `${nameOf(key)}: there is no such field.${hint(key, known)}`;
+  }
+  const found = valueAt(value, issue.path);
+  if (found === undefined) {
+    const missing = configFields.find((field) => field.required && field.path.startsWith(`${path}.`))?.path ?? path;
+    return `${nameOf(missing)} is missing`;
+  }
+  const reason = typeof found === 'string' ? notThere[path]?.[found] : undefined;
+  return `${nameOf(path)}: expected ${expectedOf(issue)} but found ${typeof found === 'string' ? found : describe(found)}${reason === undefined ? '' : `; ${reason}`}`;
+}
+
+/** Checks a config and fills in its defaults. UsageError with the field, expected and found; an unknown field with the nearest there is. */
+export function parseConfig(value: unknown, nameOf: FieldName = (path) => path || 'config'): TuneConfig {
+  const result = tuneSchema.safeParse(value);
+  if (result.success) return result.data;
+  // An unknown key explains a missing one, not the other way round.
+  const issues = result.error.issues;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
+  throw new UsageError(issue === undefined ? `${nameOf('')}: not a config` : sentence(issue, value, nameOf));
+}
+
+/** `value` with the field at a path set; the objects on the way are copied or made. */
+export function withField(
+  value: Readonly<Record<string, unknown>>,
+  path: string,
+  set: unknown,
+): Record<string, unknown> {
+  const [key = '', ...rest] = path.split('.');
+  if (rest.length === 0) return { ...value, [key]: set };
+  const inner = value[key];
+  return { ...value, [key]: withField(isRecord(inner) ? inner : {}, rest.join('.'), set) };
+}
