@@ -1,0 +1,46 @@
+import type { Value } from '../ir/graph.ts';
+
+/** Numbers that change from step to step, computed on the host in f64 and fed as scalars. */
+export type Scalars = Readonly<Record<string, number>>;
+
+export interface StepState {
+  readonly params: readonly Value[];
+  readonly gradients: readonly Value[];
+  /** State by slot name, one value per parameter. */
+  readonly slots: Readonly<Record<string, readonly Value[]>>;
+  readonly scalars: Readonly<Record<string, Value>>;
+}
+
+export interface StepResult {
+  readonly params: readonly Value[];
+  readonly slots: Readonly<Record<string, readonly Value[]>>;
+}
+
+/** Gradients in, gradients out, with what was measured on the way. */
+export interface GradientTransform {
+  readonly name: string;
+  apply(gradients: readonly Value[]): { readonly gradients: readonly Value[]; readonly metrics: Readonly<Record<string, Value>> };
+}
+
+/** A pure update rule: state of the parameter's shape per slot, zero at the start. */
+export interface UpdateRule {
+  readonly name: string;
+  readonly slots: readonly string[];
+  /** Element i of an update depends on element i alone: parameters may then be updated as one flat vector. */
+  readonly elementwise: boolean;
+  /** Scalars of step 1, 2, … at a learning rate. */
+  scalars(step: number, learningRate: number): Scalars;
+  apply(state: StepState): StepResult;
+}
+
+/** Transforms of the gradients, in order, and the rule that ends them. */
+export interface Optimizer {
+  readonly transforms: readonly GradientTransform[];
+  readonly rule: UpdateRule;
+}
+
+/** Composes transforms and a rule: `chain(clipByGlobalNorm(1), adamw({…}))`. */
+export function chain(...parts: readonly [...GradientTransform[], UpdateRule]): Optimizer {
+  const rule = parts.at(-1) as UpdateRule;
+  return { transforms: parts.slice(0, -1) as GradientTransform[], rule };
+}
