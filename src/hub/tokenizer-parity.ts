@@ -40,3 +40,66 @@ function decodeRun(bytes: Uint8Array): string {
     return '\ufffd'.repeat(bytes.length);
   }
 }
+
+/**
+ * The library's caches of words, made cheap: BPE's reorders a map at every look-up, and byte-level words are spelled anew each time.
+ * Together they take most of its time.
+ */
+export function quickenCaches(library: { model: unknown; pre_tokenizer: unknown }): void {
+  const { model } = library;
+  // the library's parts are callable objects
+  if (typeof model === 'function' && 'cache' in model) Object.assign(model, { cache: wordCache() });
+  quickenByteLevel(library.pre_tokenizer);
+}
+
+function quickenByteLevel(step: unknown): void {
+  if (typeof step !== 'function') return;
+  const { tokenizers, config, pre_tokenize_text } = step as {
+    tokenizers?: unknown;
+    config?: Fields;
+    pre_tokenize_text?: (this: unknown, text: string, options: unknown) => string[];
+  };
+  if (Array.isArray(tokenizers)) tokenizers.forEach(quickenByteLevel);
+  if (config?.['type'] !== 'ByteLevel' || config['use_regex'] !== false || config['add_prefix_space'] === true) return;
+  if (pre_tokenize_text === undefined) return;
+  const spelled = wordCache<string[]>();
+  const quick = (text: string, options: unknown): string[] => {
+    if (text.length > maxWord) return pre_tokenize_text.call(step, text, options);
+    const known = spelled.get(text);
+    if (known !== undefined) return known;
+    const made = pre_tokenize_text.call(step, text, options);
+    spelled.put(text, made);
+    return made;
+  };
+  Object.assign(step, { pre_tokenize_text: quick });
+}
+
+const maxWord = 256;
+
+/** Keeps the words of late: two generations, of which the older is dropped when the younger is full. */
+function wordCache<T>(capacity = 50_000): {
+  get: (key: string) => T | undefined;
+  put: (key: string, value: T) => void;
+  clear: () => void;
+} {
+  let recent = new Map<string, T>();
+  let older = new Map<string, T>();
+  const put = (key: string, value: T): void => {
+    if (recent.size >= capacity) [recent, older] = [new Map<string, T>(), recent];
+    recent.set(key, value);
+  };
+  return {
+    put,
+    get(key) {
+      const value = recent.get(key);
+      if (value !== undefined) return value;
+      const old = older.get(key);
+      if (old !== undefined) put(key, old);
+      return old;
+    },
+    clear() {
+      recent = new Map();
+      older = new Map();
+    },
+  };
+}

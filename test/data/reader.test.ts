@@ -5,8 +5,15 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { generateFormats, readExample, supervisedFormats, tokenizeFormats } from '../../src/data/formats.ts';
-import { type Columns, parseColumns, readRows, type Row, type RowFields } from '../../src/data/reader.ts';
-import { fileSource } from '../../src/hub/node/rows.ts';
+import {
+  type Columns,
+  parseColumns,
+  readRows,
+  type Row,
+  type RowFields,
+  type RowSource,
+} from '../../src/data/reader.ts';
+import { byteStream } from '../../src/hub/files-stream.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'tuneloop-rows-'));
 after(() => rm(root, { recursive: true }));
@@ -16,6 +23,8 @@ async function collect(all: AsyncIterable<Row>): Promise<Row[]> {
   for await (const row of all) read.push(row);
   return read;
 }
+
+const fileSource = (path: string): RowSource => ({ name: path, open: () => byteStream(path) });
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -102,7 +111,10 @@ test('files are read as they are and unzipped, in parts too', async () => {
     assert.deepEqual(read.at(-1)?.fields, { text: 'row 4999' });
   }
   for (const name of ['cut.jsonl.gz', 'not.jsonl.gz']) {
-    await assert.rejects(collect(readRows(fileSource(join(root, name)))), /\.jsonl\.gz: expected gzip data but found/);
+    await assert.rejects(
+      collect(readRows(fileSource(join(root, name)))),
+      /\.jsonl\.gz: (unexpected end of file|incorrect header check)/,
+    );
   }
   await assert.rejects(collect(readRows(fileSource(join(root, 'absent.jsonl')))), /absent\.jsonl: it does not exist/);
 });
