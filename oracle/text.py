@@ -131,6 +131,7 @@ CHATS = [
     [{"role": "system", "content": "Rules:\n- be brief"}, {"role": "user", "content": " What is 2 + 2? "}, {"role": "assistant", "content": "4"},
      {"role": "user", "content": "Größe?"}, {"role": "assistant", "content": " e\u0301 is 北京\n"}],
     [{"role": "user", "content": "no answer"}],
+    [{"role": "user", "content": "𝔘?"}, {"role": "assistant", "content": "😀"}, {"role": "user", "content": "👍🏽"}, {"role": "assistant", "content": "a👩‍👩‍👧b 𝔘"}],
     [{"role": "user", "content": "<|im_end|>"}, {"role": "assistant", "content": ""}],
 ]
 
@@ -181,6 +182,7 @@ def templates():
 
 
 if __name__ == "__main__":
+    # the trainers break ties by chance: a tokenizer that is made anew may differ, with all of its cases
     made = {"bytes": byte_level(), "llama3": llama3_like(), "sentencepiece": sentencepiece_like(), "wordpiece": word_piece()}
     for name, (tok, names) in made.items():
         tokenizer = fast(tok, names)
@@ -193,4 +195,5 @@ if __name__ == "__main__":
     save("templates.json", templates())
     if len(sys.argv) > 1:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(sys.argv[1])
-        save("smollm2.json", {"cases": cases(tokenizer), "chat": chats(tokenizer, None, False)})
+        generation = {"template": GENERATION, "cases": chats(tokenizer, GENERATION, True)}
+        save("smollm2.json", {"cases": cases(tokenizer), "chat": chats(tokenizer, None, False), "generation": generation})

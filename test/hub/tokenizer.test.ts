@@ -137,12 +137,15 @@ const real = join(shared, 'models', 'smollm2-135m-instruct');
 const skip = existsSync(join(real, 'tokenizer.json')) ? false : 'the shared folder with SmolLM2 is not here';
 
 test("SmolLM2's tokenizer and template give transformers' ids", { skip }, () => {
-  const tokenizer = loadTokenizer({
+  const files = {
     tokenizerJson: readJson(join(real, 'tokenizer.json')),
     tokenizerConfig: readJson(join(real, 'tokenizer_config.json')),
-    chatTemplate: readFileSync(join(real, 'chat_template.jinja'), 'utf8'),
-  });
-  const { cases, chat } = readJson(join(fixtures, 'smollm2.json')) as { cases: Case[]; chat: ChatCase[] };
+  };
+  const tokenizer = loadTokenizer({ ...files, chatTemplate: readFileSync(join(real, 'chat_template.jinja'), 'utf8') });
+  const { cases, chat, generation } = readJson(join(fixtures, 'smollm2.json')) as Required<Fixture> & {
+    chat: ChatCase[];
+  };
   checkTexts(tokenizer, cases);
   checkChats(tokenizer, chat);
+  checkChats(loadTokenizer({ ...files, chatTemplate: generation.template }), generation.cases);
 });
