@@ -42,26 +42,32 @@ function decodeRun(bytes: Uint8Array): string {
 }
 
 /**
- * The library's caches of words, made cheap: BPE's reorders a map at every look-up, and byte-level words are spelled anew each time.
+ * White space by Unicode where ByteLevel splits itself, and the library's caches of words made cheap: BPE's reorders a map at every look-up, and byte-level words are spelled anew each time.
  * Together they take most of its time.
  */
-export function quickenCaches(library: { model: unknown; pre_tokenizer: unknown }): void {
+export function repairModel(library: { model: unknown; pre_tokenizer: unknown }): void {
   const { model } = library;
   // the library's parts are callable objects
   if (typeof model === 'function' && 'cache' in model) Object.assign(model, { cache: wordCache() });
-  quickenByteLevel(library.pre_tokenizer);
+  repairByteLevel(library.pre_tokenizer);
 }
 
-function quickenByteLevel(step: unknown): void {
+function repairByteLevel(step: unknown): void {
   if (typeof step !== 'function') return;
   const { tokenizers, config, pre_tokenize_text } = step as {
     tokenizers?: unknown;
     config?: Fields;
     pre_tokenize_text?: (this: unknown, text: string, options: unknown) => string[];
   };
-  if (Array.isArray(tokenizers)) tokenizers.forEach(quickenByteLevel);
-  if (config?.['type'] !== 'ByteLevel' || config['use_regex'] !== false || config['add_prefix_space'] === true) return;
-  if (pre_tokenize_text === undefined) return;
+  if (Array.isArray(tokenizers)) tokenizers.forEach(repairByteLevel);
+  if (config?.['type'] !== 'ByteLevel' || pre_tokenize_text === undefined) return;
+  if (config['use_regex'] !== false) {
+    // only one that adds a space is left whole by equalPreTokenizer
+    const pattern = byteLevelPattern.replaceAll('\\s', '\\p{White_Space}').replaceAll('\\S', '\\P{White_Space}');
+    Object.assign(step, { pattern: new RegExp(pattern, 'gu') });
+    return;
+  }
+  if (config['add_prefix_space'] === true) return;
   const spelled = wordCache<string[]>();
   const quick = (text: string, options: unknown): string[] => {
     if (text.length > maxWord) return pre_tokenize_text.call(step, text, options);

@@ -3,7 +3,7 @@ import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { type ChatTemplateOptions, type ChatTemplate, compileChatTemplate } from './chat-template.ts';
 import { recordOf } from './json.ts';
 import type { Json } from './python-text.ts';
-import { quickenCaches, repairByteFallback } from './tokenizer-parity.ts';
+import { repairByteFallback, repairModel } from './tokenizer-parity.ts';
 import { addedTokens, alphabetOf, chatTemplates, checkedJson, specialNames, vocabularyOf } from './tokenizer-json.ts';
 import { maskFromSpans, tokenSpans, type TokenReading } from './token-spans.ts';
 
@@ -60,7 +60,7 @@ export function loadTokenizer(
   const added = addedTokens(json, names, vocabulary);
   const library = failing(() => new Library({ ...json, added_tokens: added }, settings));
   repairByteFallback(library.decoder);
-  quickenCaches(library);
+  repairModel(library);
 
   const addedById = new Map(added.map((token) => [token.id, token]));
   const idOf = (text: string | undefined): number | undefined =>

@@ -98,6 +98,18 @@ test('special tokens: ids, stops, the vocabulary', () => {
   assert.throws(() => tokenizer.decode([5, 999]), /below 420 but found 999/);
 });
 
+test('ByteLevel that adds a space splits where one that adds none does', () => {
+  const { tokenizer, config } = fixture('bytes');
+  const withPrefix = (add_prefix_space: boolean): Tokenizer => {
+    const pre_tokenizer = { type: 'ByteLevel', add_prefix_space, trim_offsets: true, use_regex: true };
+    return loadTokenizer({ tokenizerJson: { ...tokenizer, pre_tokenizer }, tokenizerConfig: config });
+  };
+  for (const text of [' the \ufeffquick  fox', ' a\u0085b \u0085\ufeff', " don't  12 "]) {
+    assert.deepEqual(withPrefix(true).encode(text), withPrefix(false).encode(text));
+    assert.deepEqual(withPrefix(true).encode(text.slice(1)), withPrefix(false).encode(text));
+  }
+});
+
 test('files that are no tokenizer are refused with a sentence', () => {
   const { tokenizer, config } = fixture('bytes');
   assert.throws(() => loadTokenizer({ tokenizerJson: [] }), /tokenizer\.json: expected an object/);
