@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ScheduleType } from '../optimizers/schedule.ts';
 
 /** Raised whenever a config of an earlier version would be read differently. */
 export const schemaVersion = 1;
@@ -64,7 +65,7 @@ const optimizer = z.strictObject({
 
 const schedule = z.strictObject({
   type: z
-    .enum(['linear', 'cosine', 'constant', 'constant_with_warmup'])
+    .enum(['linear', 'cosine', 'constant', 'constant_with_warmup'] as const satisfies readonly ScheduleType[])
     .default('linear')
     .describe('Course of the learning rate'),
   warmupSteps: z
@@ -78,6 +79,10 @@ const schedule = z.strictObject({
 const train = z.strictObject({
   batchSize: count(1).default(4).describe('Rows of one forward and backward pass'),
   gradientAccumulationSteps: count(1).default(1).describe('Passes whose gradients make one step'),
+  gradientCheckpointing: z
+    .boolean()
+    .default(false)
+    .describe('Computes activations again for the gradient: less memory, about a third more time'),
   epochs: z.number().positive().default(3).describe('Times through the data'),
   maxSteps: count(1).optional().describe('Steps in all, whatever the epochs say'),
   maxTimeMinutes: z.number().positive().optional().describe('Stops after this time, saved'),

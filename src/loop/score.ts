@@ -1,0 +1,70 @@
+import { type Batch, collate } from '../data/batches.ts';
+import type { TrainExample } from '../data/dataset.ts';
+import { tokenFeeds } from './feeds.ts';
+import type { LoadedModel } from './model.ts';
+import { scoreGraph } from './programs.ts';
+
+/** Row lengths are rounded up to this, so that few shapes exist. */
+const padMultiple = 64;
+
+/** Runs the score program of a batch's shape. */
+async function scoreBatch(loaded: LoadedModel, batch: Batch, packed: boolean): Promise<{ logprobs: ArrayLike<number>; total: number }> {
+  const shape = { batch: batch.batch, length: batch.length, packed };
+  const program = await loaded.programs.get(`score ${JSON.stringify(shape)}`, () => scoreGraph(loaded.model, loaded.attached?.adapter, shape));
+  const { logprobs, total } = await program.run(tokenFeeds(batch, packed));
+  return { logprobs: logprobs?.data ?? [], total: total?.data[0] ?? Number.NaN };
+}
+
+/** Mean negative log-likelihood in nats of the supervised tokens of all batches, and their number. */
+export async function meanLoss(loaded: LoadedModel, batches: Iterable<Batch>, packed: boolean): Promise<{ loss: number; supervisedTokens: number }> {
+  let total = 0;
+  let supervisedTokens = 0;
+  for (const batch of batches) {
+    total += (await scoreBatch(loaded, batch, packed)).total;
+    supervisedTokens += batch.supervisedTokens;
+  }
+  return { loss: total / supervisedTokens, supervisedTokens };
+}
+
+/** One line of `tuneloop score`. */
+export interface ScoreLine {
+  readonly index: number;
+  readonly ids: readonly number[];
+  /** 1 where the token is supervised. */
+  readonly mask: readonly number[];
+  /** ln p(ids[t] given ids[<t]); null at 0. */
+  readonly logprobs: readonly (number | null)[];
+}
+
+/** Scores examples in batches; lines come in the order of the examples. */
+export async function* score(
+  loaded: LoadedModel,
+  examples: AsyncIterable<TrainExample> | Iterable<TrainExample>,
+  options: { readonly batchSize: number },
+): AsyncGenerator<ScoreLine> {
+  let waiting: TrainExample[] = [];
+  const flush = async (): Promise<ScoreLine[]> => {
+    const rows = waiting;
+    waiting = [];
+    if (rows.length === 0) return [];
+    const longest = Math.max(...rows.map(({ ids }) => ids.length));
+    const length = Math.max(padMultiple, Math.ceil(longest / padMultiple) * padMultiple);
+    const { logprobs } = await scoreBatch(loaded, collate(rows.map((row) => [row]), length, 0), false);
+    return rows.map(({ index, ids, mask }, row) => ({
+      index,
+      ids: [...ids],
+      mask: [...mask],
+      logprobs: Array.from(ids, (_, t) => (t === 0 ? null : (logprobs[row * length + t - 1] ?? Number.NaN))),
+    }));
+  };
+  for await (const example of examples) {
+    if (example.ids.length === 0) {
+      yield* await flush();
+      yield { index: example.index, ids: [], mask: [], logprobs: [] };
+      continue;
+    }
+    waiting.push(example);
+    if (waiting.length === options.batchSize) yield* await flush();
+  }
+  yield* await flush();
+}
