@@ -54,6 +54,10 @@ export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
   if (config.initLoraWeights !== true) {
     throw new TypeError(`Expected init_lora_weights true but found ${JSON.stringify(config.initLoraWeights)}`);
   }
+  const isAll = typeof resolved.targetModules === 'string' && resolved.targetModules.toLowerCase() === 'all-linear';
+  for (const [path, what] of [['lm_head', 'the output head'], ['model.embed_tokens', 'the embedding']] as const) {
+    if (!isAll && targetsModule(resolved, path)) throw new TypeError(`LoRA on ${what} (${path}) is not supported: leave it out of the target modules`);
+  }
   const names = new Set(targets.map(({ name }) => name));
   const adapted = (context: AdapterContext, site: LinearSite): Value => {
     const { name, x, weight, bias } = site;

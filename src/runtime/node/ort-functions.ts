@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { onnxRuntimeVersion } from './library.ts';
 
 /** An address in this process. */
@@ -132,9 +132,14 @@ const API_VERSION = Number(onnxRuntimeVersion.split('.')[1]);
 
 const TABLE_LENGTH = 1 + Math.max(...Object.values(signatures).map(([position]) => position));
 
+// koffi unloads a library once its object is collected, whatever functions of it are still held: these never are.
+const loadedLibraries = new Map<string, LibraryHandle>();
+
 function openBase(libraryPath: string): unknown {
   try {
-    return koffi.load(libraryPath).func('OrtGetApiBase', 'void *', [])();
+    const library = loadedLibraries.get(libraryPath) ?? koffi.load(libraryPath);
+    loadedLibraries.set(libraryPath, library);
+    return library.func('OrtGetApiBase', 'void *', [])();
   } catch (cause) {
     throw new Error(`Expected ONNX Runtime's library at ${libraryPath} but it could not be loaded`, { cause });
   }

@@ -1,0 +1,101 @@
+import { openCheckpoint } from '../hub/checkpoint.ts';
+import { checkPeftAdapter, type LoraTensors, readPeftAdapter } from '../hub/peft.ts';
+import { scaleOf } from '../hub/peft-target.ts';
+import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
+import { languageModel } from '../nn/models/index.ts';
+import { castSource, type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
+import { sizeOf } from '../ir/types.ts';
+
+export interface MergeOptions {
+  /** Checkpoint folder or .gguf file. */
+  readonly model: string;
+  /** PEFT adapter folder. */
+  readonly adapter: string;
+  /** The checkpoint folder to write; must not be there. */
+  readonly out: string;
+}
+
+export interface MergeSummary {
+  readonly merged: number;
+  /** Storage of the weights that were written. */
+  readonly storage: readonly string[];
+  readonly notices: readonly string[];
+}
+
+/** W + s B A, summed in f64 and rounded to f32 once. */
+function addLowRank(weight: Float32Array, { A, B }: LoraTensors, scale: number): void {
+  const [rank, inner] = A.shape;
+  const [outer] = B.shape;
+  const row = new Float64Array(inner);
+  for (let o = 0; o < outer; o++) {
+    row.fill(0);
+    for (let r = 0; r < rank; r++) {
+      const factor = scale * (B.values[o * rank + r] ?? 0);
+      for (let i = 0; i < inner; i++) row[i] = (row[i] ?? 0) + factor * (A.values[r * inner + i] ?? 0);
+    }
+    for (let i = 0; i < inner; i++) weight[o * inner + i] = (weight[o * inner + i] ?? 0) + (row[i] ?? 0);
+  }
+}
+
+/** A tensor with its low-rank term added, computed when it is read. */
+function mergedSource(source: TensorSource, factors: LoraTensors, scale: number): TensorSource {
+  return tensorSource(source.name, source.shape, 'f32', async function* () {
+    const values = new Float32Array(sizeOf(source.shape));
+    await source.readF32(values);
+    addLowRank(values, factors, scale);
+    yield new Uint8Array(values.buffer);
+  });
+}
+
+const floats = ['f32', 'f16', 'bf16'] as const;
+type FloatStorage = (typeof floats)[number];
+const isFloat = (storage: string): storage is FloatStorage => (floats as readonly string[]).includes(storage);
+
+/**
+ * Writes base and adapter as one checkpoint: W' = W + s B A for each adapted module, the rest as it is. Float weights keep
+ * their type; block-quantised ones are written in f32, because rounding a merged weight to blocks again would undo part
+ * of what was learned. Throws on an adapter for another model and when the folder exists.
+ */
+export async function mergeAdapter({ model: path, adapter: adapterPath, out }: MergeOptions): Promise<MergeSummary> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const model = languageModel(checkpoint.config);
+    const adapter = await readPeftAdapter(adapterPath);
+    const linears = model.linears.map(({ name, inFeatures, outFeatures }) => ({ path: name, inFeatures, outFeatures }));
+    checkPeftAdapter(
+      adapter,
+      [...linears, { path: 'lm_head', inFeatures: model.hiddenSize, outFeatures: model.vocabSize, isHead: true }],
+      adapterPath,
+    );
+    const storages = new Set<string>();
+    const tensors = [...checkpoint.tensors.values()].map((source) => {
+      const storage = isFloat(source.storage) ? source.storage : 'f32';
+      storages.add(storage);
+      const module = source.name.replace(/\.weight$/, '');
+      const factors = source.name.endsWith('.weight') ? adapter.modules.get(module) : undefined;
+      return castSource(factors ? mergedSource(source, factors, scaleOf(adapter.config, module)) : source, storage);
+    });
+    const quantised = [...checkpoint.tensors.values()].filter(({ storage }) => !isFloat(storage)).length;
+    const [only] = storages;
+    const config =
+      storages.size === 1 && only !== undefined
+        ? { ...checkpoint.config, ...dtypeFields(checkpoint.config, only) }
+        : checkpoint.config;
+    await writeCheckpoint(out, tensors, { ...checkpoint, config });
+    return {
+      merged: adapter.modules.size,
+      storage: [...storages],
+      notices: quantised === 0 ? [] : [`${quantised} block-quantised tensors are written in f32`],
+    };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+const dtypeNames: Readonly<Record<string, string>> = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' };
+
+/** The config's own dtype field, new or old, set to what was written. */
+function dtypeFields(config: Readonly<Record<string, unknown>>, storage: string): Record<string, string> {
+  const field = 'torch_dtype' in config && !('dtype' in config) ? 'torch_dtype' : 'dtype';
+  return { [field]: dtypeNames[storage] ?? 'float32' };
+}
