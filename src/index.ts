@@ -1,0 +1,18 @@
+/** What runs anywhere: the language of computation, the units of a method, the f64 reference engine. */
+export * as ir from './ir/index.ts';
+export { type Adapter } from './adapters/adapter.ts';
+export { lora } from './adapters/lora.ts';
+export { type LanguageModel } from './nn/model.ts';
+export { languageModel } from './nn/models/index.ts';
+export { plainSites, type Sites } from './nn/sites.ts';
+export { type Objective } from './objectives/objective.ts';
+export { sft } from './objectives/sft.ts';
+export { adamw, type AdamWOptions } from './optimizers/adamw.ts';
+export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';
+export { chain, type GradientTransform, type Optimizer, type UpdateRule } from './optimizers/optimizer.ts';
+export { schedules, type ScheduleType } from './optimizers/schedule.ts';
+export { type Engine, type Program } from './runtime/engine.ts';
+export { evaluate } from './runtime/evaluate.ts';
+export { referenceEngine } from './runtime/reference.ts';
+export { type Tensor, tensor } from './runtime/tensor.ts';
+export { type WeightHandle, type WeightStore, weightStore } from './runtime/weights.ts';
