@@ -13,7 +13,10 @@ import type { LinearSite } from '../nn/sites.ts';
 import type { Adapter, AdapterContext, AdapterParameter, DropoutInputs } from './adapter.ts';
 
 /** Names of a module's factors, as PEFT's files have them after `base_model.model.`. */
-export const factorNames = (module: string): readonly [a: string, b: string] => [`${module}.lora_A.weight`, `${module}.lora_B.weight`];
+export const factorNames = (module: string): readonly [a: string, b: string] => [
+  `${module}.lora_A.weight`,
+  `${module}.lora_B.weight`,
+];
 
 /** U(-1/√in, 1/√in): kaiming_uniform with a = √5, as torch's and PEFT's default has it. */
 function initializeA(values: Float32Array, key: RandomKey, inFeatures: number): void {
@@ -25,7 +28,11 @@ function initializeA(values: Float32Array, key: RandomKey, inFeatures: number): 
 function parametersOf(module: LinearSpec, r: number): AdapterParameter[] {
   const [a, b] = factorNames(module.name);
   return [
-    { name: a, shape: [r, module.inFeatures], initialize: (values, key) => initializeA(values, key, module.inFeatures) },
+    {
+      name: a,
+      shape: [r, module.inFeatures],
+      initialize: (values, key) => initializeA(values, key, module.inFeatures),
+    },
     { name: b, shape: [module.outFeatures, r], initialize: (values) => values.fill(0) },
   ];
 }
@@ -45,6 +52,14 @@ function drop(x: Value, rate: number, name: string, { key, examples, positions }
 export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
   const resolved = { ...config, targetModules: config.targetModules ?? model.defaultTargets };
   const targets = model.linears.filter(({ name }) => targetsModule(resolved, name));
+  const isAll = typeof resolved.targetModules === 'string' && resolved.targetModules.toLowerCase() === 'all-linear';
+  for (const [path, what] of [
+    ['lm_head', 'the output head'],
+    ['model.embed_tokens', 'the embedding'],
+  ] as const) {
+    if (!isAll && targetsModule(resolved, path))
+      throw new TypeError(`LoRA on ${what} (${path}) is not supported: leave it out of the target modules`);
+  }
   if (targets.length === 0) {
     const endings = [...new Set(model.linears.map(({ name }) => name.split('.').at(-1)))];
     throw new RangeError(
@@ -53,10 +68,6 @@ export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
   }
   if (config.initLoraWeights !== true) {
     throw new TypeError(`Expected init_lora_weights true but found ${JSON.stringify(config.initLoraWeights)}`);
-  }
-  const isAll = typeof resolved.targetModules === 'string' && resolved.targetModules.toLowerCase() === 'all-linear';
-  for (const [path, what] of [['lm_head', 'the output head'], ['model.embed_tokens', 'the embedding']] as const) {
-    if (!isAll && targetsModule(resolved, path)) throw new TypeError(`LoRA on ${what} (${path}) is not supported: leave it out of the target modules`);
   }
   const names = new Set(targets.map(({ name }) => name));
   const adapted = (context: AdapterContext, site: LinearSite): Value => {
@@ -71,6 +82,7 @@ export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
   };
   return {
     type: 'lora',
+    base: 'frozen',
     parameters: targets.flatMap((module) => parametersOf(module, rankOf(config, module.name))),
     drops: config.loraDropout > 0,
     sites: (context) => ({

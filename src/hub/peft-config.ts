@@ -111,6 +111,14 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
   const layersToTransform = field('layers_to_transform', isLayers, 'layer numbers');
   const layersPattern = field('layers_pattern', isStrings, 'names');
   const baseModelNameOrPath = field('base_model_name_or_path', isString, 'text');
+  if (layersToTransform !== undefined && typeof targetModules === 'string') {
+    throw new SyntaxError(
+      `${file}: layers_to_transform: expected a list of target_modules with it but found a regular expression`,
+    );
+  }
+  if (layersPattern !== undefined && layersPattern.length > 0 && layersToTransform === undefined) {
+    throw new SyntaxError(`${file}: layers_pattern: expected layers_to_transform with it but found none`);
+  }
   // A file without r or lora_alpha gets PEFT's defaults, as PEFT does.
   const config: PeftLoraConfig = {
     r: field('r', isRank, 'a rank of at least 1') ?? 8,
