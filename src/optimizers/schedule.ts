@@ -6,7 +6,7 @@ const progress = (step: number, steps: number, warmup: number): number => (step 
 
 /** Falls linearly to 0. */
 const linear: Schedule = (step, steps, warmup) =>
-  step < warmup ? rise(step, warmup) : Math.max(0, 1 - progress(step, steps, warmup));
+  step < warmup ? rise(step, warmup) : Math.max(0, (steps - step) / Math.max(1, steps - warmup));
 
 /** Half a cosine to 0 (Loshchilov & Hutter 2017, eq. 5 without restarts). */
 const cosine: Schedule = (step, steps, warmup) =>
@@ -14,7 +14,7 @@ const cosine: Schedule = (step, steps, warmup) =>
 
 const constant: Schedule = () => 1;
 
-const constantWithWarmup: Schedule = (step, _steps, warmup) => Math.min(1, rise(step, Math.max(1, warmup)));
+const constantWithWarmup: Schedule = (step, _steps, warmup) => (step < warmup ? rise(step, warmup) : 1);
 
 /** Schedules by transformers' names. */
 export const schedules = { linear, cosine, constant, constant_with_warmup: constantWithWarmup } as const;
