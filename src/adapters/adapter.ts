@@ -7,7 +7,7 @@ import type { Sites } from '../nn/sites.ts';
 export interface AdapterParameter {
   readonly name: string;
   readonly shape: Shape;
-  /** Writes the values that training starts from, a function of the key alone. */
+  /** Writes the values that a new one starts from, a function of the key alone. */
   readonly initialize: (values: Float32Array, key: RandomKey) => void;
 }
 
@@ -30,6 +30,8 @@ export interface AdapterContext {
 /** What is trained and how it is parametrised. */
 export interface Adapter {
   readonly type: string;
+  /** Trained: its parameters are the model's own, by their names, and start from the checkpoint's values. */
+  readonly base: 'frozen' | 'trained';
   readonly parameters: readonly AdapterParameter[];
   /** Whether training programs need the leaves of `DropoutInputs`. */
   readonly drops: boolean;

@@ -1,10 +1,9 @@
 import type { CursorState } from '../data/cursor.ts';
 import { joinPath, openFile, readJsonFile, writeFileAtomic, writeJsonFile } from '../hub/files.ts';
 import { recordOf } from '../hub/json.ts';
-import { readPeftAdapter, writePeftAdapter } from '../hub/peft.ts';
 import { readSafetensors, safetensorsBytes } from '../hub/safetensors.ts';
 import { f32Source } from '../runtime/tensor-source.ts';
-import { factorsOf, type AttachedAdapter, loadFactors } from './model.ts';
+import type { TrainedFiles } from './trainedFiles.ts';
 import type { Trainer } from './trainer.ts';
 
 const stateVersion = 1;
@@ -16,9 +15,9 @@ export interface SavedState {
   readonly cursor: CursorState;
 }
 
-/** Writes everything that a run needs to go on bit for bit: adapter, optimizer state, data cursor. Randomness is keyed by the step and has no state. */
-export async function writeState(folder: string, base: string, attached: AttachedAdapter, trainer: Trainer, cursor: CursorState): Promise<void> {
-  await writePeftAdapter(joinPath(folder, 'adapter'), await factorsOf(attached, base));
+/** Writes everything that a run needs to go on bit for bit: trained values, optimizer state, data cursor. Randomness is keyed by the step and has no state. */
+export async function writeState(folder: string, files: TrainedFiles, trainer: Trainer, cursor: CursorState): Promise<void> {
+  await files.write(joinPath(folder, files.folder), { exact: true });
   const { step, slots } = await trainer.state();
   const sources = [...slots].map(([name, values]) => f32Source(name, [values.length], values));
   await writeFileAtomic(joinPath(folder, optimizerName), safetensorsBytes(sources));
@@ -26,13 +25,13 @@ export async function writeState(folder: string, base: string, attached: Attache
 }
 
 /** Takes up what `writeState` wrote; throws naming the file and what does not fit. */
-export async function readState(folder: string, attached: AttachedAdapter, trainer: Trainer): Promise<SavedState> {
+export async function readState(folder: string, files: TrainedFiles, trainer: Trainer): Promise<SavedState> {
   const statePath = joinPath(folder, stateName);
   const { version, step, cursor } = recordOf(await readJsonFile(statePath), statePath);
   if (version !== stateVersion || !Number.isSafeInteger(step)) {
     throw new RangeError(`${statePath}: expected a state of version ${stateVersion} but found version ${String(version)}, step ${String(step)}`);
   }
-  await loadFactors(attached, await readPeftAdapter(joinPath(folder, 'adapter')));
+  await files.read(joinPath(folder, files.folder));
   const file = await openFile(joinPath(folder, optimizerName));
   try {
     const { tensors } = await readSafetensors(file);

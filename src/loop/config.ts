@@ -29,7 +29,8 @@ const data = z.strictObject({
 });
 
 const lora = z.strictObject({
-  type: z.literal('lora').default('lora').describe('What is trained'),
+  // Optional inside the default: an adapter without a type is a LoRA.
+  type: z.literal('lora').optional().default('lora').describe('What is trained: lora a low-rank adapter, none the model itself'),
   r: count(1).default(16).describe('Rank of the two factors'),
   alpha: z.number().positive().default(32).describe('The factors count alpha / r'),
   dropout: rate.default(0).describe("Share of the factors' inputs that is dropped while training"),
@@ -48,6 +49,8 @@ const lora = z.strictObject({
   useRslora: z.boolean().default(false).describe('The factors count alpha / √r instead'),
   init: path.optional().describe('PEFT adapter folder to start from; its r, alpha, dropout and targets hold'),
 });
+
+const none = z.strictObject({ type: z.literal('none') });
 
 const objective = z.strictObject({
   type: z.literal('sft').default('sft').describe('What is minimised: sft is the mean loss of the learned tokens'),
@@ -109,7 +112,7 @@ export const tuneSchema = z
     schemaVersion: z.literal(schemaVersion).default(schemaVersion),
     model,
     data,
-    adapter: lora.prefault({}),
+    adapter: z.discriminatedUnion('type', [lora, none]).prefault({}),
     objective: objective.prefault({}),
     optimizer: optimizer.prefault({}),
     schedule: schedule.prefault({}),

@@ -54,12 +54,25 @@ function kindOf(schema: Schema, path: string): FieldKind {
   throw new TypeError(`Expected a kind of field that flags can set at ${path} but found ${def.type}`);
 }
 
+/** Fields of all the types that a seam can have, each once; the field that tells them apart is a choice. */
+function fieldsOfTypes(options: readonly Schema[], discriminator: string, prefix: string): ConfigField[] {
+  const all = options.flatMap((option) => fieldsOf(option, prefix));
+  const path = `${prefix}.${discriminator}`;
+  const values = all.flatMap((field) => (field.path === path && field.kind.type === 'choice' ? field.kind.values : []));
+  const first = new Map(all.toReversed().map((field) => [field.path, field]));
+  return [...new Set(all.map((field) => field.path))].flatMap((name) => {
+    const field = first.get(name);
+    return field === undefined ? [] : [name === path ? { ...field, kind: { type: 'choice', values } as const } : field];
+  });
+}
+
 function fieldsOf(schema: Schema, prefix: string): ConfigField[] {
   const { schema: inner, optional, default: value } = unwrap(schema);
   const def = defOf(inner);
   if (def.type === 'object') {
     return Object.entries(def.shape).flatMap(([key, each]) => fieldsOf(each, prefix === '' ? key : `${prefix}.${key}`));
   }
+  if (def.type === 'union' && 'discriminator' in def) return fieldsOfTypes(def.options, String(def.discriminator), prefix);
   const description = (schema as z.ZodType).description ?? (inner as z.ZodType).description ?? '';
   const kind = kindOf(inner, prefix);
   return [{ path: prefix, kind, description, required: !optional, ...(value === undefined ? {} : { default: value }) }];

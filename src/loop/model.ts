@@ -1,21 +1,23 @@
 import type { Adapter } from '../adapters/adapter.ts';
-import { factorNames, lora } from '../adapters/lora.ts';
+import { full } from '../adapters/full.ts';
+import { lora } from '../adapters/lora.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
-import { checkPeftAdapter, type LoraTensors, type PeftAdapter, type PeftLoraConfig, readPeftAdapter } from '../hub/peft.ts';
+import { checkPeftAdapter, type PeftLoraConfig, readPeftAdapter } from '../hub/peft.ts';
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
 import { randomKey } from '../ir/random.ts';
-import { formatShape, sameShape, sizeOf } from '../ir/types.ts';
+import { formatShape, sameShape } from '../ir/types.ts';
 import type { LanguageModel } from '../nn/model.ts';
 import { languageModel } from '../nn/models/index.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
+import { assertFinite, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
 import { type ProgramCache, programCache } from './programCache.ts';
+import { loadFactors, loraFiles, modelFiles, type TrainedFiles } from './trainedFiles.ts';
 
 /** An adapter whose weights are in the store. */
 export interface AttachedAdapter {
   readonly adapter: Adapter;
-  readonly config: PeftLoraConfig;
   readonly weights: WeightGroup;
+  readonly files: TrainedFiles;
 }
 
 /** A checkpoint that is ready to run. */
@@ -39,11 +41,13 @@ export interface OpenModelOptions {
   readonly adapter?: string | undefined;
   /** A new adapter instead, drawn from the seed. */
   readonly newAdapter?: { readonly config: PeftLoraConfig; readonly seed: number } | undefined;
+  /** Whether the model's own weights are trained; frozen unless given, and with an adapter. */
+  readonly base?: 'frozen' | 'trained' | undefined;
   readonly engine: Engine;
 }
 
-/** The tensors that the architecture wants, checked. Throws RangeError naming what is missing or of another shape. */
-function addWeights(checkpoint: Checkpoint, model: LanguageModel, store: WeightStore): string[] {
+/** The tensors that the architecture wants, checked; those of `trained` are left for others to allocate. Throws RangeError naming what is missing or of another shape. */
+function addWeights(checkpoint: Checkpoint, model: LanguageModel, store: WeightStore, trained: ReadonlySet<string>): string[] {
   const wanted = new Map(model.parameters.map(({ name, shape }) => [name, shape]));
   for (const [name, shape] of wanted) {
     const source = checkpoint.tensors.get(name);
@@ -51,14 +55,36 @@ function addWeights(checkpoint: Checkpoint, model: LanguageModel, store: WeightS
     if (!sameShape(source.shape, shape)) {
       throw new RangeError(`${checkpoint.path}: expected weight ${formatShape(shape)} at ${name} but found ${formatShape(source.shape)}`);
     }
-    store.add(source);
+    if (!trained.has(name)) store.add(source);
   }
   const without = [...checkpoint.tensors.keys()].filter((name) => !wanted.has(name) && !name.endsWith('rotary_emb.inv_freq'));
   const unused = without.filter((name) => !(model.tied && name === 'lm_head.weight'));
   return unused.length === 0 ? [] : [`${unused.length} tensors of the checkpoint have no place in ${model.type}: ${unused.slice(0, 3).join(', ')}`];
 }
 
-async function attach(model: LanguageModel, store: WeightStore, options: OpenModelOptions): Promise<AttachedAdapter | undefined> {
+/** An adapter before its weights are there. */
+interface Unattached {
+  readonly adapter: Adapter;
+  /** Writes the values that training starts from, where they come from a file. */
+  readonly fill?: (weights: WeightGroup) => Promise<void>;
+  readonly files: (weights: WeightGroup) => TrainedFiles;
+}
+
+/** The checkpoint's values into trained weights. */
+async function copyWeights(checkpoint: Checkpoint, weights: WeightGroup): Promise<void> {
+  for (const { name, f32 } of weights.members) {
+    const values = await f32();
+    await checkpoint.tensors.get(name)?.readF32(values);
+    assertFinite(name, values);
+  }
+  weights.flat.touch();
+}
+
+async function adapterOf(checkpoint: Checkpoint, model: LanguageModel, options: OpenModelOptions): Promise<Unattached | undefined> {
+  if (options.base === 'trained') {
+    if (options.adapter !== undefined || options.newAdapter) throw new TypeError('Expected a frozen base under an adapter but found a trained one');
+    return { adapter: full(model), fill: (weights) => copyWeights(checkpoint, weights), files: (weights) => modelFiles(weights, checkpoint) };
+  }
   if (options.adapter !== undefined) {
     const peft = await readPeftAdapter(options.adapter);
     const linears = model.linears.map(({ name, inFeatures, outFeatures }) => ({ path: name, inFeatures, outFeatures }));
@@ -67,53 +93,20 @@ async function attach(model: LanguageModel, store: WeightStore, options: OpenMod
     // The file's tensors are the truth, however they were initialised.
     const config: PeftLoraConfig = { ...peft.config, targetModules: peft.config.targetModules ?? [...peft.modules.keys()], initLoraWeights: true };
     const adapter = lora(config, model);
-    const weights = store.allocate('adapter', adapter.parameters);
-    await loadFactors({ adapter, config, weights }, peft);
-    return { adapter, config, weights };
+    return { adapter, fill: (weights) => loadFactors(weights, peft), files: (weights) => loraFiles(adapter, config, weights, checkpoint.path) };
   }
   if (!options.newAdapter) return undefined;
-  const { config, seed } = options.newAdapter;
+  const { config } = options.newAdapter;
   const resolved = { ...config, targetModules: config.targetModules ?? model.defaultTargets };
   const adapter = lora(resolved, model);
+  return { adapter, files: (weights) => loraFiles(adapter, resolved, weights, checkpoint.path) };
+}
+
+async function attach(store: WeightStore, { adapter, fill, files }: Unattached, seed: number): Promise<AttachedAdapter> {
   const weights = store.allocate('adapter', adapter.parameters);
-  for (const { name, initialize } of adapter.parameters) initialize(await store.get(name).f32(), randomKey(seed, name));
-  return { adapter, config: resolved, weights };
-}
-
-/** Copies an adapter's factors into the store. */
-export async function loadFactors({ weights }: AttachedAdapter, peft: PeftAdapter): Promise<void> {
-  const members = new Map(weights.members.map((member) => [member.name, member]));
-  for (const [path, { A, B }] of peft.modules) {
-    const names = factorNames(path);
-    for (const [name, tensor] of [[names[0], A], [names[1], B]] as const) {
-      const member = members.get(name);
-      if (!member || sizeOf(member.shape) !== tensor.values.length) {
-        throw new RangeError(`Expected a factor of the adapter but found ${name} ${formatShape(tensor.shape)}`);
-      }
-      (await member.f32()).set(tensor.values);
-    }
-  }
-  weights.flat.touch();
-}
-
-/** The factors as PEFT's files hold them. */
-export async function factorsOf({ adapter, config, weights }: AttachedAdapter, base: string): Promise<PeftAdapter> {
-  const values = new Map<string, Float32Array>();
-  for (const member of weights.members) values.set(member.name, await member.f32());
-  const shapes = new Map(adapter.parameters.map(({ name, shape }) => [name, shape]));
-  const modules = new Map<string, LoraTensors>();
-  const tensorOf = (name: string): LoraTensors['A'] => {
-    const [rows, columns] = shapes.get(name) ?? [];
-    const found = values.get(name);
-    if (rows === undefined || columns === undefined || !found) throw new RangeError(`Expected a factor named ${name}`);
-    return { shape: [rows, columns], values: found };
-  };
-  for (const { name } of adapter.parameters) {
-    const path = name.replace(/\.lora_[AB]\.weight$/, '');
-    const [a, b] = factorNames(path);
-    modules.set(path, { A: tensorOf(a), B: tensorOf(b) });
-  }
-  return { config: { ...config, baseModelNameOrPath: base, taskType: 'CAUSAL_LM' }, modules };
+  for (const { name, initialize } of fill ? [] : adapter.parameters) initialize(await store.get(name).f32(), randomKey(seed, name));
+  await fill?.(weights);
+  return { adapter, weights, files: files(weights) };
 }
 
 /** Opens a checkpoint, and an adapter on it. Throws, naming file and field, on what does not fit. */
@@ -122,9 +115,11 @@ export async function openModel(options: OpenModelOptions): Promise<LoadedModel>
   try {
     const model = languageModel(checkpoint.config);
     const store = weightStore();
-    const notices = addWeights(checkpoint, model, store);
+    const unattached = await adapterOf(checkpoint, model, options);
+    const own = unattached?.adapter.base === 'trained' ? unattached.adapter.parameters.map(({ name }) => name) : [];
+    const notices = addWeights(checkpoint, model, store, new Set(own));
     if (model.ignoredFields.length > 0) notices.push(`config.json fields without effect: ${model.ignoredFields.join(', ')}`);
-    const attached = await attach(model, store, options);
+    const attached = unattached && (await attach(store, unattached, options.newAdapter?.seed ?? 0));
     const programs = programCache(options.engine, store);
     const generation = (checkpoint.generationConfig ?? {}) as Record<string, unknown>;
     const eos = (generation['eos_token_id'] ?? checkpoint.config['eos_token_id']) as number | number[] | null | undefined;

@@ -41,13 +41,15 @@ function expectedOf(issue: Issue): string {
     return issue.inclusive === false ? `more than ${issue.minimum}` : `at least ${issue.minimum}`;
   if (issue.code === 'too_big')
     return issue.inclusive === false ? `less than ${issue.maximum}` : `at most ${issue.maximum}`;
+  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
+    return configFields.flatMap(({ path, kind }) => (path === issue.path.join('.') && kind.type === 'choice' ? kind.values : [])).join(' or ');
+  }
   if (issue.code === 'invalid_union') return 'text or a list of texts';
   return issue.message;
 }
 
 /** Units that are known by name and not there yet, so that their refusal says so. */
 const notThere: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'adapter.type': { none: 'full fine-tuning is not there yet' },
   'engine.name': { native: 'the native engine is not there yet' },
   'engine.precision': { bf16: 'no engine here computes in bf16' },
 };
@@ -56,6 +58,8 @@ function sentence(issue: Issue, value: unknown, nameOf: FieldName): string {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const key = [...issue.path.map(String), issue.keys[0] ?? ''].join('.');
+    const owner = valueAt(value, [...issue.path, 'type']);
+    if (configFields.some((field) => field.path === key)) return `${nameOf(key)}: ${path} ${String(owner)} has no such field`;
     const known = configFields.flatMap((field) => [field.path, field.path.split('.')[0] ?? '']);
     return `${nameOf(key)}: there is no such field.${hint(key, known)}`;
   }

@@ -5,7 +5,6 @@ import { exampleLines, summarizeDataset, summaryLines } from '../data/preview.ts
 import { readRows } from '../data/reader.ts';
 import { byteStream } from '../hub/files-stream.ts';
 import { createHash, joinPath } from '../hub/files.ts';
-import { type PeftLoraConfig, writePeftAdapter } from '../hub/peft.ts';
 import { sizeOf } from '../ir/types.ts';
 import { sft } from '../objectives/sft.ts';
 import { adamw } from '../optimizers/adamw.ts';
@@ -16,7 +15,8 @@ import type { Engine } from '../runtime/engine.ts';
 import { readState, writeState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
-import { factorsOf, type LoadedModel, openModel, tokenizerOf } from './model.ts';
+import { type LoadedModel, tokenizerOf } from './model.ts';
+import { initialAdapterOf, openTrained } from './openTrained.ts';
 import type { RunFolder } from './runFolder.ts';
 import { meanLoss } from './score.ts';
 import { makeTrainer } from './trainer.ts';
@@ -40,26 +40,6 @@ export interface TuneOptions {
   readonly resume?: boolean;
   /** All checks and plans, no step, nothing written. */
   readonly dryRun?: boolean;
-}
-
-/** The adapter config of a new LoRA. */
-function loraConfigOf({ adapter }: TuneConfig): PeftLoraConfig {
-  return {
-    r: adapter.r,
-    loraAlpha: adapter.alpha,
-    loraDropout: adapter.dropout,
-    useRslora: adapter.useRslora,
-    targetModules: adapter.targetModules,
-    rankPattern: adapter.rankPattern,
-    alphaPattern: adapter.alphaPattern,
-    initLoraWeights: true,
-  };
-}
-
-async function openTrained(config: TuneConfig, engine: Engine): Promise<LoadedModel> {
-  const { model, adapter, train } = config;
-  if (adapter.init !== undefined) return openModel({ model: model.path, adapter: adapter.init, engine });
-  return openModel({ model: model.path, newAdapter: { config: loraConfigOf(config), seed: train.seed }, engine });
 }
 
 async function loadData(config: TuneConfig, path: string, loaded: LoadedModel): Promise<Dataset> {
@@ -126,7 +106,7 @@ async function tuneLoaded(config: TuneConfig, loaded: LoadedModel, options: Tune
   const found = resume ? await runFolder.latestCheckpoint() : undefined;
   for (const { step, reason } of found?.damaged ?? []) emit({ type: 'warning', message: `checkpoint of step ${step} is passed over: ${reason}` });
   if (found?.good) {
-    const state = await readState(found.good.path, attached, trainer);
+    const state = await readState(found.good.path, attached.files, trainer);
     cursor.load(state.cursor);
   }
   emit({
@@ -150,7 +130,8 @@ async function tuneLoaded(config: TuneConfig, loaded: LoadedModel, options: Tune
 
   if (resume) await runFolder.rewindMetrics(trainer.step());
   else {
-    const adapterFile = config.adapter.init === undefined ? {} : { adapter: await fileFingerprint(joinPath(config.adapter.init, 'adapter_model.safetensors')) };
+    const initial = initialAdapterOf(config);
+    const adapterFile = initial === undefined ? {} : { adapter: await fileFingerprint(joinPath(initial, 'adapter_model.safetensors')) };
     await runFolder.start(config, {
       versions: host.versions,
       fingerprints: {
@@ -171,10 +152,10 @@ async function tuneLoaded(config: TuneConfig, loaded: LoadedModel, options: Tune
     if (saved === step) return;
     const { path } = await runFolder.saveCheckpoint(
       step,
-      (folder) => writeState(folder, config.model.path, attached, trainer, cursor.save()),
+      (folder) => writeState(folder, attached.files, trainer, cursor.save()),
       train.saveTotalLimit,
     );
-    await writePeftAdapter(runFolder.adapterPath, await factorsOf(attached, config.model.path), { replace: true });
+    await attached.files.write(joinPath(runFolder.path, attached.files.folder), { replace: true });
     saved = step;
     emit({ type: 'saved', step, path });
   };

@@ -40,6 +40,8 @@ export interface ModelOutputs {
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
+  /** A model that is trained from scratch draws it from this normal distribution. */
+  readonly init: { readonly mean: number; readonly deviation: number };
 }
 
 /** A linear layer that an adapter may target. */

@@ -41,7 +41,7 @@ export interface WeightStore {
 const alignment = 16
 
 /** Throws RangeError naming the tensor when a value is NaN or infinite. */
-function assertFinite(name: string, values: Float32Array): void {
+export function assertFinite(name: string, values: Float32Array): void {
   let poison = 0
   for (const value of values) poison += value * 0
   if (poison === 0) return

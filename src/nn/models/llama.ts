@@ -29,6 +29,8 @@ export interface LlamaConfig {
   readonly mlpBias: boolean;
   readonly tied: boolean;
   readonly rope: RotaryFrequencies;
+  /** Standard deviation of weights that are drawn anew. */
+  readonly initializerRange: number;
   readonly ignoredFields: readonly string[];
 }
 
@@ -39,7 +41,6 @@ const neutral = [
   'dtype',
   'torch_dtype',
   'transformers_version',
-  'initializer_range',
   'use_cache',
   'bos_token_id',
   'eos_token_id',
@@ -85,6 +86,7 @@ export function parseLlamaConfig(json: Readonly<Record<string, unknown>>): Llama
     mlpBias: fields.boolean('mlp_bias', false),
     tied: fields.boolean('tie_word_embeddings', false),
     rope: ropeFrequencies(fields, headWidth, maxPositions),
+    initializerRange: fields.number('initializer_range', 0.02),
     ignoredFields: fields.unread(),
   };
 }
@@ -115,17 +117,18 @@ function linearsOf(config: LlamaConfig): (LinearSpec & { readonly bias: boolean 
 }
 
 function parametersOf(config: LlamaConfig): ParameterSpec[] {
-  const norm = (name: string): ParameterSpec => ({ name: `${name}.weight`, shape: [config.hiddenSize] });
-  const specs: ParameterSpec[] = [{ name: embeddingName, shape: [config.vocabSize, config.hiddenSize] }];
+  const drawn = { mean: 0, deviation: config.initializerRange };
+  const norm = (name: string): ParameterSpec => ({ name: `${name}.weight`, shape: [config.hiddenSize], init: { mean: 1, deviation: 0 } });
+  const specs: ParameterSpec[] = [{ name: embeddingName, shape: [config.vocabSize, config.hiddenSize], init: drawn }];
   for (let layer = 0; layer < config.layers; layer++) {
     specs.push(norm(`model.layers.${layer}.input_layernorm`), norm(`model.layers.${layer}.post_attention_layernorm`));
   }
   for (const { name, inFeatures, outFeatures, bias } of linearsOf(config)) {
-    specs.push({ name: `${name}.weight`, shape: [outFeatures, inFeatures] });
-    if (bias) specs.push({ name: `${name}.bias`, shape: [outFeatures] });
+    specs.push({ name: `${name}.weight`, shape: [outFeatures, inFeatures], init: drawn });
+    if (bias) specs.push({ name: `${name}.bias`, shape: [outFeatures], init: { mean: 0, deviation: 0 } });
   }
   specs.push(norm('model.norm'));
-  if (!config.tied) specs.push({ name: 'lm_head.weight', shape: [config.vocabSize, config.hiddenSize] });
+  if (!config.tied) specs.push({ name: 'lm_head.weight', shape: [config.vocabSize, config.hiddenSize], init: drawn });
   return specs;
 }
 

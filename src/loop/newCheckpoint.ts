@@ -1,0 +1,25 @@
+import { full } from '../adapters/full.ts';
+import type { CheckpointTokenizer } from '../hub/checkpoint-tokenizer.ts';
+import { dtypeFields } from '../hub/dtypeFields.ts';
+import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
+import { randomKey } from '../ir/random.ts';
+import { sizeOf } from '../ir/types.ts';
+import { languageModel } from '../nn/models/index.ts';
+import { f32Source } from '../runtime/tensor-source.ts';
+
+export interface NewCheckpoint {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tokenizer?: CheckpointTokenizer;
+  readonly generationConfig?: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+}
+
+/** Writes an untrained checkpoint in f32, each weight drawn from the seed and its name as the architecture wants it. */
+export async function newCheckpoint(folder: string, { config, seed, ...rest }: NewCheckpoint): Promise<void> {
+  const tensors = full(languageModel(config)).parameters.map(({ name, shape, initialize }) => {
+    const values = new Float32Array(sizeOf(shape));
+    initialize(values, randomKey(seed, name));
+    return f32Source(name, shape, values);
+  });
+  await writeCheckpoint(folder, tensors, { ...rest, config: { ...config, ...dtypeFields(config, 'f32') } });
+}
