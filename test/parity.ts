@@ -13,7 +13,13 @@ import type { WeightStore } from '../src/runtime/weights.ts';
 /** Path of a committed fixture. */
 export const fixture = (path: string): string => fileURLToPath(new URL(`fixtures/${path}`, import.meta.url));
 
-export const readFixture = <T>(path: string): T => JSON.parse(readFileSync(fixture(path), 'utf8')) as T;
+export const readFixture = (path: string): unknown => JSON.parse(readFileSync(fixture(path), 'utf8'));
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
 
 /** The real model of the shared folder; undefined where there is none. */
 export function sharedModel(): string | undefined {
@@ -31,11 +37,12 @@ export async function readTensors(path: string): Promise<Map<string, Float64Arra
     for (const [name, source] of tensors) {
       const bytes = await source.read();
       assert.ok(source.storage === 'f64' || source.storage === 'f32', source.storage);
-      const View = source.storage === 'f64' ? Float64Array : Float32Array;
-      values.set(
-        name,
-        Float64Array.from(new View(bytes.buffer, bytes.byteOffset, bytes.byteLength / View.BYTES_PER_ELEMENT)),
-      );
+      const { buffer, byteOffset, byteLength } = bytes;
+      const view =
+        source.storage === 'f64'
+          ? new Float64Array(buffer, byteOffset, byteLength / 8)
+          : new Float32Array(buffer, byteOffset, byteLength / 4);
+      values.set(name, Float64Array.from(view));
     }
     return values;
   } finally {

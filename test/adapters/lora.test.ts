@@ -16,7 +16,7 @@ import type { Engine } from '../../src/runtime/engine.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { referenceEngine } from '../../src/runtime/reference.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
-import { evaluateExactly, examplesOf, fixture, readFixture, readTensors, relativeError } from '../parity.ts';
+import { collect, evaluateExactly, examplesOf, fixture, readFixture, readTensors, relativeError } from '../parity.ts';
 
 interface Expected {
   ids: number[][];
@@ -36,14 +36,14 @@ const open = (name: string, engine: Engine): Promise<LoadedModel> =>
   openModel({ model: fixture('models/default'), adapter: fixture(`lora/${name}`), engine });
 
 for (const name of names) {
-  const expected = readFixture<Expected>(`lora/${name}/expected.json`);
+  const expected = readFixture(`lora/${name}/expected.json`) as Expected;
   for (const [engine, tolerance] of [
     [ort, 1e-4],
     [reference, 1e-6],
   ] as const) {
     test(`${name}: logprobs with PEFT's adapter within ${tolerance} of PEFT's on ${engine.name}`, async () => {
       const loaded = await open(name, engine);
-      const rows = await Array.fromAsync(score(loaded, examplesOf(expected), { batchSize: 2 }));
+      const rows = await collect(score(loaded, examplesOf(expected), { batchSize: 2 }));
       await loaded.close();
       assert.equal(rows.length, expected.ids.length);
       for (const { index, logprobs } of rows) {
@@ -105,8 +105,8 @@ interface Targets {
   initialisation: { inFeatures: number; bound: number; standardDeviation: number }[];
 }
 
-const targets = readFixture<Targets>('lora/targets.json');
-const model = languageModel(readFixture('models/default/config.json'));
+const targets = readFixture('lora/targets.json') as Targets;
+const model = languageModel(readFixture('models/default/config.json') as Record<string, unknown>);
 const configOf = (options: Record<string, unknown>) =>
   parsePeftConfig({ peft_type: 'LORA', task_type: 'CAUSAL_LM', ...options }, 'adapter_config.json');
 

@@ -20,9 +20,11 @@ interface Run {
   expAvgSq: number[][];
 }
 
-const { start, gradients, runs } = readFixture<{ start: number[]; gradients: number[][]; runs: Run[] }>(
-  'optim/adamw.json',
-);
+const { start, gradients, runs } = readFixture('optim/adamw.json') as {
+  start: number[];
+  gradients: number[][];
+  runs: Run[];
+};
 const ort = ortEngine({ threads: 2 });
 after(() => ort.close());
 

@@ -11,9 +11,11 @@ interface Run {
   learningRates: number[];
 }
 
-const { steps, learningRate, runs } = readFixture<{ steps: number; learningRate: number; runs: Run[] }>(
-  'optim/schedules.json',
-);
+const { steps, learningRate, runs } = readFixture('optim/schedules.json') as {
+  steps: number;
+  learningRate: number;
+  runs: Run[];
+};
 const known = runs.filter(({ name }) => Object.hasOwn(schedules, name));
 
 test('every schedule stands in the fixture, with warmup in steps and as a share', () => {
