@@ -1,6 +1,6 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { besides, codeOf, fileError, listFolder } from './files.ts';
+import { besides, codeOf, fileError, listFolder, makeFolder } from './files.ts';
 
 /** Removes a file or a folder with all in it, at once as far as others can see; nothing happens where there is none. */
 export async function removePath(path: string): Promise<void> {
@@ -26,16 +26,16 @@ export async function removeLeftovers(folder: string): Promise<void> {
 /** Error where no file could be written into the folder at `path`, there or not; leaves everything as it was. */
 export async function assertWritableFolder(path: string): Promise<void> {
   try {
-    const made = await mkdir(path, { recursive: true });
+    const made = await makeFolder(path);
     if (made !== undefined) {
       await rm(made, { recursive: true });
       return;
     }
-    if (!(await stat(path)).isDirectory()) throw new Error('it is not a folder');
+    if (!(await stat(path)).isDirectory()) throw new Error(`Cannot write ${path}: it is not a folder`);
     const probe = besides(join(path, 'probe'), 'tmp');
     await (await open(probe, 'wx')).close();
     await rm(probe);
   } catch (cause) {
-    throw fileError('write', path, cause);
+    throw cause instanceof Error && codeOf(cause) === '' ? cause : fileError('write', path, cause);
   }
 }

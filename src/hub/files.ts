@@ -101,17 +101,24 @@ export async function readOptionalJsonFile(path: string): Promise<unknown> {
   return (await pathKind(path)) === undefined ? undefined : readJsonFile(path);
 }
 
-/** Creates a folder and its parents. */
-export async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    throw fileError('create', path, cause);
+/** Creates a folder and its parents; the outermost that was made, or undefined where all were there. */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  const missing: string[] = [];
+  for (let at = resolve(path); (await pathKind(at)) === undefined; at = dirname(at)) missing.push(at);
+  // One by one: Node's recursive mkdir never returns where the system denies that the parent exists, as below /proc.
+  for (const folder of missing.toReversed()) {
+    try {
+      await mkdir(folder);
+    } catch (cause) {
+      if (codeOf(cause) !== 'EEXIST') throw fileError('create', path, cause);
+    }
   }
+  return missing.at(-1);
 }
 
 /** A name beside a path for what is not there yet, or no longer. */
-export const besides = (path: string, kind: 'tmp' | 'old'): string => `${resolve(path)}.${kind}-${randomUUID().slice(0, 8)}`;
+export const besides = (path: string, kind: 'tmp' | 'old'): string =>
+  `${resolve(path)}.${kind}-${randomUUID().slice(0, 8)}`;
 
 async function syncFolder(path: string): Promise<void> {
   // Windows cannot sync a folder; there the rename alone has to do.
@@ -164,7 +171,7 @@ export async function writeFolderAtomic(
     throw new Error(`Cannot write ${path}: it exists already`);
   }
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await mkdir(temporary);
     await fill(temporary);
     await syncFolder(temporary);

@@ -1,12 +1,12 @@
 import { isRecord } from '../hub/json.ts';
 import type { MetricsLine } from './events.ts';
 
-const types: readonly unknown[] = ['step', 'eval', 'done'];
+const types: ReadonlySet<unknown> = new Set(['step', 'eval', 'done']);
 
 function lineOf(text: string): MetricsLine | undefined {
   try {
     const value = JSON.parse(text) as unknown;
-    if (isRecord(value) && types.includes(value['type']) && Number.isInteger(value['step'])) {
+    if (isRecord(value) && types.has(value['type']) && Number.isInteger(value['step'])) {
       return value as unknown as MetricsLine;
     }
   } catch {

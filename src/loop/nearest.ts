@@ -19,12 +19,12 @@ export function editDistance(a: string, b: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The name that was probably meant: equal but for spelling, then nearest within a third of its length, then one whose last part is equal; undefined where none is near. */
+/** The name that was probably meant: equal but for spelling, then nearest within two edits of five letters, then one whose last part is equal; undefined where none is near. */
 export function nearest(wrong: string, names: readonly string[]): string | undefined {
   const sought = plain(wrong);
   if (sought === '') return undefined;
   let found: string | undefined;
-  let least = Math.max(1, Math.floor(sought.length / 3)) + 1;
+  let least = Math.max(1, Math.floor(0.4 * sought.length)) + 1;
   for (const name of names) {
     const distance = editDistance(sought, plain(name));
     if (distance < least) [found, least] = [name, distance];

@@ -79,7 +79,8 @@ export async function readConfigFile(file: string): Promise<Record<string, unkno
   return config;
 }
 
-function runFolderAt(path: string, overwrite: boolean): RunFolder {
+/** The files of a run at `path`, whatever is there. */
+export function runFolderAt(path: string, overwrite = false): RunFolder {
   const at = (name: string): string => joinPath(path, name);
   const configPath = at(configName);
   const metricsPath = at('metrics.jsonl');
@@ -147,7 +148,7 @@ export async function newRunFolder(path: string, options: { readonly overwrite?:
 
 /** The folder of a run to go on with. Error where there is none. */
 export async function openRunFolder(path: string): Promise<RunFolder> {
-  const folder = runFolderAt(path, false);
+  const folder = runFolderAt(path);
   await folder.read();
   return folder;
 }

@@ -1,0 +1,42 @@
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the command's own modules, which the others need not wait for. */
+  readonly load: () => Promise<Command>;
+}
+
+/** Every command, in the order of the help. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'tune',
+    summary: 'Trains a model on data and writes a run folder with an adapter',
+    load: async () => (await import('./tune.ts')).tuneCommand(),
+  },
+  {
+    name: 'score',
+    summary: "Log-probabilities of a data set's tokens",
+    load: async () => (await import('./score.ts')).scoreCommand,
+  },
+  {
+    name: 'generate',
+    summary: 'Text after prompts',
+    load: async () => (await import('./generate.ts')).generateCommand,
+  },
+  {
+    name: 'tokenize',
+    summary: 'Token ids of texts and chats',
+    load: async () => (await import('./tokenize.ts')).tokenizeCommand,
+  },
+  {
+    name: 'merge',
+    summary: 'An adapter and its model as one checkpoint',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'What this machine has, and whether the engines work on it',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+];

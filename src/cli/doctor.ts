@@ -1,0 +1,90 @@
+import { chooseEngine } from '../loop/engines.ts';
+import { selfTest } from '../loop/selfTest.ts';
+import { formatBytes } from '../loop/units.ts';
+import type { Command } from './command.ts';
+import { type Machine, readMachine } from './machine.ts';
+import { packageVersion } from './version.ts';
+
+interface EngineReport {
+  readonly name: string;
+  readonly precision?: string;
+  /** Largest error of the self-test relative to the largest value. */
+  readonly error?: number;
+  readonly problem?: string;
+}
+
+/** Errors above this mean wrong arithmetic, not rounding. */
+const largestError = 1e-5;
+
+async function examine(name: 'ort' | 'reference'): Promise<EngineReport> {
+  try {
+    const { engine } = await chooseEngine({ name });
+    try {
+      const error = await selfTest(engine);
+      const { precision } = engine;
+      if (error <= largestError) return { name, precision, error };
+      return {
+        name,
+        precision,
+        error,
+        problem: `the self-test is off by ${error.toExponential(1)}: do not trust its results`,
+      };
+    } finally {
+      engine.close();
+    }
+  } catch (cause) {
+    return { name, problem: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+/** Where training would be slow, or would not work, on this machine. */
+function adviceFor(machine: Machine, engines: readonly EngineReport[]): string[] {
+  const { platform, instructionSets, freeBytes } = machine;
+  return [
+    ...(engines.some(({ name, problem }) => name === 'ort' && problem !== undefined)
+      ? [
+          'Without ONNX Runtime only the slow reference engine computes: install the package again, on Linux x64 or ARM64, macOS ARM64, Windows x64 or ARM64.',
+        ]
+      : []),
+    ...(platform.endsWith('x64') && instructionSets !== undefined && !instructionSets.includes('avx2')
+      ? ['The processor has no AVX2: training takes several times as long.']
+      : []),
+    ...(freeBytes < 4e9
+      ? [`${formatBytes(freeBytes)} of memory are free: take a small --batch-size and --max-length.`]
+      : []),
+  ];
+}
+
+function engineLine({ name, precision, error, problem }: EngineReport): string {
+  if (problem !== undefined) return `engine ${name}: ${problem}`;
+  return `engine ${name}: works, ${precision}, self-test off by ${error?.toExponential(1)}`;
+}
+
+export const doctorCommand: Command = {
+  name: 'doctor',
+  about: 'Prints cores, instruction sets, memory and Node, and tests each engine on a small forward and backward pass.',
+  options: [],
+  stopsBySignal: false,
+  async run(_args, context) {
+    const machine = readMachine();
+    const engines = [await examine('ort'), await examine('reference')];
+    const advice = adviceFor(machine, engines);
+    const version = packageVersion();
+    if (context.json) {
+      await context.out(
+        `${JSON.stringify({ version, ...machine, instructionSets: machine.instructionSets ?? null, engines, advice })}\n`,
+      );
+    } else {
+      const lines = [
+        `tuneloop ${version}, Node ${machine.node}, ${machine.platform}`,
+        `processor: ${machine.processor}, ${machine.cores} cores`,
+        `instruction sets: ${machine.instructionSets?.join(' ') ?? 'unknown on this platform'}`,
+        `memory: ${formatBytes(machine.memoryBytes)}, ${formatBytes(machine.freeBytes)} free`,
+        ...engines.map(engineLine),
+        ...(advice.length === 0 ? ['Everything is there.'] : advice),
+      ];
+      await context.out(`${lines.join('\n')}\n`);
+    }
+    return engines.some(({ name, problem }) => name === 'ort' && problem === undefined) ? 0 : 1;
+  },
+};

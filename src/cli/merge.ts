@@ -1,0 +1,22 @@
+import { mergeAdapter } from '../surgery/merge.ts';
+import type { Command } from './command.ts';
+import { adapterOption, modelOption, outOption } from './rows.ts';
+
+export const mergeCommand: Command = {
+  name: 'merge',
+  about:
+    'Adds an adapter to the weights that it was trained on and writes a checkpoint folder that transformers loads.',
+  options: [
+    modelOption,
+    { ...adapterOption, required: true },
+    { ...outOption, value: 'DIR', required: true, description: 'Checkpoint folder to write' },
+  ],
+  stopsBySignal: false,
+  async run(args, context) {
+    const out = args.required('out');
+    await mergeAdapter({ model: args.required('model'), adapter: args.required('adapter'), out });
+    if (context.json) await context.out(`${JSON.stringify({ out })}\n`);
+    else context.err(`${out}\n`);
+    return 0;
+  },
+};

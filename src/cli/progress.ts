@@ -1,0 +1,110 @@
+import type { TuneEvent } from '../loop/events.ts';
+import { formatBytes, formatDuration } from '../loop/units.ts';
+import type { Terminal } from './command.ts';
+
+export interface Progress {
+  readonly emit: (event: TuneEvent) => void;
+  /** Ends the line that is rewritten. */
+  readonly end: () => void;
+}
+
+type Event<T extends TuneEvent['type']> = Extract<TuneEvent, { type: T }>;
+
+/** Least time between two lines, of a terminal that is rewritten and of a log. */
+const lineMs = { terminal: 100, log: 5000 };
+
+const green = (text: string): string => `\u001b[32m${text}\u001b[39m`;
+
+/** Tells a run on stderr: on a terminal one line that is rewritten, else a line now and then. */
+export function tuneProgress(terminal: Terminal, now: () => number = () => performance.now()): Progress {
+  const { err, tty } = terminal;
+  let plan: Event<'plan'> | undefined;
+  let [open, shownAt, startedAt] = [false, -Infinity, 0];
+  // Mean step time and rate over about the last ten steps.
+  let [stepMs, rate] = [0, 0];
+
+  const line = (text: string): void => {
+    if (open) err('\r\u001b[K');
+    open = false;
+    err(`${text}\n`);
+  };
+
+  const secondsLeft = (step: number): number | undefined => {
+    if (plan === undefined) return undefined;
+    const bySteps = ((plan.steps - step) * stepMs) / 1000;
+    const limit = plan.maxTimeMinutes;
+    return limit === undefined ? bySteps : Math.min(bySteps, Math.max(0, limit * 60 - (now() - startedAt) / 1000));
+  };
+
+  const onStep = (event: Event<'step'>): void => {
+    const weight = stepMs === 0 ? 1 : 0.1;
+    stepMs += weight * (event.stepMs - stepMs);
+    rate += weight * ((1000 * event.tokens) / event.stepMs - rate);
+    const last = event.step === plan?.steps;
+    if (now() - shownAt < (tty ? lineMs.terminal : lineMs.log) && !last) return;
+    shownAt = now();
+    const left = secondsLeft(event.step);
+    const parts = [
+      `step ${event.step}${plan === undefined ? '' : `/${plan.steps}`}`,
+      `loss ${event.loss.toFixed(4)}`,
+      `${rate.toFixed(0)} tokens/s`,
+      ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
+      ...(event.peakBytes === undefined ? [] : [`peak ${formatBytes(event.peakBytes)}`]),
+    ];
+    if (!tty) return err(`${parts.join(', ')}\n`);
+    err(`\r\u001b[K${parts.join('  ')}`);
+    open = true;
+  };
+
+  const onPlan = (event: Event<'plan'>): void => {
+    plan = event;
+    startedAt = now();
+    const peaks = [
+      ...(event.trainBytes === undefined ? [] : [`${formatBytes(event.trainBytes)} for training`]),
+      ...(event.evalBytes === undefined ? [] : [`${formatBytes(event.evalBytes)} for evaluation`]),
+    ];
+    line(
+      `Plan: ${event.steps} steps, ${event.stepsPerEpoch} an epoch${peaks.length === 0 ? '' : `; peak memory ${peaks.join(', ')}`}`,
+    );
+  };
+
+  const onStarted = (event: Event<'started'>): void => {
+    const share = ((100 * event.trainedParameters) / event.parameters).toPrecision(3);
+    const from = event.resumedFrom === undefined ? '' : `; goes on after step ${event.resumedFrom}`;
+    line(
+      `${event.trainedParameters} of ${event.parameters} parameters are trained (${share}%); engine ${event.engine}, ${event.precision}${from}`,
+    );
+  };
+
+  const emit = (event: TuneEvent): void => {
+    switch (event.type) {
+      case 'started':
+        return onStarted(event);
+      case 'preview':
+        for (const note of event.notes) line(note);
+        for (const token of event.example) line(tty && token.startsWith('+') ? green(token) : token);
+        return;
+      case 'plan':
+        return onPlan(event);
+      case 'step':
+        return onStep(event);
+      case 'eval':
+        return line(
+          `step ${event.step}: evaluation loss ${event.evalLoss.toFixed(4)} (${formatDuration(event.evalMs / 1000)})`,
+        );
+      case 'saved':
+        return line(`step ${event.step}: saved ${event.path}`);
+      case 'warning':
+        return line(`Warning: ${event.message}`);
+      case 'done':
+        return;
+    }
+  };
+  return {
+    emit,
+    end: () => {
+      if (open) err('\n');
+      open = false;
+    },
+  };
+}

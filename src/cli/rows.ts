@@ -1,0 +1,140 @@
+import { writeFileAtomic } from '../hub/files.ts';
+import { byteStream } from '../hub/files-stream.ts';
+import { type Columns, readRows, type Row } from '../data/reader.ts';
+import type { EngineChoice } from '../loop/engines.ts';
+import type { LoadedModel } from '../loop/model.ts';
+import type { Args, Option } from './args.ts';
+import type { Context } from './command.ts';
+import { Interrupted } from './errors.ts';
+
+export const modelOption: Option = {
+  name: 'model',
+  kind: { type: 'text' },
+  value: 'M',
+  required: true,
+  description: 'Checkpoint folder or .gguf file',
+};
+
+export const adapterOption: Option = {
+  name: 'adapter',
+  kind: { type: 'text' },
+  value: 'A',
+  description: 'PEFT adapter folder',
+};
+
+export const dataOptions: readonly Option[] = [
+  {
+    name: 'data',
+    kind: { type: 'text' },
+    value: 'D',
+    required: true,
+    description: 'Input: .jsonl, .json or .csv, also with .gz',
+  },
+  {
+    name: 'columns',
+    kind: { type: 'map', of: 'text' },
+    description: "Renames columns: prompt=question reads the file's question as prompt",
+  },
+];
+
+export const outOption: Option = {
+  name: 'out',
+  kind: { type: 'text' },
+  value: 'F',
+  description: 'Output file (JSONL); stdout without it',
+};
+
+export const batchOption: Option = {
+  name: 'batch-size',
+  kind: { type: 'integer', least: 1 },
+  default: 8,
+  description: 'Rows computed at once',
+};
+
+/** All rows of `--data`, read before any work starts, so that a broken line costs nothing. */
+export async function readInput(args: Args): Promise<Row[]> {
+  const path = args.required('data');
+  const columns: Columns | undefined = args.map('columns');
+  const rows: Row[] = [];
+  const source = { name: path, open: () => byteStream(path) };
+  for await (const row of readRows(source, columns === undefined ? {} : { columns })) rows.push(row);
+  return rows;
+}
+
+/** Writes results as JSON lines to `--out`, whole or not at all, or to stdout; says how many there were. Notices come once work starts. */
+export async function writeResults(
+  args: Args,
+  context: Context,
+  results: AsyncIterable<unknown>,
+  notices: readonly string[] = [],
+): Promise<number> {
+  const path = args.text('out');
+  let count = 0;
+  const lines = async function* (): AsyncGenerator<string> {
+    for (const notice of notices) context.err(`${notice}\n`);
+    for await (const result of results) {
+      if (context.signal.aborted) throw new Interrupted('Interrupted');
+      count++;
+      yield `${JSON.stringify(result)}\n`;
+    }
+  };
+  if (path === undefined) {
+    for await (const line of lines()) await context.out(line);
+    return 0;
+  }
+  const encoder = new TextEncoder();
+  const bytes = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const line of lines()) yield encoder.encode(line);
+  };
+  await writeFileAtomic(path, bytes());
+  if (context.json) await context.out(`${JSON.stringify({ out: path, rows: count })}\n`);
+  else context.err(`${path}: ${count} lines\n`);
+  return 0;
+}
+
+/** Options of commands that run a model. */
+export const engineOptions: readonly Option[] = [
+  {
+    name: 'engine',
+    kind: { type: 'choice', values: ['auto', 'ort', 'reference'] },
+    default: 'auto',
+    description: 'What computes',
+  },
+  {
+    name: 'threads',
+    kind: { type: 'integer', least: 1 },
+    description: "Threads; the engine's own choice unless given",
+  },
+];
+
+/** Writes what `work` makes with the model of `--model` and `--adapter` on the engine of `--engine`. */
+export async function runModel(
+  args: Args,
+  context: Context,
+  work: (loaded: LoadedModel) => AsyncIterable<unknown>,
+): Promise<number> {
+  const { chooseEngine } = await import('../loop/engines.ts');
+  const { openModel } = await import('../loop/model.ts');
+  const name = args.text('engine') as EngineChoice['name'];
+  const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') });
+  try {
+    const loaded = await openModel({ model: args.required('model'), adapter: args.text('adapter'), engine });
+    try {
+      return await writeResults(args, context, work(loaded), [...notices, ...loaded.notices]);
+    } finally {
+      await loaded.close();
+    }
+  } finally {
+    engine.close();
+  }
+}
+
+/** Does the work for one row; its errors say which row. */
+export function atRow<T>(row: Row, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw message.startsWith(row.place) ? cause : new Error(`${row.place}: ${message}`, { cause });
+  }
+}

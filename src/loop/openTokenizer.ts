@@ -1,0 +1,33 @@
+import { openCheckpoint } from '../hub/checkpoint.ts';
+import { type CheckpointTokenizer, readCheckpointTokenizer } from '../hub/checkpoint-tokenizer.ts';
+import { joinPath, pathKind, readOptionalJsonFile } from '../hub/files.ts';
+import { isRecord } from '../hub/json.ts';
+import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
+
+/** The tokenizer of a checkpoint's files; the first config that names stop tokens decides them. Error where there is none. */
+export function tokenizerOf(
+  path: string,
+  files: CheckpointTokenizer | undefined,
+  configs: readonly unknown[],
+): Tokenizer {
+  if (files === undefined) throw new Error(`${path}: expected a tokenizer (tokenizer.json) but found none`);
+  const eos = configs.find(
+    (config) => isRecord(config) && config['eos_token_id'] !== undefined && config['eos_token_id'] !== null,
+  );
+  return loadTokenizer(files, eos ?? {});
+}
+
+/** The tokenizer of a checkpoint folder or .gguf file, without its weights. */
+export async function openTokenizer(path: string): Promise<Tokenizer> {
+  if ((await pathKind(path)) === 'folder') {
+    const files = await readCheckpointTokenizer(path);
+    const generation = await readOptionalJsonFile(joinPath(path, 'generation_config.json'));
+    return tokenizerOf(path, files, [generation, await readOptionalJsonFile(joinPath(path, 'config.json'))]);
+  }
+  const checkpoint = await openCheckpoint(path);
+  try {
+    return tokenizerOf(path, checkpoint.tokenizer, [checkpoint.generationConfig, checkpoint.config]);
+  } finally {
+    await checkpoint.close();
+  }
+}
