@@ -1,0 +1,35 @@
+import { createInterface } from 'node:readline';
+
+/** The step's largest delay of a 5 ms timer, in ms. */
+async function withGap<T>(step: () => Promise<T>): Promise<{ result: T; gapMs: number }> {
+  const period = 5;
+  let last = performance.now();
+  let gapMs = 0;
+  const look = (): void => {
+    const now = performance.now();
+    gapMs = Math.max(gapMs, now - last - period);
+    last = now;
+  };
+  const timer = setInterval(look, period);
+  const result = await step();
+  clearInterval(timer);
+  look();
+  return { result, gapMs };
+}
+
+const round = (value: number): number => Math.round(100 * value) / 100;
+
+const say = (fields: object): void => void process.stdout.write(`${JSON.stringify(fields)}\n`);
+
+/** The protocol of peers/protocol.py, with `gapMs` beside the time of each step. */
+export async function serve(ready: object, step: () => Promise<object>): Promise<void> {
+  say({ ready: true, startMs: Math.round(performance.now()), ...ready });
+  for await (const line of createInterface({ input: process.stdin })) {
+    if (line.trim() === 'quit') break;
+    if (line.trim() !== 'go') throw new RangeError(`Expected "go" or "quit" on stdin but found ${line}`);
+    const start = performance.now();
+    const { result, gapMs } = await withGap(step);
+    const ms = performance.now() - start;
+    say({ ms: round(ms), peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024), gapMs: round(gapMs), ...result });
+  }
+}

@@ -1,0 +1,68 @@
+// One training step per line of stdin: forward, backward, clipping to norm 1 and AdamW over all-linear LoRA.
+import { makeBatches } from '../../src/data/batches.ts';
+import { randomKey, fillUniform } from '../../src/ir/random.ts';
+import { openModel } from '../../src/loop/model.ts';
+import { makeTrainer } from '../../src/loop/trainer.ts';
+import { sft } from '../../src/objectives/sft.ts';
+import { adamw } from '../../src/optimizers/adamw.ts';
+import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
+import { chain } from '../../src/optimizers/optimizer.ts';
+import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
+import { count, modelFolder, readOptions } from '../lib/options.ts';
+import { serve } from './serve.ts';
+
+const options = readOptions('A LoRA training step of ours, one per line of stdin.', {
+  model: { help: 'FOLDER' },
+  threads: { help: 'N', default: '2' },
+  batch: { help: 'N rows', default: '2' },
+  length: { help: 'N tokens per row', default: '512' },
+  r: { help: 'RANK', default: '16' },
+  profile: { help: 'PREFIX of ONNX Runtime traces' },
+});
+const batchSize = count('batch', options.batch);
+const length = count('length', options.length);
+const r = count('r', options.r);
+const engine = ortEngine({
+  threads: count('threads', options.threads),
+  ...(options.profile === undefined ? {} : { profile: options.profile }),
+});
+const loaded = await openModel({
+  model: modelFolder(options.model),
+  newAdapter: {
+    config: {
+      r,
+      loraAlpha: 2 * r,
+      loraDropout: 0,
+      useRslora: false,
+      targetModules: 'all-linear',
+      rankPattern: {},
+      alphaPattern: {},
+      initLoraWeights: true,
+    },
+    seed: 42,
+  },
+  engine,
+});
+if (!loaded.attached) throw new TypeError('Expected an adapter but found none');
+const examples = Array.from({ length: batchSize }, (_, index) => {
+  const uniform = new Float32Array(length);
+  fillUniform(uniform, randomKey(42, 'ids', index));
+  const ids = Int32Array.from(uniform, (value) => 3 + Math.floor(value * (loaded.model.vocabSize - 3)));
+  return { index, ids, mask: new Uint8Array(length).fill(1) };
+});
+const batch = makeBatches(examples, { batchSize }).at(0, 0);
+const trainer = await makeTrainer(loaded, {
+  attached: loaded.attached,
+  objective: sft,
+  optimizer: chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 })),
+  seed: 42,
+  packed: false,
+  recompute: false,
+});
+const window = { batches: [batch], epoch: 0, tokens: batch.tokens, supervisedTokens: batch.supervisedTokens, endsEpoch: true };
+await serve({ engine: engine.name, precision: engine.precision }, async () => {
+  const { loss } = await trainer.run(window, 2e-4);
+  return { loss, tokens: batch.tokens };
+});
+await loaded.close();
+engine.close();
