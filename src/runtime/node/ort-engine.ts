@@ -9,6 +9,7 @@ import { encodeOnnx } from '../onnx/encode.ts';
 import { lower } from '../onnx/lower.ts';
 import { bindings, checkedInputs, placeOutputs } from '../program.ts';
 import { allocate, type Tensor } from '../tensor.ts';
+import { type FillPool, fillPool } from './fill-pool.ts';
 import { openOnnxRuntime, type OrtRuntime, type OrtTensor } from './ort-api.ts';
 
 export interface OrtEngineOptions {
@@ -29,6 +30,7 @@ export function ortEngine(options: OrtEngineOptions = {}): Engine {
     threads,
     ...(options.libraryPath === undefined ? {} : { libraryPath: options.libraryPath }),
   });
+  const pool = fillPool(threads);
   const running = { last: Promise.resolve() };
   let programs = 0;
   /** One run at a time: programs share weights that a run may overwrite. */
@@ -44,7 +46,7 @@ export function ortEngine(options: OrtEngineOptions = {}): Engine {
     name: 'ort',
     precision: 'fp32',
     load: async (graph) => {
-      const program = await loadProgram(runtime, graph, options, queued, () => programs--);
+      const program = await loadProgram({ runtime, pool }, graph, options, queued, () => programs--);
       programs++;
       return program;
     },
@@ -52,12 +54,15 @@ export function ortEngine(options: OrtEngineOptions = {}): Engine {
       const { reservedBytes, peakInUseBytes } = runtime.memory();
       return { scratchBytes: reservedBytes, peakScratchBytes: peakInUseBytes, programs };
     },
-    close: () => runtime.close(),
+    close: () => {
+      pool.close();
+      runtime.close();
+    },
   };
 }
 
 async function loadProgram(
-  runtime: OrtRuntime,
+  { runtime, pool }: { readonly runtime: OrtRuntime; readonly pool: FillPool },
   graph: Graph,
   options: OrtEngineOptions,
   queued: <T>(work: () => Promise<T>) => Promise<T>,
@@ -70,7 +75,7 @@ async function loadProgram(
     ...(options.profile === undefined ? {} : { profile: options.profile }),
   });
   const bound = bindings(graph);
-  const filled = hostFills.map(({ value }) => allocate(value.type.dtype, value.type.shape));
+  const filled = hostFills.map(({ value: { type } }) => allocate(type.dtype, type.shape, { shared: true }));
   /** Weights keep their native tensors; what is fed or returned has its own for one run. */
   const weights = new Map<string, OrtTensor>();
   const weight = (name: string, { dtype, shape, data }: Tensor): OrtTensor => {
@@ -100,14 +105,14 @@ async function loadProgram(
       const feeds: Record<string, OrtTensor> = {};
       for (const [name, leaf] of Object.entries(leaves))
         if (wanted.has(`in:${name}`)) feeds[`in:${name}`] = native(name, leaf);
-      hostFills.forEach(({ name, value, leaves: sources }, index) => {
-        const target = at(filled, index);
-        value.node.op.host?.(
-          sources.map((source) => leaves[source]?.data ?? []),
-          value.node.attrs,
-          target.data,
-        );
-        feeds[name] = once(target);
+      await pool.fill(
+        hostFills.map(({ value: { node }, leaves: sources }, index) => {
+          const given = sources.flatMap((source) => leaves[source]?.data ?? []);
+          return { op: node.op.name, inputs: given, attrs: node.attrs, out: at(filled, index).data };
+        }),
+      );
+      hostFills.forEach(({ name }, index) => {
+        feeds[name] = once(at(filled, index));
       });
       const targets: Record<string, OrtTensor> = {};
       const copies: [Tensor, Tensor][] = [];
