@@ -42,7 +42,8 @@ async function problems(path: string, count: number): Promise<Problem[]> {
   const found: Problem[] = [];
   for await (const { fields, place } of readRows({ name: path, open: () => byteStream(path) })) {
     const { question, answer } = fields;
-    if (typeof question !== 'string' || typeof answer !== 'string') throw new TypeError(`${place}: expected question and answer`);
+    if (typeof question !== 'string' || typeof answer !== 'string')
+      throw new TypeError(`${place}: expected question and answer`);
     found.push({ question, answer });
     if (found.length === count) break;
   }
@@ -50,7 +51,10 @@ async function problems(path: string, count: number): Promise<Problem[]> {
 }
 
 const userOf = ({ question }: Problem) => ({ role: 'user', content: question });
-const chatOf = (problem: Problem) => ({ prompt: [userOf(problem)], completion: [{ role: 'assistant', content: problem.answer }] });
+const chatOf = (problem: Problem) => ({
+  prompt: [userOf(problem)],
+  completion: [{ role: 'assistant', content: problem.answer }],
+});
 
 /** The number after the last ####, or else the last number of the text. */
 function finalNumber(text: string): number | undefined {
@@ -78,14 +82,27 @@ async function exactMatch(held: readonly Problem[], adapter?: string) {
     ids: tokenizerOf(loaded).applyChatTemplate([userOf(problem)], { addGenerationPrompt: true }).ids,
   }));
   const samples: { question: string; expected: string; generated: string; right: boolean }[] = [];
-  const options = { maxNewTokens: Number(values['max-new-tokens']), batchSize: 25, temperature: 0, topK: 0, topP: 1, seed: 0 };
+  const options = {
+    maxNewTokens: Number(values['max-new-tokens']),
+    batchSize: 25,
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    seed: 0,
+  };
   for await (const { index, text } of generate(loaded, prompts, options)) {
     const { question, answer } = held[index] as Problem;
     samples.push({ question, expected: answer, generated: text, right: finalNumber(text) === finalNumber(answer) });
   }
   await loaded.close();
   const hits = samples.filter(({ right }) => right).length;
-  return { hits, n: held.length, share: hits / held.length, interval: wilson(hits, held.length), samples: samples.slice(0, 3) };
+  return {
+    hits,
+    n: held.length,
+    share: hits / held.length,
+    interval: wilson(hits, held.length),
+    samples: samples.slice(0, 3),
+  };
 }
 
 const started = performance.now();
@@ -118,7 +135,8 @@ const summary = await tune(config, {
   host: { versions: runtimeVersions(), peakBytes },
   emit: (event) => {
     if (event.type === 'eval') evaluations.push(event.evalLoss);
-    if (event.type === 'step' && event.step % 10 === 0) console.error(`step ${event.step}: loss ${event.loss.toFixed(3)}`);
+    if (event.type === 'step' && event.step % 10 === 0)
+      console.error(`step ${event.step}: loss ${event.loss.toFixed(3)}`);
   },
 });
 const after = await exactMatch(held, runFolder.adapterPath);

@@ -1,18 +1,18 @@
-import { apply, at, input, required, type Value } from './graph.ts'
-import { vjp } from './grad.ts'
-import { type Attrs, defineOp, type Op } from './op.ts'
-import { after } from './ops/after.ts'
-import { constantOp } from './ops/constant.ts'
-import { dependents, substitute } from './substitute.ts'
+import { apply, at, input, required, type Value } from './graph.ts';
+import { vjp } from './grad.ts';
+import { type Attrs, defineOp, type Op } from './op.ts';
+import { after } from './ops/after.ts';
+import { constantOp } from './ops/constant.ts';
+import { dependents, substitute } from './substitute.ts';
 
 type CheckpointAttrs = {
   /** Stand-ins for the node's inputs, in their order. */
-  readonly placeholders: readonly Value[]
-  readonly results: readonly Value[]
-}
+  readonly placeholders: readonly Value[];
+  readonly results: readonly Value[];
+};
 
 const instantiate = (attrs: CheckpointAttrs, inputs: readonly Value[]): Value[] =>
-  substitute(attrs.results, new Map(attrs.placeholders.map((placeholder, i) => [placeholder, at(inputs, i)])))
+  substitute(attrs.results, new Map(attrs.placeholders.map((placeholder, i) => [placeholder, at(inputs, i)])));
 
 export const checkpointOp: Op<CheckpointAttrs> = defineOp<CheckpointAttrs>({
   name: 'checkpoint',
@@ -20,24 +20,28 @@ export const checkpointOp: Op<CheckpointAttrs> = defineOp<CheckpointAttrs>({
   formula: 'y = f(x), with f computed again when its gradient is (Chen et al. 2016, arXiv:1604.06174)',
   infer: (_inputs, { results }) => results.map((result) => result.type),
   vjp: ({ attrs, inputs, cotangents, needs }) => {
-    const signal = cotangents.find((cotangent) => cotangent !== undefined)
-    if (!signal) return []
+    const signal = cotangents.find((cotangent) => cotangent !== undefined);
+    if (!signal) return [];
     // Only f32 values are held back: indices and keys must stay leaves for ops that are filled on the host.
     const again = inputs.map((_, index) => {
-      const value = required(inputs, index)
-      return value.type.dtype === 'f32' ? after(value, signal) : value
-    })
+      const value = required(inputs, index);
+      return value.type.dtype === 'f32' ? after(value, signal) : value;
+    });
     const seeds = instantiate(attrs, again).flatMap((output, index): [Value, Value][] => {
-      const cotangent = cotangents[index]
-      return cotangent ? [[output, cotangent]] : []
-    })
-    const wanted = again.filter((_, index) => needs[index])
-    const found = vjp(seeds, wanted)
-    let next = 0
-    return again.map((_, index) => (needs[index] ? at(found, next++) : undefined))
+      const cotangent = cotangents[index];
+      return cotangent ? [[output, cotangent]] : [];
+    });
+    const wanted = again.filter((_, index) => needs[index]);
+    const found = vjp(seeds, wanted);
+    let next = 0;
+    return again.map((_, index) => (needs[index] ? at(found, next++) : undefined));
   },
-  decompose: (inputs, attrs) => instantiate(attrs, inputs.map((_, index) => required(inputs, index))),
-})
+  decompose: (inputs, attrs) =>
+    instantiate(
+      attrs,
+      inputs.map((_, index) => required(inputs, index)),
+    ),
+});
 
 /**
  * f whose intermediate values are not kept for the gradient but computed again: less memory, one more forward pass.
@@ -45,20 +49,23 @@ export const checkpointOp: Op<CheckpointAttrs> = defineOp<CheckpointAttrs>({
  */
 export function checkpoint(f: (...xs: readonly Value[]) => Value): (...xs: readonly Value[]) => Value {
   return (...xs) => {
-    const placeholders = xs.map((x, index) => input(`checkpoint input ${index}`, x.type.dtype, x.type.shape))
-    const result = f(...placeholders)
-    const inside = dependents([result], placeholders)
-    if (!inside.has(result.node)) return result
-    const captured = new Set<Value>()
+    const placeholders = xs.map((x, index) => input(`checkpoint input ${index}`, x.type.dtype, x.type.shape));
+    const result = f(...placeholders);
+    const inside = dependents([result], placeholders);
+    if (!inside.has(result.node)) return result;
+    const captured = new Set<Value>();
     for (const node of inside) {
       for (const value of node.inputs) {
-        if (value && value.node.op !== constantOp && !inside.has(value.node) && !placeholders.includes(value)) captured.add(value)
+        if (value && value.node.op !== constantOp && !inside.has(value.node) && !placeholders.includes(value))
+          captured.add(value);
       }
     }
-    const outer = [...captured]
-    const stands = outer.map((value, index) => input(`checkpoint capture ${index}`, value.type.dtype, value.type.shape))
-    const [body] = substitute([result], new Map(outer.map((value, index) => [value, at(stands, index)])))
-    const attrs: CheckpointAttrs & Attrs = { placeholders: [...placeholders, ...stands], results: [body ?? result] }
-    return at(apply(checkpointOp, [...xs, ...outer], attrs), 0)
-  }
+    const outer = [...captured];
+    const stands = outer.map((value, index) =>
+      input(`checkpoint capture ${index}`, value.type.dtype, value.type.shape),
+    );
+    const [body] = substitute([result], new Map(outer.map((value, index) => [value, at(stands, index)])));
+    const attrs: CheckpointAttrs & Attrs = { placeholders: [...placeholders, ...stands], results: [body ?? result] };
+    return at(apply(checkpointOp, [...xs, ...outer], attrs), 0);
+  };
 }

@@ -1,4 +1,4 @@
-import type { DType, Shape } from './types.ts'
+import type { DType, Shape } from './types.ts';
 
 /** Attribute of an ONNX node, its kind explicit because ONNX tells 1 from 1.0. */
 export type OnnxAttr =
@@ -6,29 +6,39 @@ export type OnnxAttr =
   | { readonly float: number }
   | { readonly string: string }
   | { readonly ints: readonly number[] }
-  | { readonly floats: readonly number[] }
+  | { readonly floats: readonly number[] };
 
 export interface OnnxOptions {
-  readonly domain?: string
+  readonly domain?: string;
   /** Number of outputs; default 1. */
-  readonly outputs?: number
+  readonly outputs?: number;
 }
 
 /** An element type that ONNX constants and casts may have beyond the IR's own. */
-export type OnnxDType = DType | 'i64' | 'u8'
+export type OnnxDType = DType | 'i64' | 'u8';
 
 /** What an op's lowering writes to. Equal nodes and equal constants are emitted once. */
 export interface OnnxEmitter {
   /** Adds a node and returns the name of its first output. */
-  node(opType: string, inputs: readonly (string | null)[], attrs?: Readonly<Record<string, OnnxAttr>>, options?: OnnxOptions): string
+  node(
+    opType: string,
+    inputs: readonly (string | null)[],
+    attrs?: Readonly<Record<string, OnnxAttr>>,
+    options?: OnnxOptions,
+  ): string;
   /** Adds a node of several outputs. */
-  nodes(opType: string, inputs: readonly (string | null)[], attrs: Readonly<Record<string, OnnxAttr>>, options: OnnxOptions): readonly string[]
+  nodes(
+    opType: string,
+    inputs: readonly (string | null)[],
+    attrs: Readonly<Record<string, OnnxAttr>>,
+    options: OnnxOptions,
+  ): readonly string[];
   /** A constant, made once per key; `values` is only called for a new key. */
-  constant(key: string, dtype: OnnxDType, shape: Shape, values: () => ArrayLike<number>): string
+  constant(key: string, dtype: OnnxDType, shape: Shape, values: () => ArrayLike<number>): string;
   /** Shorthand: an int64 vector. */
-  ints(values: readonly number[]): string
+  ints(values: readonly number[]): string;
   /** Shorthand: an f32 scalar. */
-  scalar(value: number): string
-  reshape(input: string, shape: Shape): string
-  cast(input: string, to: OnnxDType): string
+  scalar(value: number): string;
+  reshape(input: string, shape: Shape): string;
+  cast(input: string, to: OnnxDType): string;
 }

@@ -8,13 +8,19 @@ export interface EngineChoice {
 }
 
 /** Opens the engine that was asked for; `auto` is ONNX Runtime. Throws when it is not there or cannot do the precision. */
-export async function chooseEngine(choice: EngineChoice): Promise<{ readonly engine: Engine; readonly notices: readonly string[] }> {
+export async function chooseEngine(
+  choice: EngineChoice,
+): Promise<{ readonly engine: Engine; readonly notices: readonly string[] }> {
   if (choice.name === 'reference') {
-    if (choice.precision === 'fp32') throw new TypeError('The reference engine computes in f64: expected precision auto but found fp32');
+    if (choice.precision === 'fp32')
+      throw new TypeError('The reference engine computes in f64: expected precision auto but found fp32');
     if (choice.threads !== undefined && choice.threads > 1) {
       throw new RangeError(`The reference engine has one thread: expected threads 1 but found ${choice.threads}`);
     }
-    return { engine: referenceEngine(), notices: ['the reference engine is for checks: it is thousands of times slower'] };
+    return {
+      engine: referenceEngine(),
+      notices: ['the reference engine is for checks: it is thousands of times slower'],
+    };
   }
   const { ortEngine } = await import('../runtime/node/ort-engine.ts');
   return { engine: ortEngine(choice.threads === undefined ? {} : { threads: choice.threads }), notices: [] };

@@ -43,7 +43,9 @@ interface Decoding {
 }
 
 function program(loaded: LoadedModel, shape: DecodeShape): Promise<Program> {
-  return loaded.programs.get(`decode ${JSON.stringify(shape)}`, () => decodeGraph(loaded.model, loaded.attached?.adapter, shape));
+  return loaded.programs.get(`decode ${JSON.stringify(shape)}`, () =>
+    decodeGraph(loaded.model, loaded.attached?.adapter, shape),
+  );
 }
 
 /** The next token of each row from a step's outputs. */
@@ -66,15 +68,33 @@ async function prefill(loaded: LoadedModel, decoding: Decoding, options: Generat
   const outputs = await loadedProgram.run({
     ...caches,
     ids: tensor('i32', [batch, length], ids),
-    positions: tensor('i32', [batch, length], ids.map((_, i) => i % length)),
-    ...(length > 1 ? { last: tensor('i32', [batch], rows.map(({ prompt }, row) => row * length + prompt.ids.length - 1)) } : {}),
+    positions: tensor(
+      'i32',
+      [batch, length],
+      ids.map((_, i) => i % length),
+    ),
+    ...(length > 1
+      ? {
+          last: tensor(
+            'i32',
+            [batch],
+            rows.map(({ prompt }, row) => row * length + prompt.ids.length - 1),
+          ),
+        }
+      : {}),
     lengths: tensor('i32', [batch], new Int32Array(batch)),
   });
   return nextTokens(outputs, decoding, loaded.model.vocabSize, options);
 }
 
 /** One more token for every row. */
-async function decode(loaded: LoadedModel, decoding: Decoding, tokens: readonly number[], step: number, options: GenerateOptions): Promise<number[]> {
+async function decode(
+  loaded: LoadedModel,
+  decoding: Decoding,
+  tokens: readonly number[],
+  step: number,
+  options: GenerateOptions,
+): Promise<number[]> {
   const { rows, capacity, caches, logits } = decoding;
   const batch = rows.length;
   const lengths = rows.map(({ prompt }) => prompt.ids.length + step);
@@ -98,7 +118,11 @@ function emptyCaches(loaded: LoadedModel, batch: number, capacity: number): Reco
   return caches;
 }
 
-async function generateBatch(loaded: LoadedModel, prompts: readonly Prompt[], options: GenerateOptions): Promise<Generation[]> {
+async function generateBatch(
+  loaded: LoadedModel,
+  prompts: readonly Prompt[],
+  options: GenerateOptions,
+): Promise<Generation[]> {
   const tokenizer = tokenizerOf(loaded);
   const stops = new Set(tokenizer.eosTokenIds);
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
@@ -133,17 +157,23 @@ async function generateBatch(loaded: LoadedModel, prompts: readonly Prompt[], op
  * Generates from prompts of token ids with a key-value cache, in batches, in the order of the prompts. Throws RangeError
  * on an empty prompt, on ids outside the vocabulary and on more tokens than the model has positions.
  */
-export async function* generate(loaded: LoadedModel, prompts: readonly Prompt[], options: GenerateOptions): AsyncGenerator<Generation> {
+export async function* generate(
+  loaded: LoadedModel,
+  prompts: readonly Prompt[],
+  options: GenerateOptions,
+): AsyncGenerator<Generation> {
   const { maxPositions, vocabSize } = loaded.model;
   for (const { index, ids } of prompts) {
-    if (ids.length === 0) throw new RangeError(`Expected a prompt of at least one token at input line ${index + 1} but found none`);
+    if (ids.length === 0)
+      throw new RangeError(`Expected a prompt of at least one token at input line ${index + 1} but found none`);
     if (ids.length + options.maxNewTokens > maxPositions) {
       throw new RangeError(
         `Expected at most ${maxPositions} tokens but input line ${index + 1} has ${ids.length} and ${options.maxNewTokens} new ones are asked for`,
       );
     }
     const outside = ids.find((id) => !(id >= 0 && id < vocabSize));
-    if (outside !== undefined) throw new RangeError(`Expected token ids below ${vocabSize} but found ${outside} at input line ${index + 1}`);
+    if (outside !== undefined)
+      throw new RangeError(`Expected token ids below ${vocabSize} but found ${outside} at input line ${index + 1}`);
   }
   for (let start = 0; start < prompts.length; start += options.batchSize) {
     yield* await generateBatch(loaded, prompts.slice(start, start + options.batchSize), options);

@@ -18,7 +18,10 @@ export function programCache(engine: Engine, store: WeightStore, limit = 24): Pr
   };
   const drop = (key: string, program: Promise<Program>): void => {
     programs.delete(key);
-    program.then((loaded) => loaded.release(), () => undefined);
+    program.then(
+      (loaded) => loaded.release(),
+      () => undefined,
+    );
   };
   return {
     get: (key, build) => {

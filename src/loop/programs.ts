@@ -29,7 +29,9 @@ function leafTable(make: (name: string) => Value): (name: string) => Value {
 }
 
 function parameterTable(model: LanguageModel, adapter: Adapter | undefined): (name: string) => Value {
-  const shapes = new Map([...model.parameters, ...(adapter?.parameters ?? [])].map(({ name, shape }): [string, Shape] => [name, shape]));
+  const shapes = new Map(
+    [...model.parameters, ...(adapter?.parameters ?? [])].map(({ name, shape }): [string, Shape] => [name, shape]),
+  );
   return leafTable((name) => {
     const shape = shapes.get(name);
     if (!shape) throw new RangeError(`Expected a parameter of the model but found ${name}`);
@@ -51,7 +53,12 @@ interface Forward {
 }
 
 /** Log-probabilities [N] of the fed targets and the weights that come with them. */
-function forward(model: LanguageModel, adapter: Adapter | undefined, shape: TokenShape, options: { readonly training: boolean; readonly recompute: boolean }): Forward {
+function forward(
+  model: LanguageModel,
+  adapter: Adapter | undefined,
+  shape: TokenShape,
+  options: { readonly training: boolean; readonly recompute: boolean },
+): Forward {
   const { batch, length, packed } = shape;
   const tokens = leafTable((name) => input(name, 'i32', [batch, length]));
   const param = parameterTable(model, adapter);
@@ -116,11 +123,16 @@ export function scoreGraph(model: LanguageModel, adapter: Adapter | undefined, s
 }
 
 /** Names of the leaves of an update program, beside the rule's scalars. */
-export const updateLeaves = { params: 'params', gradients: 'gradients', slot: (name: string): string => `slot ${name}` } as const;
+export const updateLeaves = {
+  params: 'params',
+  gradients: 'gradients',
+  slot: (name: string): string => `slot ${name}`,
+} as const;
 
 /** One optimizer step over all trained parameters as one flat vector of `count` elements, in place. */
 export function updateGraph({ transforms, rule }: Optimizer, count: number, learningRate: number): Graph {
-  if (!rule.elementwise) throw new TypeError(`${rule.name} is not elementwise: it cannot update parameters as one vector`);
+  if (!rule.elementwise)
+    throw new TypeError(`${rule.name} is not elementwise: it cannot update parameters as one vector`);
   const flat = (name: string): Value => parameter(name, [count]);
   let current: readonly Value[] = [flat(updateLeaves.gradients)];
   const outputs: Record<string, Value> = {};
@@ -129,7 +141,9 @@ export function updateGraph({ transforms, rule }: Optimizer, count: number, lear
     current = transformed;
     Object.assign(outputs, metrics);
   }
-  const scalars = Object.fromEntries(Object.keys(rule.scalars(1, learningRate)).map((name) => [name, input(name, 'f32', [])]));
+  const scalars = Object.fromEntries(
+    Object.keys(rule.scalars(1, learningRate)).map((name) => [name, input(name, 'f32', [])]),
+  );
   const slots = Object.fromEntries(rule.slots.map((name) => [name, [flat(updateLeaves.slot(name))]]));
   const result = rule.apply({ params: [flat(updateLeaves.params)], gradients: current, slots, scalars });
   const inPlace: Record<string, string> = { 'new params': updateLeaves.params };

@@ -8,15 +8,25 @@ import { scoreGraph } from './programs.ts';
 const padMultiple = 64;
 
 /** Runs the score program of a batch's shape. */
-async function scoreBatch(loaded: LoadedModel, batch: Batch, packed: boolean): Promise<{ logprobs: ArrayLike<number>; total: number }> {
+async function scoreBatch(
+  loaded: LoadedModel,
+  batch: Batch,
+  packed: boolean,
+): Promise<{ logprobs: ArrayLike<number>; total: number }> {
   const shape = { batch: batch.batch, length: batch.length, packed };
-  const program = await loaded.programs.get(`score ${JSON.stringify(shape)}`, () => scoreGraph(loaded.model, loaded.attached?.adapter, shape));
+  const program = await loaded.programs.get(`score ${JSON.stringify(shape)}`, () =>
+    scoreGraph(loaded.model, loaded.attached?.adapter, shape),
+  );
   const { logprobs, total } = await program.run(tokenFeeds(batch, packed));
   return { logprobs: logprobs?.data ?? [], total: total?.data[0] ?? Number.NaN };
 }
 
 /** Mean negative log-likelihood in nats of the supervised tokens of all batches, and their number. */
-export async function meanLoss(loaded: LoadedModel, batches: Iterable<Batch>, packed: boolean): Promise<{ loss: number; supervisedTokens: number }> {
+export async function meanLoss(
+  loaded: LoadedModel,
+  batches: Iterable<Batch>,
+  packed: boolean,
+): Promise<{ loss: number; supervisedTokens: number }> {
   let total = 0;
   let supervisedTokens = 0;
   for (const batch of batches) {
@@ -49,7 +59,15 @@ export async function* score(
     if (rows.length === 0) return [];
     const longest = Math.max(...rows.map(({ ids }) => ids.length));
     const length = Math.max(padMultiple, Math.ceil(longest / padMultiple) * padMultiple);
-    const { logprobs } = await scoreBatch(loaded, collate(rows.map((row) => [row]), length, 0), false);
+    const { logprobs } = await scoreBatch(
+      loaded,
+      collate(
+        rows.map((row) => [row]),
+        length,
+        0,
+      ),
+      false,
+    );
     return rows.map(({ index, ids, mask }, row) => ({
       index,
       ids: [...ids],

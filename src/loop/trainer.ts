@@ -52,9 +52,14 @@ export async function makeTrainer(loaded: LoadedModel, options: TrainerOptions):
   const { adapter, weights } = attached;
   const { rule } = optimizer;
   const group = (name: string, rename: (parameter: string) => string) =>
-    store.allocate(name, adapter.parameters.map((parameter) => ({ name: rename(parameter.name), shape: parameter.shape })));
+    store.allocate(
+      name,
+      adapter.parameters.map((parameter) => ({ name: rename(parameter.name), shape: parameter.shape })),
+    );
   const gradients = group(updateLeaves.gradients, gradientName);
-  const slots = new Map(rule.slots.map((slot) => [slot, group(updateLeaves.slot(slot), (parameter) => slotKey(slot, parameter))]));
+  const slots = new Map(
+    rule.slots.map((slot) => [slot, group(updateLeaves.slot(slot), (parameter) => slotKey(slot, parameter))]),
+  );
   const targets: Record<string, Tensors[string]> = {};
   for (const [index, { name, shape }] of adapter.parameters.entries()) {
     targets[gradientName(name)] = { dtype: 'f32', shape, data: await at(gradients.members, index).f32() };
@@ -84,13 +89,19 @@ export async function makeTrainer(loaded: LoadedModel, options: TrainerOptions):
       const accumulate = index > 0;
       const program = await programFor(batch, accumulate);
       const drops = adapter.drops ? dropoutFeeds(batch, key) : {};
-      const outputs = await program.run({ ...tokenFeeds(batch, packed), ...drops, normalizer }, accumulate ? {} : { outputs: targets });
+      const outputs = await program.run(
+        { ...tokenFeeds(batch, packed), ...drops, normalizer },
+        accumulate ? {} : { outputs: targets },
+      );
       loss += outputs['loss']?.data[0] ?? Number.NaN;
       if (!Number.isFinite(loss)) throw new Error(`Expected a finite loss but found ${loss} in ${describe(window)}`);
     }
     const gradNorm = normOf(await gradients.flat.f32());
-    if (!Number.isFinite(gradNorm)) throw new Error(`Expected finite gradients but found a norm of ${gradNorm} in ${describe(window)}`);
-    const scalars = Object.entries(rule.scalars(done + 1, learningRate)).map(([name, value]) => [name, tensor('f32', [], [value])] as const);
+    if (!Number.isFinite(gradNorm))
+      throw new Error(`Expected finite gradients but found a norm of ${gradNorm} in ${describe(window)}`);
+    const scalars = Object.entries(rule.scalars(done + 1, learningRate)).map(
+      ([name, value]) => [name, tensor('f32', [], [value])] as const,
+    );
     await update.run(Object.fromEntries(scalars));
     done++;
     return { loss, gradNorm };
@@ -101,7 +112,8 @@ export async function makeTrainer(loaded: LoadedModel, options: TrainerOptions):
     run,
     state: async () => {
       const values = new Map<string, Float32Array>();
-      for (const { members } of slots.values()) for (const member of members) values.set(member.name, await member.f32());
+      for (const { members } of slots.values())
+        for (const member of members) values.set(member.name, await member.f32());
       return { step: done, slots: values };
     },
     restore: async (step, values) => {
@@ -110,7 +122,9 @@ export async function makeTrainer(loaded: LoadedModel, options: TrainerOptions):
           const saved = values.get(member.name);
           const own = await member.f32();
           if (saved?.length !== own.length) {
-            throw new RangeError(`Expected ${own.length} values of optimizer state ${member.name} but found ${saved?.length ?? 'none'}`);
+            throw new RangeError(
+              `Expected ${own.length} values of optimizer state ${member.name} but found ${saved?.length ?? 'none'}`,
+            );
           }
           own.set(saved);
         }

@@ -28,7 +28,8 @@ export type Activation = keyof typeof gates;
 
 /** Throws TypeError naming an activation that is not known. */
 export function activationOf(name: string): Activation {
-  if (!Object.hasOwn(gates, name)) throw new TypeError(`Expected hidden_act of ${Object.keys(gates).join(', ')} but found ${name}`);
+  if (!Object.hasOwn(gates, name))
+    throw new TypeError(`Expected hidden_act of ${Object.keys(gates).join(', ')} but found ${name}`);
   return name as Activation;
 }
 

@@ -82,7 +82,8 @@ export function ropeFrequencies(config: Fields, headWidth: number, maxPositions:
   const oldPartial = config.number('partial_rotary_factor', 1);
   const partial = parameters ? parameters.number('partial_rotary_factor', oldPartial) : oldPartial;
   const context: Context = { base, width: Math.floor(headWidth * partial), maxPositions };
-  if (context.width % 2 !== 0) throw new RangeError(`Expected an even number of rotated channels but found ${context.width}`);
+  if (context.width % 2 !== 0)
+    throw new RangeError(`Expected an even number of rotated channels but found ${context.width}`);
   if (!parameters) return { inverseFrequencies: defaultFrequencies(context), attentionFactor: 1 };
   const type = parameters.string('rope_type', parameters.string('type', 'default'));
   const frequencies = Object.hasOwn(ropeTypes, type) ? ropeTypes[type]?.(parameters, context) : undefined;

@@ -31,7 +31,10 @@ export function adamw(options: AdamWOptions): UpdateRule {
           options,
         ),
       );
-      return { params: steps.map(({ theta }) => theta), slots: { m: steps.map(({ m }) => m), v: steps.map(({ v }) => v) } };
+      return {
+        params: steps.map(({ theta }) => theta),
+        slots: { m: steps.map(({ m }) => m), v: steps.map(({ v }) => v) },
+      };
     },
   };
 }

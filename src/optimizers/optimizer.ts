@@ -19,7 +19,10 @@ export interface StepResult {
 /** Gradients in, gradients out, with what was measured on the way. */
 export interface GradientTransform {
   readonly name: string;
-  apply(gradients: readonly Value[]): { readonly gradients: readonly Value[]; readonly metrics: Readonly<Record<string, Value>> };
+  apply(gradients: readonly Value[]): {
+    readonly gradients: readonly Value[];
+    readonly metrics: Readonly<Record<string, Value>>;
+  };
 }
 
 /** A pure update rule: state of the parameter's shape per slot, zero at the start. */

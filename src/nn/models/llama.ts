@@ -58,17 +58,24 @@ export function parseLlamaConfig(json: Readonly<Record<string, unknown>>): Llama
   const kvHeads = fields.integer('num_key_value_heads', heads);
   const headWidth = fields.integer('head_dim', hiddenSize / heads);
   if (kvHeads === 0 || heads % kvHeads !== 0) {
-    throw new RangeError(`Expected num_attention_heads to be a multiple of num_key_value_heads but found ${heads} and ${kvHeads}`);
+    throw new RangeError(
+      `Expected num_attention_heads to be a multiple of num_key_value_heads but found ${heads} and ${kvHeads}`,
+    );
   }
   const refuse = (name: string, expected: unknown): void => {
     const value = fields.optional(name) ?? expected;
-    if (value !== expected) throw new TypeError(`config.json: ${name} ${JSON.stringify(value)} is not supported for llama, only ${JSON.stringify(expected)}`);
+    if (value !== expected)
+      throw new TypeError(
+        `config.json: ${name} ${JSON.stringify(value)} is not supported for llama, only ${JSON.stringify(expected)}`,
+      );
   };
   refuse('pretraining_tp', 1);
   refuse('attention_dropout', 0);
   refuse('rope_interleaved', false);
   if (fields.optional('quantization_config') !== undefined) {
-    throw new TypeError('config.json: quantization_config is not supported; give the unquantised checkpoint or a GGUF file');
+    throw new TypeError(
+      'config.json: quantization_config is not supported; give the unquantised checkpoint or a GGUF file',
+    );
   }
   const maxPositions = fields.integer('max_position_embeddings', 2048);
   return {
@@ -118,7 +125,11 @@ function linearsOf(config: LlamaConfig): (LinearSpec & { readonly bias: boolean 
 
 function parametersOf(config: LlamaConfig): ParameterSpec[] {
   const drawn = { mean: 0, deviation: config.initializerRange };
-  const norm = (name: string): ParameterSpec => ({ name: `${name}.weight`, shape: [config.hiddenSize], init: { mean: 1, deviation: 0 } });
+  const norm = (name: string): ParameterSpec => ({
+    name: `${name}.weight`,
+    shape: [config.hiddenSize],
+    init: { mean: 1, deviation: 0 },
+  });
   const specs: ParameterSpec[] = [{ name: embeddingName, shape: [config.vocabSize, config.hiddenSize], init: drawn }];
   for (let layer = 0; layer < config.layers; layer++) {
     specs.push(norm(`model.layers.${layer}.input_layernorm`), norm(`model.layers.${layer}.post_attention_layernorm`));
@@ -155,16 +166,26 @@ function block(config: LlamaConfig, inputs: ModelInputs, layer: number, x: Value
   const split = (operand: Value, count: number): Value => reshape(operand, [batch, time, count, headWidth]);
 
   const h = norm('input_layernorm', x);
-  const project = (name: string, count: number): Value => split(linear(`self_attn.${name}`, h, config.attentionBias), count);
+  const project = (name: string, count: number): Value =>
+    split(linear(`self_attn.${name}`, h, config.attentionBias), count);
   const rotate = (operand: Value): Value => rotary(operand, positions, config.rope, positionLimit);
   const q = rotate(project('q_proj', heads));
   const k = rotate(project('k_proj', kvHeads));
   const v = project('v_proj', kvHeads);
   const cached = cache
-    ? cachedAttention(q, k, v, { keys: at(cache.keys, layer), values: at(cache.values, layer), lengths: cache.lengths }, { fresh: cache.fresh })
+    ? cachedAttention(
+        q,
+        k,
+        v,
+        { keys: at(cache.keys, layer), values: at(cache.values, layer), lengths: cache.lengths },
+        { fresh: cache.fresh },
+      )
     : undefined;
   const mixed = cached?.out ?? attention(q, k, v, { causal: true, segments });
-  const attended = add(x, linear('self_attn.o_proj', reshape(mixed, [batch, time, heads * headWidth]), config.attentionBias));
+  const attended = add(
+    x,
+    linear('self_attn.o_proj', reshape(mixed, [batch, time, heads * headWidth]), config.attentionBias),
+  );
 
   const g = norm('post_attention_layernorm', attended);
   const gate = linear('mlp.gate_proj', g, config.mlpBias);

@@ -60,15 +60,15 @@ const typed = (type: Value['type']): { dtype: OnnxElementType; shape: readonly n
 });
 
 interface Context {
-  readonly emit: GraphEmitter
-  readonly names: Map<Value, string>
-  readonly fills: HostFill[]
+  readonly emit: GraphEmitter;
+  readonly names: Map<Value, string>;
+  readonly fills: HostFill[];
   /** Values that are written over a leaf. */
-  readonly overwrites: Map<Value, string>
+  readonly overwrites: Map<Value, string>;
 }
 
 function lowerValue(value: Value, context: Context): string {
-  const { names } = context
+  const { names } = context;
   for (const node of topologicalOrder([value])) {
     if (node.outputs.every((output) => names.has(output))) continue;
     if (isLeaf(node)) throw new RangeError(`Expected a leaf of the graph but found ${leafAttrs(node).name}`);
@@ -89,13 +89,13 @@ function nameOf(names: ReadonlyMap<Value, string>, value: Value): string {
 /** Whether the outputs that the lowering writes in place are in place in this graph. */
 function inPlaceHolds(node: Node, { overwrites }: Context): boolean {
   return Object.entries(node.op.onnxInPlace ?? {}).every(([output, input]) => {
-    const leaf = node.inputs[input]
-    return leaf && isLeaf(leaf.node) && overwrites.get(at(node.outputs, Number(output))) === leafAttrs(leaf.node).name
-  })
+    const leaf = node.inputs[input];
+    return leaf && isLeaf(leaf.node) && overwrites.get(at(node.outputs, Number(output))) === leafAttrs(leaf.node).name;
+  });
 }
 
 function lowerNode(node: Node, context: Context): readonly string[] {
-  const { emit, names, fills } = context
+  const { emit, names, fills } = context;
   const { op, attrs } = node;
   const inputs = node.inputs.map((input) => input && nameOf(names, input));
   if (op.onnx && inPlaceHolds(node, context)) {
