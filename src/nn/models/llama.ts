@@ -201,7 +201,7 @@ function hidden(config: LlamaConfig, inputs: ModelInputs): ModelOutputs {
   const values: Value[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     if (inputs.recompute) {
-      x = checkpoint((operand) => block(config, inputs, layer, operand as Value).x)(x);
+      x = checkpoint((operand) => block(config, inputs, layer, operand).x)(x);
       continue;
     }
     const outputs = block(config, inputs, layer, x);
