@@ -10,10 +10,10 @@ export function watchInterrupts(process: NodeJS.Process): Interrupts {
   let first: number | undefined;
   process.on('SIGINT', () => {
     const now = performance.now();
-    if (!graceful || (first !== undefined && now - first > sameMs)) process.exit(130);
-    if (first !== undefined) return;
+    if (!graceful || (first !== undefined && now - first > sameMs)) return process.exit(130);
+    if (first !== undefined) return undefined;
     first = now;
-    controller.abort();
+    return controller.abort();
   });
   return {
     signal: controller.signal,

@@ -80,6 +80,12 @@ export async function configOf(args: Args, options: readonly Option[]): Promise<
     from.set(path, `--${name}`);
     value = withField(value, path, given);
   }
+  const set = [...from.keys()].find(
+    (path) => path.startsWith('adapter.') && path !== 'adapter.init' && path !== 'adapter.type',
+  );
+  if (from.has('adapter.init') && set !== undefined) {
+    throw new UsageError(`${from.get(set)}: the adapter that --init-adapter names decides this`);
+  }
   const short = new Map(Object.entries(aliases).map(([name, path]) => [path, `--${name}`]));
   const nameOf: FieldName = (path) => {
     const option = [...from].find(([set]) => path === set || path.startsWith(`${set}.`))?.[1];

@@ -131,6 +131,11 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Removes what was not finished; that it cannot be removed must not hide why it was not finished. */
+async function discard(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => undefined);
+}
+
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Writes a file whole or not at all: beside it, synced, then renamed over it. */
@@ -148,7 +153,7 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
     await rename(temporary, path);
     await syncFolder(dirname(temporary));
   } catch (cause) {
-    await rm(temporary, { force: true });
+    await discard(temporary);
     throw codeOf(cause) === '' ? cause : fileError('write', path, cause);
   }
 }
@@ -186,7 +191,7 @@ export async function writeFolderAtomic(
     await syncFolder(dirname(target));
     await rm(replaced, { recursive: true, force: true });
   } catch (cause) {
-    await rm(temporary, { recursive: true, force: true });
+    await discard(temporary);
     throw codeOf(cause) === '' ? cause : fileError('write', path, cause);
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ScheduleType } from '../optimizers/schedule.ts';
+import { schedules, type ScheduleType } from '../optimizers/schedule.ts';
 
 /** Raised whenever a config of an earlier version would be read differently. */
 export const schemaVersion = 1;
@@ -30,7 +30,11 @@ const data = z.strictObject({
 
 const lora = z.strictObject({
   // Optional inside the default: an adapter without a type is a LoRA.
-  type: z.literal('lora').optional().default('lora').describe('What is trained: lora a low-rank adapter, none the model itself'),
+  type: z
+    .literal('lora')
+    .optional()
+    .default('lora')
+    .describe('What is trained: lora a low-rank adapter, none the model itself'),
   r: count(1).default(16).describe('Rank of the two factors'),
   alpha: z.number().positive().default(32).describe('The factors count alpha / r'),
   dropout: rate.default(0).describe("Share of the factors' inputs that is dropped while training"),
@@ -124,8 +128,10 @@ export const tuneSchema = z
     if (config.train.evalSteps !== undefined && config.data.evalPath === undefined) {
       refuse(['train', 'evalSteps'], 'evaluation data (data.evalPath) with it');
     }
-    if (config.schedule.type === 'constant' && config.schedule.warmupSteps > 0) {
-      refuse(['schedule', 'warmupSteps'], '0, since the constant schedule has no warmup (constant_with_warmup has)');
+    const factor = schedules[config.schedule.type];
+    const ignoresWarmup = factor(0, 10, 5) === factor(0, 10, 0);
+    if (ignoresWarmup && config.schedule.warmupSteps > 0) {
+      refuse(['schedule', 'warmupSteps'], `0, since the schedule ${config.schedule.type} has no warmup`);
     }
   });
 

@@ -97,7 +97,7 @@ export function renderReport({ config, run, metrics }: ReportInput): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(title)}</title><style>${style}</style></head>
 <body><h1>${escape(title)}</h1>
-<p>The run ${escape(ending)}. It trained ${run.parameters.trained.toLocaleString('en')} parameters${config.adapter.type === 'none' ? '' : ` (${escape(config.adapter.type)})`}, ${share}% of the model's ${run.parameters.all.toLocaleString('en')}.</p>
+<p>The run ${escape(ending)}. It trained ${run.parameters.trained.toLocaleString('en')} parameters (adapter: ${escape(config.adapter.type)}), ${share}% of the model's ${run.parameters.all.toLocaleString('en')}.</p>
 <div class="facts">${facts(steps, evals, done)}</div>
 ${curves}
 <h2>What it was trained on</h2>
