@@ -1,6 +1,6 @@
-import type { Value } from '../graph.ts'
+import type { Value } from '../graph.ts';
 
-import { applyBinary, defineBinary, type Operand } from './elementwise.ts'
+import { applyBinary, defineBinary, type Operand } from './elementwise.ts';
 
 export const addOp = defineBinary({
   name: 'add',
@@ -10,9 +10,9 @@ export const addOp = defineBinary({
   result: 'same',
   dtypes: ['f32', 'i32'],
   gradient: (dy) => [() => dy, () => dy],
-})
+});
 
 /** a + b. */
 export function add(a: Operand, b: Operand): Value {
-  return applyBinary(addOp, a, b)
+  return applyBinary(addOp, a, b);
 }

@@ -1,6 +1,6 @@
-import type { Value } from '../graph.ts'
+import type { Value } from '../graph.ts';
 
-import { applyBinary, defineBinary, type Operand } from './elementwise.ts'
+import { applyBinary, defineBinary, type Operand } from './elementwise.ts';
 
 export const andOp = defineBinary({
   name: 'and',
@@ -9,9 +9,9 @@ export const andOp = defineBinary({
   evaluate: (a, b) => (a !== 0 && b !== 0 ? 1 : 0),
   result: 'bool',
   dtypes: ['bool'],
-})
+});
 
 /** a and b, of bools. */
 export function and(a: Operand, b: Operand): Value {
-  return applyBinary(andOp, a, b)
+  return applyBinary(andOp, a, b);
 }

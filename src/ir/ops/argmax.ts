@@ -1,8 +1,8 @@
-import { el, emptyDense, f32, normal } from '../dense.ts'
-import { apply1, required, type Value } from '../graph.ts'
-import { defineOp } from '../op.ts'
-import { dimAt, tensorType } from '../types.ts'
-import type { NoAttrs } from './elementwise.ts'
+import { el, emptyDense, f32, normal } from '../dense.ts';
+import { apply1, required, type Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { dimAt, tensorType } from '../types.ts';
+import type { NoAttrs } from './elementwise.ts';
 
 export const argmaxOp = defineOp<NoAttrs>({
   name: 'argmax',
@@ -10,24 +10,24 @@ export const argmaxOp = defineOp<NoAttrs>({
   infer: (inputs) => [tensorType('i32', required(inputs, 0).shape.slice(0, -1))],
   vjp: 'nondifferentiable',
   reference: (inputs) => {
-    const x = required(inputs, 0)
-    const width = dimAt(x.shape, -1)
-    const y = emptyDense('i32', x.shape.slice(0, -1))
+    const x = required(inputs, 0);
+    const width = dimAt(x.shape, -1);
+    const y = emptyDense('i32', x.shape.slice(0, -1));
     for (let row = 0; row < y.data.length; row++) {
-      let best = 0
-      for (let i = 1; i < width; i++) if (el(x.data, row * width + i) > el(x.data, row * width + best)) best = i
-      y.data[row] = best
+      let best = 0;
+      for (let i = 1; i < width; i++) if (el(x.data, row * width + i) > el(x.data, row * width + best)) best = i;
+      y.data[row] = best;
     }
-    return [y]
+    return [y];
   },
   onnx: (emit, inputs) => [emit.cast(emit.node('ArgMax', inputs, { axis: { int: -1 }, keepdims: { int: 0 } }), 'i32')],
   samples: () => [
     { name: 'rows', attrs: {}, inputs: [normal([3, 7], 1)] },
     { name: 'ties and infinities', attrs: {}, inputs: [f32([3, 3], [1, 2, 2, -Infinity, -Infinity, -1, 5, 5, 5])] },
   ],
-})
+});
 
 /** Index of the maximum of the last axis; the first of ties. */
 export function argmax(x: Value): Value {
-  return apply1(argmaxOp, [x], {})
+  return apply1(argmaxOp, [x], {});
 }

@@ -1,7 +1,7 @@
-import type { Value } from '../graph.ts'
-import { mul } from './mul.ts'
-import { neg } from './neg.ts'
-import { applyBinary, defineBinary, type Operand } from './elementwise.ts'
+import type { Value } from '../graph.ts';
+import { mul } from './mul.ts';
+import { neg } from './neg.ts';
+import { applyBinary, defineBinary, type Operand } from './elementwise.ts';
 
 export const divOp = defineBinary({
   name: 'div',
@@ -18,9 +18,9 @@ export const divOp = defineBinary({
     [0, 3],
     [1e30, 1e-8],
   ],
-})
+});
 
 /** a / b. */
 export function div(a: Operand, b: Operand): Value {
-  return applyBinary(divOp, a, b)
+  return applyBinary(divOp, a, b);
 }

@@ -1,6 +1,6 @@
-import type { Value } from '../graph.ts'
+import type { Value } from '../graph.ts';
 
-import { applyBinary, defineBinary, type Operand } from './elementwise.ts'
+import { applyBinary, defineBinary, type Operand } from './elementwise.ts';
 
 export const equalOp = defineBinary({
   name: 'equal',
@@ -9,9 +9,9 @@ export const equalOp = defineBinary({
   evaluate: (a, b) => (a === b ? 1 : 0),
   result: 'bool',
   dtypes: ['f32', 'i32'],
-})
+});
 
 /** a = b, as bool. */
 export function equal(a: Operand, b: Operand): Value {
-  return applyBinary(equalOp, a, b)
+  return applyBinary(equalOp, a, b);
 }

@@ -1,6 +1,6 @@
-import type { Value } from '../graph.ts'
+import type { Value } from '../graph.ts';
 
-import { applyBinary, defineBinary, type Operand } from './elementwise.ts'
+import { applyBinary, defineBinary, type Operand } from './elementwise.ts';
 
 export const lessOp = defineBinary({
   name: 'less',
@@ -14,9 +14,9 @@ export const lessOp = defineBinary({
     [-Infinity, 0],
     [0, Infinity],
   ],
-})
+});
 
 /** a < b, as bool. */
 export function less(a: Operand, b: Operand): Value {
-  return applyBinary(lessOp, a, b)
+  return applyBinary(lessOp, a, b);
 }

@@ -1,6 +1,6 @@
-import { apply1, type Value } from '../graph.ts'
-import { div } from './div.ts'
-import { defineUnary } from './elementwise.ts'
+import { apply1, type Value } from '../graph.ts';
+import { div } from './div.ts';
+import { defineUnary } from './elementwise.ts';
 
 export const logOp = defineUnary({
   name: 'log',
@@ -10,9 +10,9 @@ export const logOp = defineUnary({
   gradient: (dy, x) => div(dy, x),
   domain: (x) => Math.abs(x) + 0.1,
   extremes: [0, 1e-30, 1, 1e30],
-})
+});
 
 /** y = ln x; -infinity at 0. */
 export function log(x: Value): Value {
-  return apply1(logOp, [x], {})
+  return apply1(logOp, [x], {});
 }

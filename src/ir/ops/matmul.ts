@@ -1,82 +1,106 @@
-import { el, emptyDense, f32, forEachBroadcast, normal } from '../dense.ts'
-import { apply1, required, type Value } from '../graph.ts'
-import { defineOp } from '../op.ts'
-import { broadcastShapes, dimAt, formatShape, type Shape, sizeOf, tensorType } from '../types.ts'
-import { sumTo } from './sumTo.ts'
+import { el, emptyDense, f32, forEachBroadcast, normal } from '../dense.ts';
+import { apply1, required, type Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { broadcastShapes, dimAt, formatShape, type Shape, sizeOf, tensorType } from '../types.ts';
+import { sumTo } from './sumTo.ts';
 
-type MatmulAttrs = { readonly transposeA: boolean; readonly transposeB: boolean; readonly alpha: number }
+type MatmulAttrs = { readonly transposeA: boolean; readonly transposeB: boolean; readonly alpha: number };
 
 interface Sizes {
-  readonly batch: Shape
-  readonly m: number
-  readonly n: number
-  readonly k: number
+  readonly batch: Shape;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
 }
 
 function sizes(a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttrs): Sizes {
-  if (a.length < 2 || b.length < 2) throw new RangeError(`Expected matrices but found ${formatShape(a)} and ${formatShape(b)}`)
-  const [m, k] = transposeA ? [dimAt(a, -1), dimAt(a, -2)] : [dimAt(a, -2), dimAt(a, -1)]
-  const [kb, n] = transposeB ? [dimAt(b, -1), dimAt(b, -2)] : [dimAt(b, -2), dimAt(b, -1)]
+  if (a.length < 2 || b.length < 2)
+    throw new RangeError(`Expected matrices but found ${formatShape(a)} and ${formatShape(b)}`);
+  const [m, k] = transposeA ? [dimAt(a, -1), dimAt(a, -2)] : [dimAt(a, -2), dimAt(a, -1)];
+  const [kb, n] = transposeB ? [dimAt(b, -1), dimAt(b, -2)] : [dimAt(b, -2), dimAt(b, -1)];
   if (k !== kb) {
-    throw new RangeError(`Expected inner sizes that agree but found ${k} and ${kb} in ${formatShape(a)} and ${formatShape(b)}`)
+    throw new RangeError(
+      `Expected inner sizes that agree but found ${k} and ${kb} in ${formatShape(a)} and ${formatShape(b)}`,
+    );
   }
-  return { batch: broadcastShapes(a.slice(0, -2), b.slice(0, -2)), m, n, k }
+  return { batch: broadcastShapes(a.slice(0, -2), b.slice(0, -2)), m, n, k };
 }
 
 export const matmulOp = defineOp<MatmulAttrs>({
   name: 'matmul',
   formula: 'Y = α op(A) op(B) over the last two axes; op transposes where asked; leading axes broadcast',
   infer: (inputs, attrs) => {
-    const { batch, m, n } = sizes(required(inputs, 0).shape, required(inputs, 1).shape, attrs)
-    return [tensorType('f32', [...batch, m, n])]
+    const { batch, m, n } = sizes(required(inputs, 0).shape, required(inputs, 1).shape, attrs);
+    return [tensorType('f32', [...batch, m, n])];
   },
   vjp: ({ cotangents, inputs, needs, attrs: { transposeA, transposeB, alpha } }) => {
-    const dy = cotangents[0]
-    if (!dy) return []
-    const a = required(inputs, 0)
-    const b = required(inputs, 1)
+    const dy = cotangents[0];
+    if (!dy) return [];
+    const a = required(inputs, 0);
+    const b = required(inputs, 1);
     const da = () =>
       transposeA
         ? matmul(b, dy, { transposeA: transposeB, transposeB: true, alpha })
-        : matmul(dy, b, { transposeB: !transposeB, alpha })
+        : matmul(dy, b, { transposeB: !transposeB, alpha });
     const db = () =>
       transposeB
         ? matmul(dy, a, { transposeA: true, transposeB: transposeA, alpha })
-        : matmul(a, dy, { transposeA: !transposeA, alpha })
-    return [needs[0] ? sumTo(da(), a.type.shape) : undefined, needs[1] ? sumTo(db(), b.type.shape) : undefined]
+        : matmul(a, dy, { transposeA: !transposeA, alpha });
+    return [needs[0] ? sumTo(da(), a.type.shape) : undefined, needs[1] ? sumTo(db(), b.type.shape) : undefined];
   },
   reference: (inputs, attrs) => {
-    const a = required(inputs, 0)
-    const b = required(inputs, 1)
-    const { batch, m, n, k } = sizes(a.shape, b.shape, attrs)
-    const y = emptyDense('f32', [...batch, m, n])
-    const [rowA, colA] = attrs.transposeA ? [1, m] : [k, 1]
-    const [rowB, colB] = attrs.transposeB ? [1, k] : [n, 1]
-    const sizeB = sizeOf(b.shape.slice(0, -2))
+    const a = required(inputs, 0);
+    const b = required(inputs, 1);
+    const { batch, m, n, k } = sizes(a.shape, b.shape, attrs);
+    const y = emptyDense('f32', [...batch, m, n]);
+    const [rowA, colA] = attrs.transposeA ? [1, m] : [k, 1];
+    const [rowB, colB] = attrs.transposeB ? [1, k] : [n, 1];
+    const sizeB = sizeOf(b.shape.slice(0, -2));
     forEachBroadcast(a.shape.slice(0, -2), sizeB === 0 ? [] : b.shape.slice(0, -2), (to, batchA, batchB) => {
       for (let i = 0; i < m; i++) {
         for (let j = 0; j < n; j++) {
-          let total = 0
+          let total = 0;
           for (let l = 0; l < k; l++) {
-            total += el(a.data, batchA * m * k + i * rowA + l * colA) * el(b.data, batchB * k * n + l * rowB + j * colB)
+            total +=
+              el(a.data, batchA * m * k + i * rowA + l * colA) * el(b.data, batchB * k * n + l * rowB + j * colB);
           }
-          y.data[to * m * n + i * n + j] = attrs.alpha * total
+          y.data[to * m * n + i * n + j] = attrs.alpha * total;
         }
       }
-    })
-    return [y]
+    });
+    return [y];
   },
   onnx: (emit, inputs, { attrs: { transposeA, transposeB, alpha }, inputTypes }) => {
-    const flat = required(inputTypes, 0).shape.length === 2 && required(inputTypes, 1).shape.length === 2
-    const transposes = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, alpha: { float: alpha } }
-    if (flat) return [emit.node('Gemm', inputs, transposes)]
-    return [emit.node('FusedMatMul', inputs, transposes, { domain: 'com.microsoft' })]
+    const flat = required(inputTypes, 0).shape.length === 2 && required(inputTypes, 1).shape.length === 2;
+    const transposes = {
+      transA: { int: transposeA ? 1 : 0 },
+      transB: { int: transposeB ? 1 : 0 },
+      alpha: { float: alpha },
+    };
+    if (flat) return [emit.node('Gemm', inputs, transposes)];
+    return [emit.node('FusedMatMul', inputs, transposes, { domain: 'com.microsoft' })];
   },
   samples: () => [
-    { name: 'NN', attrs: { transposeA: false, transposeB: false, alpha: 1 }, inputs: [normal([3, 4], 1), normal([4, 5], 2)] },
-    { name: 'NT', attrs: { transposeA: false, transposeB: true, alpha: 0.5 }, inputs: [normal([3, 4], 3), normal([5, 4], 4)] },
-    { name: 'TN', attrs: { transposeA: true, transposeB: false, alpha: 2 }, inputs: [normal([4, 3], 5), normal([4, 5], 6)] },
-    { name: 'TT', attrs: { transposeA: true, transposeB: true, alpha: 1 }, inputs: [normal([4, 3], 7), normal([5, 4], 8)] },
+    {
+      name: 'NN',
+      attrs: { transposeA: false, transposeB: false, alpha: 1 },
+      inputs: [normal([3, 4], 1), normal([4, 5], 2)],
+    },
+    {
+      name: 'NT',
+      attrs: { transposeA: false, transposeB: true, alpha: 0.5 },
+      inputs: [normal([3, 4], 3), normal([5, 4], 4)],
+    },
+    {
+      name: 'TN',
+      attrs: { transposeA: true, transposeB: false, alpha: 2 },
+      inputs: [normal([4, 3], 5), normal([4, 5], 6)],
+    },
+    {
+      name: 'TT',
+      attrs: { transposeA: true, transposeB: true, alpha: 1 },
+      inputs: [normal([4, 3], 7), normal([5, 4], 8)],
+    },
     {
       name: 'batched',
       attrs: { transposeA: false, transposeB: true, alpha: 1 },
@@ -94,9 +118,9 @@ export const matmulOp = defineOp<MatmulAttrs>({
       skipGradient: 'magnitudes beyond central differences',
     },
   ],
-})
+});
 
 /** α op(A) op(B) over the last two axes. */
 export function matmul(a: Value, b: Value, options: Partial<MatmulAttrs> = {}): Value {
-  return apply1(matmulOp, [a, b], { transposeA: false, transposeB: false, alpha: 1, ...options })
+  return apply1(matmulOp, [a, b], { transposeA: false, transposeB: false, alpha: 1, ...options });
 }

@@ -1,6 +1,6 @@
-import type { Value } from '../graph.ts'
+import type { Value } from '../graph.ts';
 
-import { applyBinary, defineBinary, type Operand } from './elementwise.ts'
+import { applyBinary, defineBinary, type Operand } from './elementwise.ts';
 
 export const mulOp = defineBinary({
   name: 'mul',
@@ -10,9 +10,9 @@ export const mulOp = defineBinary({
   result: 'same',
   dtypes: ['f32', 'i32'],
   gradient: (dy, a, b) => [() => mul(dy, b), () => mul(dy, a)],
-})
+});
 
 /** a b, elementwise. */
 export function mul(a: Operand, b: Operand): Value {
-  return applyBinary(mulOp, a, b)
+  return applyBinary(mulOp, a, b);
 }

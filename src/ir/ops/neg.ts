@@ -1,6 +1,6 @@
-import { apply1, type Value } from '../graph.ts'
+import { apply1, type Value } from '../graph.ts';
 
-import { defineUnary } from './elementwise.ts'
+import { defineUnary } from './elementwise.ts';
 
 export const negOp = defineUnary({
   name: 'neg',
@@ -8,9 +8,9 @@ export const negOp = defineUnary({
   onnx: 'Neg',
   evaluate: (x) => -x,
   gradient: (dy) => neg(dy),
-})
+});
 
 /** y = -x. */
 export function neg(x: Value): Value {
-  return apply1(negOp, [x], {})
+  return apply1(negOp, [x], {});
 }

@@ -1,25 +1,25 @@
-import { f32, normal } from '../dense.ts'
-import { apply1, required, type Value } from '../graph.ts'
-import { defineOp } from '../op.ts'
-import { cast } from './cast.ts'
-import { div } from './div.ts'
-import { equal } from './equal.ts'
-import { mul } from './mul.ts'
-import { inferReduction, type ReduceAttrs, reduceDense, reducedShape } from './reduce.ts'
-import { sum } from './reduceSum.ts'
-import { reshape } from './reshape.ts'
+import { f32, normal } from '../dense.ts';
+import { apply1, required, type Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { cast } from './cast.ts';
+import { div } from './div.ts';
+import { equal } from './equal.ts';
+import { mul } from './mul.ts';
+import { inferReduction, type ReduceAttrs, reduceDense, reducedShape } from './reduce.ts';
+import { sum } from './reduceSum.ts';
+import { reshape } from './reshape.ts';
 
 export const reduceMaxOp = defineOp<ReduceAttrs>({
   name: 'reduceMax',
   formula: 'y = max x over axes; the gradient is shared equally among ties',
   infer: inferReduction,
   vjp: ({ cotangents, inputs, outputs, attrs }) => {
-    const dy = cotangents[0]
-    if (!dy) return []
-    const x = required(inputs, 0)
-    const kept = reducedShape(x.type.shape, { ...attrs, keepDims: true })
-    const winners = cast(equal(x, reshape(required(outputs, 0), kept)), 'f32')
-    return [mul(div(winners, sum(winners, attrs.axes, true)), reshape(dy, kept))]
+    const dy = cotangents[0];
+    if (!dy) return [];
+    const x = required(inputs, 0);
+    const kept = reducedShape(x.type.shape, { ...attrs, keepDims: true });
+    const winners = cast(equal(x, reshape(required(outputs, 0), kept)), 'f32');
+    return [mul(div(winners, sum(winners, attrs.axes, true)), reshape(dy, kept))];
   },
   reference: (inputs, attrs) => [reduceDense(required(inputs, 0), attrs, -Infinity, Math.max)],
   onnx: (emit, inputs, { attrs }) => [
@@ -35,9 +35,9 @@ export const reduceMaxOp = defineOp<ReduceAttrs>({
       skipGradient: 'ties have no derivative',
     },
   ],
-})
+});
 
 /** Maximum over axes; all axes by default. */
 export function max(x: Value, axes: readonly number[] = x.type.shape.map((_, axis) => axis), keepDims = false): Value {
-  return axes.length === 0 ? x : apply1(reduceMaxOp, [x], { axes: [...axes], keepDims })
+  return axes.length === 0 ? x : apply1(reduceMaxOp, [x], { axes: [...axes], keepDims });
 }

@@ -1,19 +1,19 @@
-import { normal } from '../dense.ts'
-import { apply1, required, type Value } from '../graph.ts'
-import { defineOp } from '../op.ts'
-import { broadcastTo } from './broadcastTo.ts'
-import { inferReduction, type ReduceAttrs, reduceDense, reducedShape } from './reduce.ts'
-import { reshape } from './reshape.ts'
+import { normal } from '../dense.ts';
+import { apply1, required, type Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { broadcastTo } from './broadcastTo.ts';
+import { inferReduction, type ReduceAttrs, reduceDense, reducedShape } from './reduce.ts';
+import { reshape } from './reshape.ts';
 
 export const reduceSumOp = defineOp<ReduceAttrs>({
   name: 'reduceSum',
   formula: 'y = Σ x over axes',
   infer: inferReduction,
   vjp: ({ cotangents, inputs, attrs }) => {
-    const dy = cotangents[0]
-    if (!dy) return []
-    const shape = required(inputs, 0).type.shape
-    return [broadcastTo(reshape(dy, reducedShape(shape, { ...attrs, keepDims: true })), shape)]
+    const dy = cotangents[0];
+    if (!dy) return [];
+    const shape = required(inputs, 0).type.shape;
+    return [broadcastTo(reshape(dy, reducedShape(shape, { ...attrs, keepDims: true })), shape)];
   },
   reference: (inputs, attrs) => [reduceDense(required(inputs, 0), attrs, 0, (total, x) => total + x)],
   onnx: (emit, inputs, { attrs }) => [
@@ -24,9 +24,9 @@ export const reduceSumOp = defineOp<ReduceAttrs>({
     { name: 'two axes', attrs: { axes: [0, 2], keepDims: false }, inputs: [normal([2, 3, 4], 2)] },
     { name: 'all', attrs: { axes: [0, 1], keepDims: false }, inputs: [normal([3, 4], 3)] },
   ],
-})
+});
 
 /** Sum over axes; all axes by default. */
 export function sum(x: Value, axes: readonly number[] = x.type.shape.map((_, axis) => axis), keepDims = false): Value {
-  return axes.length === 0 ? x : apply1(reduceSumOp, [x], { axes: [...axes], keepDims })
+  return axes.length === 0 ? x : apply1(reduceSumOp, [x], { axes: [...axes], keepDims });
 }

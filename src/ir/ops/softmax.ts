@@ -1,28 +1,29 @@
-import { f32, normal } from '../dense.ts'
-import { apply1, required, type Value } from '../graph.ts'
-import { defineOp } from '../op.ts'
-import { div } from './div.ts'
-import type { NoAttrs } from './elementwise.ts'
-import { exp } from './exp.ts'
-import { mul } from './mul.ts'
-import { max } from './reduceMax.ts'
-import { sum } from './reduceSum.ts'
-import { stopGradient } from './stopGradient.ts'
-import { sub } from './sub.ts'
+import { f32, normal } from '../dense.ts';
+import { apply1, required, type Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import { div } from './div.ts';
+import type { NoAttrs } from './elementwise.ts';
+import { exp } from './exp.ts';
+import { mul } from './mul.ts';
+import { max } from './reduceMax.ts';
+import { sum } from './reduceSum.ts';
+import { stopGradient } from './stopGradient.ts';
+import { sub } from './sub.ts';
 
 export const softmaxOp = defineOp<NoAttrs>({
   name: 'softmax',
-  formula: 'y = exp(x - max x) / Σ exp(x - max x) over the last axis; -infinity gets 0; a row of -infinity alone is NaN',
+  formula:
+    'y = exp(x - max x) / Σ exp(x - max x) over the last axis; -infinity gets 0; a row of -infinity alone is NaN',
   infer: (inputs) => [required(inputs, 0)],
   vjp: ({ cotangents, outputs }) => {
-    const dy = cotangents[0]
-    const y = required(outputs, 0)
-    return dy ? [mul(y, sub(dy, sum(mul(dy, y), [-1], true)))] : []
+    const dy = cotangents[0];
+    const y = required(outputs, 0);
+    return dy ? [mul(y, sub(dy, sum(mul(dy, y), [-1], true)))] : [];
   },
   decompose: (inputs) => {
-    const x = required(inputs, 0)
-    const e = exp(sub(x, stopGradient(max(x, [-1], true))))
-    return [div(e, sum(e, [-1], true))]
+    const x = required(inputs, 0);
+    const e = exp(sub(x, stopGradient(max(x, [-1], true))));
+    return [div(e, sum(e, [-1], true))];
   },
   onnx: (emit, inputs) => [emit.node('Softmax', inputs, { axis: { int: -1 } })],
   samples: () => [
@@ -35,9 +36,9 @@ export const softmaxOp = defineOp<NoAttrs>({
       skipGradient: 'infinite operands',
     },
   ],
-})
+});
 
 /** Softmax over the last axis. */
 export function softmax(x: Value): Value {
-  return apply1(softmaxOp, [x], {})
+  return apply1(softmaxOp, [x], {});
 }

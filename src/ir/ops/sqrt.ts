@@ -1,7 +1,7 @@
-import { apply1, type Value } from '../graph.ts'
-import { div } from './div.ts'
-import { mul } from './mul.ts'
-import { defineUnary } from './elementwise.ts'
+import { apply1, type Value } from '../graph.ts';
+import { div } from './div.ts';
+import { mul } from './mul.ts';
+import { defineUnary } from './elementwise.ts';
 
 export const sqrtOp = defineUnary({
   name: 'sqrt',
@@ -11,9 +11,9 @@ export const sqrtOp = defineUnary({
   gradient: (dy, _x, y) => div(mul(dy, 0.5), y),
   domain: (x) => Math.abs(x) + 0.1,
   extremes: [0, 1e-30, 1e30],
-})
+});
 
 /** y = x^(1/2). */
 export function sqrt(x: Value): Value {
-  return apply1(sqrtOp, [x], {})
+  return apply1(sqrtOp, [x], {});
 }

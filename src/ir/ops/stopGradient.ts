@@ -1,7 +1,7 @@
-import { normal } from '../dense.ts'
-import { apply1, required, type Value } from '../graph.ts'
-import { defineOp } from '../op.ts'
-import type { NoAttrs } from './elementwise.ts'
+import { normal } from '../dense.ts';
+import { apply1, required, type Value } from '../graph.ts';
+import { defineOp } from '../op.ts';
+import type { NoAttrs } from './elementwise.ts';
 
 export const stopGradientOp = defineOp<NoAttrs>({
   name: 'stopGradient',
@@ -13,9 +13,9 @@ export const stopGradientOp = defineOp<NoAttrs>({
   samples: () => [
     { name: 'matrix', attrs: {}, inputs: [normal([2, 3], 1)], skipGradient: 'the gradient is zero by definition' },
   ],
-})
+});
 
 /** x, through which no gradient passes. */
 export function stopGradient(x: Value): Value {
-  return apply1(stopGradientOp, [x], {})
+  return apply1(stopGradientOp, [x], {});
 }

@@ -1,6 +1,6 @@
-import type { Value } from '../graph.ts'
-import { neg } from './neg.ts'
-import { applyBinary, defineBinary, type Operand } from './elementwise.ts'
+import type { Value } from '../graph.ts';
+import { neg } from './neg.ts';
+import { applyBinary, defineBinary, type Operand } from './elementwise.ts';
 
 export const subOp = defineBinary({
   name: 'sub',
@@ -10,9 +10,9 @@ export const subOp = defineBinary({
   result: 'same',
   dtypes: ['f32', 'i32'],
   gradient: (dy) => [() => dy, () => neg(dy)],
-})
+});
 
 /** a - b. */
 export function sub(a: Operand, b: Operand): Value {
-  return applyBinary(subOp, a, b)
+  return applyBinary(subOp, a, b);
 }

@@ -1,22 +1,23 @@
-import { f32, normal } from '../dense.ts'
-import { apply, apply1, at, required, type Value } from '../graph.ts'
-import { vjp } from '../grad.ts'
-import { defineOp, type Op } from '../op.ts'
-import { formatType, sameType, type TensorType } from '../types.ts'
-import type { NoAttrs } from './elementwise.ts'
-import { mul } from './mul.ts'
-import { sigmoid } from './sigmoid.ts'
+import { f32, normal } from '../dense.ts';
+import { apply, apply1, at, required, type Value } from '../graph.ts';
+import { vjp } from '../grad.ts';
+import { defineOp, type Op } from '../op.ts';
+import { formatType, sameType, type TensorType } from '../types.ts';
+import type { NoAttrs } from './elementwise.ts';
+import { mul } from './mul.ts';
+import { sigmoid } from './sigmoid.ts';
 
 function sameTypes(inputs: readonly (TensorType | null)[], count: number): TensorType {
-  const head = required(inputs, 0)
+  const head = required(inputs, 0);
   for (let index = 1; index < count; index++) {
-    const type = required(inputs, index)
-    if (!sameType(head, type)) throw new TypeError(`Expected operands of one type but found ${formatType(head)} and ${formatType(type)}`)
+    const type = required(inputs, index);
+    if (!sameType(head, type))
+      throw new TypeError(`Expected operands of one type but found ${formatType(head)} and ${formatType(type)}`);
   }
-  return head
+  return head;
 }
 
-const extremes = f32([5], [-200, -30, 0, 30, 200])
+const extremes = f32([5], [-200, -30, 0, 30, 200]);
 
 export const swigluOp: Op<NoAttrs> = defineOp<NoAttrs>({
   name: 'swiglu',
@@ -24,46 +25,51 @@ export const swigluOp: Op<NoAttrs> = defineOp<NoAttrs>({
   elementwise: true,
   infer: (inputs) => [sameTypes(inputs, 2)],
   vjp: ({ inputs, cotangents }) => {
-    const dy = cotangents[0]
-    return dy ? apply(swigluGradOp, [dy, required(inputs, 0), required(inputs, 1)], {}) : []
+    const dy = cotangents[0];
+    return dy ? apply(swigluGradOp, [dy, required(inputs, 0), required(inputs, 1)], {}) : [];
   },
   decompose: (inputs) => {
-    const gate = required(inputs, 0)
-    return [mul(mul(gate, sigmoid(gate)), required(inputs, 1))]
+    const gate = required(inputs, 0);
+    return [mul(mul(gate, sigmoid(gate)), required(inputs, 1))];
   },
   samples: () => [
     { name: 'matrix', attrs: {}, inputs: [normal([3, 5], 1), normal([3, 5], 2)] },
-    { name: 'extremes', attrs: {}, inputs: [extremes, normal([5], 3)], skipGradient: 'out of reach of central differences' },
+    {
+      name: 'extremes',
+      attrs: {},
+      inputs: [extremes, normal([5], 3)],
+      skipGradient: 'out of reach of central differences',
+    },
   ],
-})
+});
 
 export const swigluGradOp: Op<NoAttrs> = defineOp<NoAttrs>({
   name: 'swigluGrad',
-  formula: "dg = dy u (σ + g σ (1 - σ)), du = dy g σ; outputs dg and du",
+  formula: 'dg = dy u (σ + g σ (1 - σ)), du = dy g σ; outputs dg and du',
   infer: (inputs) => {
-    const type = sameTypes(inputs, 3)
-    return [type, type]
+    const type = sameTypes(inputs, 3);
+    return [type, type];
   },
   vjp: 'nondifferentiable',
   decompose: (inputs) => {
-    const [dy, gate, up] = [0, 1, 2].map((index) => required(inputs, index)) as [Value, Value, Value]
-    return vjp([[at(swigluOp.decompose?.([gate, up], {}) ?? [], 0), dy]], [gate, up])
+    const [dy, gate, up] = [0, 1, 2].map((index) => required(inputs, index)) as [Value, Value, Value];
+    return vjp([[at(swigluOp.decompose?.([gate, up], {}) ?? [], 0), dy]], [gate, up]);
   },
   onnx: (emit, inputs) => {
-    const [dy, gate, up] = [0, 1, 2].map((index) => required(inputs, index)) as [string, string, string]
-    const mulNode = (a: string, b: string) => emit.node('Mul', [a, b])
-    const sigma = emit.node('Sigmoid', [gate])
-    const silu = mulNode(gate, sigma)
-    const slope = emit.node('Add', [silu, emit.node('Sub', [sigma, mulNode(sigma, silu)])])
-    return [mulNode(mulNode(dy, up), slope), mulNode(dy, silu)]
+    const [dy, gate, up] = [0, 1, 2].map((index) => required(inputs, index)) as [string, string, string];
+    const mulNode = (a: string, b: string) => emit.node('Mul', [a, b]);
+    const sigma = emit.node('Sigmoid', [gate]);
+    const silu = mulNode(gate, sigma);
+    const slope = emit.node('Add', [silu, emit.node('Sub', [sigma, mulNode(sigma, silu)])]);
+    return [mulNode(mulNode(dy, up), slope), mulNode(dy, silu)];
   },
   samples: () => [
     { name: 'matrix', attrs: {}, inputs: [normal([3, 5], 1), normal([3, 5], 2), normal([3, 5], 3)] },
     { name: 'extremes', attrs: {}, inputs: [normal([5], 4), extremes, normal([5], 5)] },
   ],
-})
+});
 
 /** silu(gate) · up. */
 export function swiglu(gate: Value, up: Value): Value {
-  return apply1(swigluOp, [gate, up], {})
+  return apply1(swigluOp, [gate, up], {});
 }

@@ -1,69 +1,78 @@
-import { f32, i32, normal } from '../dense.ts'
-import { apply, apply1, at, required, type Value } from '../graph.ts'
-import { vjp } from '../grad.ts'
-import { defineOp, type Op } from '../op.ts'
-import type { OnnxEmitter } from '../onnx.ts'
-import { dimAt, formatShape, type TensorType, tensorType } from '../types.ts'
-import { add } from './add.ts'
-import { div } from './div.ts'
-import type { NoAttrs } from './elementwise.ts'
-import { embedding } from './embedding.ts'
-import { exp } from './exp.ts'
-import { log } from './log.ts'
-import { matmul } from './matmul.ts'
-import { mul } from './mul.ts'
-import { max } from './reduceMax.ts'
-import { sum } from './reduceSum.ts'
-import { reshape } from './reshape.ts'
-import { stopGradient } from './stopGradient.ts'
-import { sub } from './sub.ts'
-import { takeAlong } from './takeAlong.ts'
+import { f32, i32, normal } from '../dense.ts';
+import { apply, apply1, at, required, type Value } from '../graph.ts';
+import { vjp } from '../grad.ts';
+import { defineOp, type Op } from '../op.ts';
+import type { OnnxEmitter } from '../onnx.ts';
+import { dimAt, formatShape, type TensorType, tensorType } from '../types.ts';
+import { add } from './add.ts';
+import { div } from './div.ts';
+import type { NoAttrs } from './elementwise.ts';
+import { embedding } from './embedding.ts';
+import { exp } from './exp.ts';
+import { log } from './log.ts';
+import { matmul } from './matmul.ts';
+import { mul } from './mul.ts';
+import { max } from './reduceMax.ts';
+import { sum } from './reduceSum.ts';
+import { reshape } from './reshape.ts';
+import { stopGradient } from './stopGradient.ts';
+import { sub } from './sub.ts';
+import { takeAlong } from './takeAlong.ts';
 
 /** Rows of logits that exist at once: 256 x 49,152 in f32 are 48 MiB. */
-const chunkRows = 256
+const chunkRows = 256;
 
 function infer(inputs: readonly (TensorType | null)[]): readonly TensorType[] {
-  const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)]
-  const rows = hidden.shape[0]
+  const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
+  const rows = hidden.shape[0];
   if (hidden.shape.length !== 2 || head.shape.length !== 2 || hidden.shape[1] !== head.shape[1]) {
-    throw new RangeError(`Expected hidden [N, D] and head [V, D] but found ${formatShape(hidden.shape)} and ${formatShape(head.shape)}`)
+    throw new RangeError(
+      `Expected hidden [N, D] and head [V, D] but found ${formatShape(hidden.shape)} and ${formatShape(head.shape)}`,
+    );
   }
   if (targets.dtype !== 'i32' || targets.shape.length !== 1 || targets.shape[0] !== rows) {
-    throw new TypeError(`Expected i32 targets [${rows}] but found ${targets.dtype}${formatShape(targets.shape)}`)
+    throw new TypeError(`Expected i32 targets [${rows}] but found ${targets.dtype}${formatShape(targets.shape)}`);
   }
-  return [tensorType('f32', targets.shape), hidden]
+  return [tensorType('f32', targets.shape), hidden];
 }
 
 function logprobsOf(hidden: Value, head: Value, targets: Value): { logprobs: Value; weights: Value; total: Value } {
-  const logits = matmul(hidden, head, { transposeB: true })
-  const top = stopGradient(max(logits, [-1], true))
-  const weights = exp(sub(logits, top))
-  const total = sum(weights, [-1], true)
-  const logsumexp = add(top, log(total))
-  return { logprobs: sub(takeAlong(logits, targets), reshape(logsumexp, targets.type.shape)), weights, total }
+  const logits = matmul(hidden, head, { transposeB: true });
+  const top = stopGradient(max(logits, [-1], true));
+  const weights = exp(sub(logits, top));
+  const total = sum(weights, [-1], true);
+  const logsumexp = add(top, log(total));
+  return { logprobs: sub(takeAlong(logits, targets), reshape(logsumexp, targets.type.shape)), weights, total };
 }
 
 /** Calls `body` for each chunk of rows with its sliced operands. */
-function chunked(emit: OnnxEmitter, rows: number, operands: readonly string[], body: (chunk: readonly string[], count: number) => void): void {
+function chunked(
+  emit: OnnxEmitter,
+  rows: number,
+  operands: readonly string[],
+  body: (chunk: readonly string[], count: number) => void,
+): void {
   for (let start = 0; start < rows; start += chunkRows) {
-    const end = Math.min(rows, start + chunkRows)
-    const whole = start === 0 && end === rows
-    const chunk = operands.map((x) => (whole ? x : emit.node('Slice', [x, emit.ints([start]), emit.ints([end]), emit.ints([0])])))
-    body(chunk, end - start)
+    const end = Math.min(rows, start + chunkRows);
+    const whole = start === 0 && end === rows;
+    const chunk = operands.map((x) =>
+      whole ? x : emit.node('Slice', [x, emit.ints([start]), emit.ints([end]), emit.ints([0])]),
+    );
+    body(chunk, end - start);
   }
 }
 
 const concatRows = (emit: OnnxEmitter, pieces: readonly string[]): string =>
-  pieces.length === 1 ? (pieces[0] as string) : emit.node('Concat', pieces, { axis: { int: 0 } })
+  pieces.length === 1 ? (pieces[0] as string) : emit.node('Concat', pieces, { axis: { int: 0 } });
 
 const gemm = (emit: OnnxEmitter, a: string, b: string, transB: boolean): string =>
-  emit.node('Gemm', [a, b], { transB: { int: transB ? 1 : 0 } })
+  emit.node('Gemm', [a, b], { transB: { int: transB ? 1 : 0 } });
 
 /** Softmax of the logits minus the one-hot targets: minus the gradient of the log-probabilities by the logits. */
 function residual(emit: OnnxEmitter, logits: string, column: string, count: number): string {
-  const minusOne = emit.constant(`minus one:${count}`, 'f32', [count, 1], () => new Float32Array(count).fill(-1))
-  const attrs = { axis: { int: 1 }, reduction: { string: 'add' } }
-  return emit.node('ScatterElements', [emit.node('Softmax', [logits], { axis: { int: -1 } }), column, minusOne], attrs)
+  const minusOne = emit.constant(`minus one:${count}`, 'f32', [count, 1], () => new Float32Array(count).fill(-1));
+  const attrs = { axis: { int: 1 }, reduction: { string: 'add' } };
+  return emit.node('ScatterElements', [emit.node('Softmax', [logits], { axis: { int: -1 } }), column, minusOne], attrs);
 }
 
 /** Inputs hidden, head, targets. */
@@ -73,38 +82,55 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
     'ℓ_n = z_{n,t_n} - ln Σ_v exp z_{n,v} with z = h Wᵀ, streamed over rows so that z never exists whole. Outputs ℓ and ∂ℓ_n/∂h_n = W_{t_n} - softmax(z_n) W',
   infer,
   vjp: ({ inputs, outputs, cotangents, needs }) => {
-    const [dLogprobs, dDirection] = cotangents
-    if (dDirection) throw new TypeError('The gradient of the saved direction is not taken: decompose the graph first')
-    if (!dLogprobs) return []
-    const column = reshape(dLogprobs, [dimAt(dLogprobs.type.shape, 0), 1])
-    const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)]
+    const [dLogprobs, dDirection] = cotangents;
+    if (dDirection) throw new TypeError('The gradient of the saved direction is not taken: decompose the graph first');
+    if (!dLogprobs) return [];
+    const column = reshape(dLogprobs, [dimAt(dLogprobs.type.shape, 0), 1]);
+    const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
     return [
       needs[0] ? mul(at(outputs, 1), column) : undefined,
       needs[1] ? apply1(tokenLogprobsHeadGradOp, [hidden, head, targets, dLogprobs], {}) : undefined,
-    ]
+    ];
   },
   decompose: (inputs) => {
-    const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)]
-    const { logprobs, weights, total } = logprobsOf(hidden, head, targets)
-    return [logprobs, sub(embedding(head, targets), matmul(div(weights, total), head))]
+    const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
+    const { logprobs, weights, total } = logprobsOf(hidden, head, targets);
+    return [logprobs, sub(embedding(head, targets), matmul(div(weights, total), head))];
   },
   onnx: (emit, inputs, { inputTypes }) => {
-    const head = required(inputs, 1)
-    const rows = dimAt(required(inputTypes, 0).shape, 0)
-    const column = emit.reshape(required(inputs, 2), [rows, 1])
-    const logprobs: string[] = []
-    const directions: string[] = []
+    const head = required(inputs, 1);
+    const rows = dimAt(required(inputTypes, 0).shape, 0);
+    const column = emit.reshape(required(inputs, 2), [rows, 1]);
+    const logprobs: string[] = [];
+    const directions: string[] = [];
     chunked(emit, rows, [required(inputs, 0), column], ([hidden, targets], count) => {
-      const logits = gemm(emit, hidden as string, head, true)
-      logprobs.push(emit.node('GatherElements', [emit.node('LogSoftmax', [logits], { axis: { int: -1 } }), targets as string], { axis: { int: 1 } }))
-      const back = emit.node('Gemm', [residual(emit, logits, targets as string, count), head], { alpha: { float: -1 } })
-      directions.push(back)
-    })
-    return [emit.reshape(concatRows(emit, logprobs), [rows]), concatRows(emit, directions)]
+      const logits = gemm(emit, hidden as string, head, true);
+      logprobs.push(
+        emit.node('GatherElements', [emit.node('LogSoftmax', [logits], { axis: { int: -1 } }), targets as string], {
+          axis: { int: 1 },
+        }),
+      );
+      const back = emit.node('Gemm', [residual(emit, logits, targets as string, count), head], {
+        alpha: { float: -1 },
+      });
+      directions.push(back);
+    });
+    return [emit.reshape(concatRows(emit, logprobs), [rows]), concatRows(emit, directions)];
   },
   samples: () => [
     { name: 'rows', attrs: {}, inputs: [normal([3, 4], 1), normal([7, 4], 2), i32([3], [0, 6, 3])] },
-    { name: 'more rows than a chunk', attrs: {}, inputs: [normal([300, 3], 3), normal([5, 3], 4), i32([300], Array.from({ length: 300 }, (_, i) => i % 5))] },
+    {
+      name: 'more rows than a chunk',
+      attrs: {},
+      inputs: [
+        normal([300, 3], 3),
+        normal([5, 3], 4),
+        i32(
+          [300],
+          Array.from({ length: 300 }, (_, i) => i % 5),
+        ),
+      ],
+    },
     {
       name: 'large logits and ties',
       attrs: {},
@@ -112,43 +138,54 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
       skipGradient: 'magnitudes beyond central differences',
     },
   ],
-})
+});
 
 export const tokenLogprobsHeadGradOp: Op<NoAttrs> = defineOp<NoAttrs>({
   name: 'tokenLogprobsHeadGrad',
   formula: 'dW_v = Σ_n dℓ_n (1[v = t_n] - softmax(z_n)_v) h_n. Inputs hidden, head, targets, dℓ',
   infer: (inputs) => {
-    infer(inputs)
-    return [required(inputs, 1)]
+    infer(inputs);
+    return [required(inputs, 1)];
   },
   vjp: 'nondifferentiable',
   decompose: (inputs) => {
-    const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)]
-    return vjp([[logprobsOf(hidden, head, targets).logprobs, required(inputs, 3)]], [head])
+    const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
+    return vjp([[logprobsOf(hidden, head, targets).logprobs, required(inputs, 3)]], [head]);
   },
   onnx: (emit, inputs, { inputTypes }) => {
-    const head = required(inputs, 1)
-    const rows = dimAt(required(inputTypes, 0).shape, 0)
-    const columns = [required(inputs, 2), required(inputs, 3)].map((x) => emit.reshape(x, [rows, 1]))
-    let total: string | undefined
+    const head = required(inputs, 1);
+    const rows = dimAt(required(inputTypes, 0).shape, 0);
+    const columns = [required(inputs, 2), required(inputs, 3)].map((x) => emit.reshape(x, [rows, 1]));
+    let total: string | undefined;
     chunked(emit, rows, [required(inputs, 0), ...columns], ([hidden, targets, d], count) => {
-      const weighted = emit.node('Mul', [residual(emit, gemm(emit, hidden as string, head, true), targets as string, count), d as string])
-      const operands = [weighted, hidden as string, ...(total === undefined ? [] : [total])]
-      total = emit.node('Gemm', operands, { transA: { int: 1 }, alpha: { float: -1 } })
-    })
-    return [total as string]
+      const weighted = emit.node('Mul', [
+        residual(emit, gemm(emit, hidden as string, head, true), targets as string, count),
+        d as string,
+      ]);
+      const operands = [weighted, hidden as string, ...(total === undefined ? [] : [total])];
+      total = emit.node('Gemm', operands, { transA: { int: 1 }, alpha: { float: -1 } });
+    });
+    return [total as string];
   },
   samples: () => [
     { name: 'rows', attrs: {}, inputs: [normal([3, 4], 1), normal([7, 4], 2), i32([3], [0, 6, 3]), normal([3], 3)] },
     {
       name: 'more rows than a chunk',
       attrs: {},
-      inputs: [normal([300, 3], 3), normal([5, 3], 4), i32([300], Array.from({ length: 300 }, (_, i) => i % 5)), normal([300], 5)],
+      inputs: [
+        normal([300, 3], 3),
+        normal([5, 3], 4),
+        i32(
+          [300],
+          Array.from({ length: 300 }, (_, i) => i % 5),
+        ),
+        normal([300], 5),
+      ],
     },
   ],
-})
+});
 
 /** ln p(targets) [N] of hidden states [N, D] under a head [V, D]; logits are never stored whole. */
 export function tokenLogprobs(hidden: Value, head: Value, targets: Value): Value {
-  return at(apply(tokenLogprobsOp, [hidden, head, targets], {}), 0)
+  return at(apply(tokenLogprobsOp, [hidden, head, targets], {}), 0);
 }
