@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'node:os';
 
 export interface Machine {
   readonly platform: string;
@@ -52,13 +52,14 @@ function instructionSets(): string[] | undefined {
 
 export function readMachine(): Machine {
   const limit = process.constrainedMemory();
+  const memoryBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
   return {
     platform: `${platform()} ${arch()}`,
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     instructionSets: instructionSets(),
-    memoryBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem(),
-    freeBytes: process.availableMemory(),
+    memoryBytes,
+    freeBytes: Math.min(freemem(), memoryBytes),
     node: process.version,
   };
 }
