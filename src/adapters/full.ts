@@ -17,7 +17,11 @@ export function full(model: LanguageModel): Adapter {
   return {
     type: 'none',
     base: 'trained',
-    parameters: model.parameters.map(({ name, shape, init }) => ({ name, shape, initialize: (values, key) => draw(values, key, init) })),
+    parameters: model.parameters.map(({ name, shape, init }) => ({
+      name,
+      shape,
+      initialize: (values, key) => draw(values, key, init),
+    })),
     drops: false,
     sites: () => plainSites,
   };

@@ -13,7 +13,15 @@ interface AdapterType<T extends AdapterConfig['type']> {
   readonly init: (config: Of<T>) => string | undefined;
 }
 
-const loraConfigOf = ({ r, alpha, dropout, useRslora, targetModules, rankPattern, alphaPattern }: Of<'lora'>): PeftLoraConfig => ({
+const loraConfigOf = ({
+  r,
+  alpha,
+  dropout,
+  useRslora,
+  targetModules,
+  rankPattern,
+  alphaPattern,
+}: Of<'lora'>): PeftLoraConfig => ({
   r,
   loraAlpha: alpha,
   loraDropout: dropout,
@@ -26,13 +34,14 @@ const loraConfigOf = ({ r, alpha, dropout, useRslora, targetModules, rankPattern
 
 const adapterTypes: { readonly [T in AdapterConfig['type']]: AdapterType<T> } = {
   lora: {
-    opening: (config, seed) => (config.init === undefined ? { newAdapter: { config: loraConfigOf(config), seed } } : { adapter: config.init }),
+    opening: (config, seed) =>
+      config.init === undefined ? { newAdapter: { config: loraConfigOf(config), seed } } : { adapter: config.init },
     init: ({ init }) => init,
   },
   none: { opening: () => ({ base: 'trained' }), init: () => undefined },
 };
 
-const typeOf = <T extends AdapterConfig['type']>(config: Of<T>): AdapterType<T> => adapterTypes[config.type as T] as unknown as AdapterType<T>;
+const typeOf = <T extends AdapterConfig['type']>(config: Of<T>): AdapterType<T> => adapterTypes[config.type];
 
 /** The PEFT folder that a run's adapter starts from, where it does. */
 export function initialAdapterOf({ adapter }: TuneConfig): string | undefined {

@@ -2,7 +2,13 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { factorNames } from '../adapters/lora.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { dtypeFields } from '../hub/dtypeFields.ts';
-import { type LoraTensors, type PeftAdapter, type PeftLoraConfig, readPeftAdapter, writePeftAdapter } from '../hub/peft.ts';
+import {
+  type LoraTensors,
+  type PeftAdapter,
+  type PeftLoraConfig,
+  readPeftAdapter,
+  writePeftAdapter,
+} from '../hub/peft.ts';
 import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
 import { formatShape, sameShape, sizeOf } from '../ir/types.ts';
 import { castSource, f32Source } from '../runtime/tensor-source.ts';
@@ -23,7 +29,10 @@ export async function loadFactors(weights: WeightGroup, peft: PeftAdapter): Prom
   const members = new Map(weights.members.map((member) => [member.name, member]));
   for (const [path, { A, B }] of peft.modules) {
     const names = factorNames(path);
-    for (const [name, tensor] of [[names[0], A], [names[1], B]] as const) {
+    for (const [name, tensor] of [
+      [names[0], A],
+      [names[1], B],
+    ] as const) {
       const member = members.get(name);
       if (!member || sizeOf(member.shape) !== tensor.values.length) {
         throw new RangeError(`Expected a factor of the adapter but found ${name} ${formatShape(tensor.shape)}`);

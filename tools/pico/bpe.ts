@@ -2,7 +2,8 @@
 
 /** GPT-2's spelling of the 256 bytes: printable ones as they are, the others from U+0100 on. */
 export function byteLetters(): string[] {
-  const printable = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+  const printable = (byte: number): boolean =>
+    (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
   let spare = 256;
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : spare++));
 }
@@ -13,7 +14,8 @@ const pieces = /'(?:s|t|re|ve|m|ll|d)| ?\p{L}+|\d| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\
 export function learnMerges(texts: Iterable<string>, count: number): [string, string][] {
   const letters = byteLetters();
   const frequency = new Map<string, number>();
-  for (const text of texts) for (const [piece] of text.matchAll(pieces)) frequency.set(piece, (frequency.get(piece) ?? 0) + 1);
+  for (const text of texts)
+    for (const [piece] of text.matchAll(pieces)) frequency.set(piece, (frequency.get(piece) ?? 0) + 1);
   const words = [...frequency].map(([piece, times]) => ({
     times,
     parts: [...new TextEncoder().encode(piece)].map((byte) => letters[byte] ?? ''),
@@ -28,25 +30,38 @@ export function learnMerges(texts: Iterable<string>, count: number): [string, st
       }
     }
     let best: [string, number] | undefined;
-    for (const [pair, times] of pairs) if (!best || times > best[1] || (times === best[1] && pair < best[0])) best = [pair, times];
+    for (const [pair, times] of pairs)
+      if (!best || times > best[1] || (times === best[1] && pair < best[0])) best = [pair, times];
     if (!best || best[1] < 2) break;
     const [left = '', right = ''] = best[0].split(' ');
     merges.push([left, right]);
     for (const { parts } of words) {
-      for (let i = 1; i < parts.length; i++) if (parts[i - 1] === left && parts[i] === right) parts.splice(i - 1, 2, left + right);
+      for (let i = 1; i < parts.length; i++)
+        if (parts[i - 1] === left && parts[i] === right) parts.splice(i - 1, 2, left + right);
     }
   }
   return merges;
 }
 
 /** A tokenizer.json in Hugging Face's format: special tokens first, then bytes, then merges; digits stand alone. */
-export function tokenizerJson(special: readonly string[], merges: readonly (readonly [string, string])[]): Record<string, unknown> {
+export function tokenizerJson(
+  special: readonly string[],
+  merges: readonly (readonly [string, string])[],
+): Record<string, unknown> {
   const spellings = [...special, ...byteLetters().sort(), ...merges.map(([left, right]) => left + right)];
   return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: special.map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
+    added_tokens: special.map((content, id) => ({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
     normalizer: null,
     pre_tokenizer: {
       type: 'Sequence',

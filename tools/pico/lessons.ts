@@ -1,5 +1,19 @@
 import type { Draw } from './draw.ts';
-import { animals, capitals, colors, days, kinds, months, numbers, opposites, people, places, symbols, things, towns } from './words.ts';
+import {
+  animals,
+  capitals,
+  colors,
+  days,
+  kinds,
+  months,
+  numbers,
+  opposites,
+  people,
+  places,
+  symbols,
+  things,
+  towns,
+} from './words.ts';
 
 /** A question and its one right answer. */
 export interface Lesson {
@@ -22,7 +36,13 @@ export interface Possession {
 export function possession(draw: Draw, least = 1): Possession {
   const count = least + draw.below(numbers.length - least);
   const [one, many] = draw.of(things);
-  return { who: draw.of(people), count, amount: numbers[count] ?? '', color: draw.of(colors), thing: count === 1 ? one : many };
+  return {
+    who: draw.of(people),
+    count,
+    amount: numbers[count] ?? '',
+    color: draw.of(colors),
+    thing: count === 1 ? one : many,
+  };
 }
 
 export const possessionSentences: readonly ((p: Possession) => string)[] = [
@@ -54,19 +74,22 @@ function arithmetic(draw: Draw): Lesson {
   const [a, b] = [draw.below(13), draw.below(13)];
   const spelled = a + b < numbers.length && draw.below(4) === 0;
   if (draw.below(2) === 0) {
-    if (spelled) return { question: `What is ${numbers[a]} plus ${numbers[b]}?`, answer: `${capital(numbers[a + b] ?? '')}.` };
+    if (spelled)
+      return { question: `What is ${numbers[a]} plus ${numbers[b]}?`, answer: `${capital(numbers[a + b] ?? '')}.` };
     return { question: `What is ${a} + ${b}?`, answer: `${a} + ${b} = ${a + b}.` };
   }
   return { question: `What is ${a + b} - ${b}?`, answer: `${a + b} - ${b} = ${a}.` };
 }
 
 function copying(draw: Draw): Lesson {
-  const words = Array.from({ length: 2 + draw.below(4) }, () => draw.of([draw.of(people), draw.of(colors), draw.of(things)[0], draw.of(places)]));
+  const words = Array.from({ length: 2 + draw.below(4) }, () =>
+    draw.of([draw.of(people), draw.of(colors), draw.of(things)[0], draw.of(places)]),
+  );
   const [first = '', last = ''] = [words[0], words.at(-1)];
   const text = words.join(' ');
-  const signs = Array.from({ length: 3 + draw.below(8) }, () => draw.of([draw.of(symbols), draw.of(symbols), draw.of(words), String(draw.below(13))])).join(
-    draw.of(['', '', ' ']),
-  );
+  const signs = Array.from({ length: 3 + draw.below(8) }, () =>
+    draw.of([draw.of(symbols), draw.of(symbols), draw.of(words), String(draw.below(13))]),
+  ).join(draw.of(['', '', ' ']));
   return draw.of<Lesson>([
     { question: `Repeat: ${text}`, answer: text },
     { question: `Copy this: ${signs}`, answer: signs },
@@ -93,13 +116,19 @@ function facts(draw: Draw): Lesson {
     { question: `What does a ${animal} say?`, answer: `A ${animal} says ${says}.` },
     { question: `How many legs does a ${animal} have?`, answer: `A ${animal} has ${numbers[legs]} legs.` },
     { question: `What is a young ${animal} called?`, answer: `A young ${animal} is called a ${young}.` },
-    { question: `What is ${article(item)} ${item}?`, answer: `${capital(article(item))} ${item} is ${article(kind)} ${kind}.` },
+    {
+      question: `What is ${article(item)} ${item}?`,
+      answer: `${capital(article(item))} ${item} is ${article(kind)} ${kind}.`,
+    },
     { question: `What is the capital of ${land}?`, answer: `The capital of ${land} is ${seat}.` },
     { question: `What is the plural of ${one}?`, answer: `The plural of ${one} is ${many}.` },
     { question: `Write ${numbers[count]} as a number.`, answer: String(count) },
     { question: `Write ${count} as a word.`, answer: numbers[count] ?? '' },
     { question: `Which day comes after ${days[day]}?`, answer: `${days[(day + 1) % 7]} comes after ${days[day]}.` },
-    { question: `Which month comes after ${months[month]}?`, answer: `${months[month + 1]} comes after ${months[month]}.` },
+    {
+      question: `Which month comes after ${months[month]}?`,
+      answer: `${months[month + 1]} comes after ${months[month]}.`,
+    },
   ]);
 }
 
@@ -113,14 +142,21 @@ function country(draw: Draw): Lesson {
 }
 
 /** What pico is taught to answer, and can be asked. */
-export const lessons = { reading, arithmetic, copying, facts, country } as const satisfies Readonly<Record<string, (draw: Draw) => Lesson>>;
+export const lessons = { reading, arithmetic, copying, facts, country } as const satisfies Readonly<
+  Record<string, (draw: Draw) => Lesson>
+>;
 
 /** A few plain sentences. */
 export function story(draw: Draw): string {
   const [a, b] = draw.some(people, 2) as [string, string];
   const { count, amount, color, thing } = possession(draw, 2);
   const place = draw.of(places);
-  const [, feeling] = draw.of([['', 'happy'], ['', 'tired'], ['', 'sad'], ['', 'hungry']] as const);
+  const [, feeling] = draw.of([
+    ['', 'happy'],
+    ['', 'tired'],
+    ['', 'sad'],
+    ['', 'hungry'],
+  ] as const);
   const [town, river, flag, makes] = draw.of(towns);
   const rest = numbers[count - 1] ?? '';
   const one = things.find(([, many]) => many === thing)?.[0] ?? thing;

@@ -34,8 +34,14 @@ const [data, evalData] = [join(scratch, 'text.jsonl'), join(scratch, 'eval.jsonl
 writeFileSync(data, toLines(rows.slice(0, recipe.rows)));
 writeFileSync(evalData, toLines(rows.slice(recipe.rows)));
 const merges = learnMerges(rows.map(wordsOf), config.vocab_size - specialTokens.length - 256);
-if (specialTokens.length + 256 + merges.length !== config.vocab_size) throw new RangeError(`Expected ${config.vocab_size} tokens but found ${merges.length} merges`);
-const tokenizer = { tokenizerJson: tokenizerJson(specialTokens, merges), tokenizerConfig, chatTemplate: template, namedTemplates: {} };
+if (specialTokens.length + 256 + merges.length !== config.vocab_size)
+  throw new RangeError(`Expected ${config.vocab_size} tokens but found ${merges.length} merges`);
+const tokenizer = {
+  tokenizerJson: tokenizerJson(specialTokens, merges),
+  tokenizerConfig,
+  chatTemplate: template,
+  namedTemplates: {},
+};
 const base = join(scratch, 'base');
 await newCheckpoint(base, { config, generationConfig, tokenizer, seed: recipe.seed });
 
@@ -45,7 +51,11 @@ const tuneConfig = parseConfig({
   adapter: { type: 'none' },
   optimizer: recipe.optimizer,
   schedule: recipe.schedule,
-  train: { ...recipe.train, seed: recipe.seed, ...(values['max-steps'] === undefined ? {} : { maxSteps: Number(values['max-steps']) }) },
+  train: {
+    ...recipe.train,
+    seed: recipe.seed,
+    ...(values['max-steps'] === undefined ? {} : { maxSteps: Number(values['max-steps']) }),
+  },
 });
 const curve: { step: number; loss: number }[] = [];
 const losses: number[] = [];
@@ -60,17 +70,29 @@ const emit = (event: TuneEvent): void => {
   if (event.step % 50 !== 0) return;
   const mean = losses.splice(0).reduce((sum, loss) => sum + loss, 0) / 50;
   curve.push({ step: event.step, loss: Number(mean.toFixed(4)) });
-  process.stderr.write(`step ${event.step} loss ${mean.toFixed(4)} ${((1000 * event.tokens) / event.stepMs).toFixed(0)} tokens/s\n`);
+  process.stderr.write(
+    `step ${event.step} loss ${mean.toFixed(4)} ${((1000 * event.tokens) / event.stepMs).toFixed(0)} tokens/s\n`,
+  );
 };
 const { engine } = await chooseEngine({ name: 'auto' });
 const run = join(scratch, 'run');
-const summary = await tune(tuneConfig, { runFolder: await newRunFolder(run, { overwrite: true }), engine, host: { versions: {} }, emit });
+const summary = await tune(tuneConfig, {
+  runFolder: await newRunFolder(run, { overwrite: true }),
+  engine,
+  host: { versions: {} },
+  emit,
+});
 engine.close();
 
 const trained = await openCheckpoint(join(run, 'model'));
 const narrowed = [...trained.tensors.values()].map((source) => castSource(source, 'bf16'));
 const pico = join(assets, 'pico');
-await writeCheckpoint(pico, narrowed, { ...trained, config: { ...trained.config, ...dtypeFields(trained.config, 'bf16') } }, { replace: true });
+await writeCheckpoint(
+  pico,
+  narrowed,
+  { ...trained, config: { ...trained.config, ...dtypeFields(trained.config, 'bf16') } },
+  { replace: true },
+);
 await trained.close();
 const record = { recipe, steps: summary.step, tokens, seconds: Math.round(summary.seconds), evaluations, curve };
 writeFileSync(join(pico, 'training.json'), `${JSON.stringify(record, undefined, 1)}\n`);

@@ -12,13 +12,19 @@ function recordRow(seed: number, index: number): RecordRow {
   const drawn = possession(draw, 2);
   const { who, count, color, thing } = drawn;
   const content = `Make a record: ${draw.of(possessionSentences)(drawn)}`;
-  return { prompt: [{ role: 'user', content }], completion: [{ role: 'assistant', content: JSON.stringify({ who, count, color, thing }) }] };
+  return {
+    prompt: [{ role: 'user', content }],
+    completion: [{ role: 'assistant', content: JSON.stringify({ who, count, color, thing }) }],
+  };
 }
 
 const recordsSeed = 2;
 
 /** Rows for training and, with other records, for testing. */
-export function recordRows(trainCount: number, testCount: number): { readonly train: RecordRow[]; readonly test: RecordRow[] } {
+export function recordRows(
+  trainCount: number,
+  testCount: number,
+): { readonly train: RecordRow[]; readonly test: RecordRow[] } {
   const rows: RecordRow[] = [];
   const seen = new Set<string>();
   for (let index = 0; rows.length < trainCount + testCount; index++) {

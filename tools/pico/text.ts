@@ -31,8 +31,14 @@ export function textRow(seed: number, index: number): TextRow {
   const kind = draw.of(plan);
   if (kind === 'story') return { text: story(draw) };
   const messages = turn(lessons[kind](draw));
-  return { messages: draw.below(4) === 0 ? [...messages, ...turn(lessons[draw.of(Object.keys(lessons) as (keyof typeof lessons)[])](draw))] : messages };
+  return {
+    messages:
+      draw.below(4) === 0
+        ? [...messages, ...turn(lessons[draw.of(Object.keys(lessons) as (keyof typeof lessons)[])](draw))]
+        : messages,
+  };
 }
 
 /** The row's words alone, for the tokenizer. */
-export const wordsOf = (row: TextRow): string => ('text' in row ? row.text : row.messages.map(({ content }) => content).join('\n'));
+export const wordsOf = (row: TextRow): string =>
+  'text' in row ? row.text : row.messages.map(({ content }) => content).join('\n');
