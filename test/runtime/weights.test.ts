@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { at } from '../../src/ir/graph.ts';
+import { f32Source, memorySource, tensorSource } from '../../src/runtime/tensor-source.ts';
+import { weightStore } from '../../src/runtime/weights.ts';
+
+/** A source that counts how often it is read. */
+function counted(name: string, values: Float32Array): { source: ReturnType<typeof tensorSource>; reads: () => number } {
+  let reads = 0;
+  const bytes = new Uint8Array(values.buffer);
+  const source = tensorSource(name, [values.length], 'f32', async function* () {
+    reads++;
+    yield await Promise.resolve(bytes);
+  });
+  return { source, reads: () => reads };
+}
+
+test('a stored weight is read when it is first asked for, and once', async () => {
+  const store = weightStore();
+  const { source, reads } = counted('w', Float32Array.of(1, 2, 3));
+  const handle = store.add(source);
+  assert.deepEqual([reads(), store.residentBytes()], [0, 0]);
+  const [first, second] = await Promise.all([handle.f32(), handle.f32()]);
+  assert.equal(first, second);
+  assert.equal(await store.get('w').f32(), first);
+  assert.deepEqual([...first], [1, 2, 3]);
+  assert.deepEqual([reads(), store.residentBytes()], [1, 12]);
+});
+
+test('a weight that is stored in 16 bits is widened and says how it is stored', async () => {
+  const store = weightStore();
+  const handle = store.add(memorySource('h', [2], 'bf16', Uint8Array.of(0x80, 0x3f, 0x20, 0xc0)));
+  assert.deepEqual([...(await handle.f32())], [1, -2.5]);
+  assert.deepEqual([handle.storage, handle.writable, handle.version()], ['bf16', false, 0]);
+  assert.equal(handle.source?.byteLength, 4);
+});
+
+for (const [index, bad] of [Number.NaN, Infinity, -Infinity].entries()) {
+  test(`a stored ${bad} is refused by name and place, again and again`, async () => {
+    const store = weightStore();
+    const values = Float32Array.of(1, 2, 3, 4);
+    values[index] = bad;
+    const handle = store.add(f32Source('model.norm.weight', [4], values));
+    for (let i = 0; i < 2; i++) {
+      await assert.rejects(
+        handle.f32(),
+        new RegExp(`finite weights but found ${bad} in model\\.norm\\.weight at element ${index}`),
+      );
+    }
+  });
+}
+
+test('huge values that are finite pass', async () => {
+  const values = Float32Array.of(3.4028234663852886e38, 3.4028234663852886e38, -0);
+  assert.deepEqual(
+    await weightStore()
+      .add(f32Source('w', [3], values))
+      .f32(),
+    values,
+  );
+});
+
+test('a frozen weight cannot be touched', () => {
+  const handle = weightStore().add(f32Source('w', [1], Float32Array.of(1)));
+  assert.throws(() => handle.touch(), /trained weight but w is frozen/);
+});
+
+test('trained weights lie one after another on 64-byte boundaries, zeros between', async () => {
+  const store = weightStore();
+  const { flat, members } = store.allocate('adapter', [
+    { name: 'a', shape: [3, 7] },
+    { name: 'b', shape: [] },
+    { name: 'c', shape: [16] },
+  ]);
+  const whole = await flat.f32();
+  assert.deepEqual(flat.shape, [32 + 16 + 16]);
+  assert.ok(whole.every((value) => value === 0));
+  const arrays = await Promise.all(members.map((member) => member.f32()));
+  assert.deepEqual(
+    arrays.map(({ byteOffset, length }) => [byteOffset, length]),
+    [
+      [0, 21],
+      [128, 1],
+      [192, 16],
+    ],
+  );
+  for (const array of arrays) assert.equal(array.buffer, whole.buffer);
+  arrays.forEach((array, i) => array.fill(i + 1));
+  assert.deepEqual(
+    [...whole],
+    [...Array(21).fill(1), ...Array(11).fill(0), 2, ...Array(15).fill(0), ...Array(16).fill(3)],
+  );
+  assert.equal(store.residentBytes(), 4 * whole.length);
+  assert.equal(store.get('c'), members[2]);
+  assert.equal(store.get('adapter'), flat);
+});
+
+test('a change of one trained weight is one of its group: versions rise together', () => {
+  const store = weightStore();
+  const one = store.allocate('one', [
+    { name: 'a', shape: [2] },
+    { name: 'b', shape: [2] },
+  ]);
+  const other = store.allocate('other', [{ name: 'c', shape: [2] }]);
+  const versions = () => [one.flat, ...one.members, other.flat].map((handle) => handle.version());
+  assert.deepEqual(versions(), [0, 0, 0, 0]);
+  one.flat.touch();
+  at(one.members, 1).touch();
+  assert.deepEqual(versions(), [2, 2, 2, 0]);
+});
+
+test('names are unique and what is missing is named', () => {
+  const store = weightStore();
+  store.add(f32Source('w', [1], Float32Array.of(1)));
+  assert.throws(() => store.add(f32Source('w', [1], Float32Array.of(1))), /new weight name but found w twice/);
+  assert.throws(() => store.allocate('group', [{ name: 'w', shape: [1] }]), /found w twice/);
+  assert.throws(() => store.get('v'), /weight named v but the store has none/);
+  assert.deepEqual([store.has('w'), store.has('v')], [true, false]);
+});
