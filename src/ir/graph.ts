@@ -106,15 +106,18 @@ export function leafAttrs(node: Node): LeafAttrs {
   return node.attrs as LeafAttrs;
 }
 
-/** Nodes that the values depend on, each after its inputs. Iterative: graphs are thousands of nodes deep. */
-export function topologicalOrder(values: readonly Value[]): Node[] {
+/**
+ * Nodes that the values depend on, each after its inputs; nodes that `known` holds for, and what only they depend on, are
+ * left out. Iterative: graphs are thousands of nodes deep.
+ */
+export function topologicalOrder(values: readonly Value[], known: (node: Node) => boolean = () => false): Node[] {
   const order: Node[] = [];
   const done = new Set<Node>();
   for (const value of values) {
     const stack: { node: Node; next: number }[] = [{ node: value.node, next: 0 }];
     while (stack.length > 0) {
       const top = at(stack, stack.length - 1);
-      if (done.has(top.node)) {
+      if (done.has(top.node) || known(top.node)) {
         stack.pop();
         continue;
       }

@@ -1,5 +1,6 @@
 /** The language of computation: values, operations, gradients. */
 export { checkpoint } from './checkpoint.ts';
+export { expand } from './expand.ts';
 export { type Cotangent, grad, gradients, type Params, valueAndGrad, vjp } from './grad.ts';
 export {
   buildGraph,
@@ -13,7 +14,9 @@ export {
   trace,
   type Value,
 } from './graph.ts';
+export { hessianVectorProduct, jvp } from './jvp.ts';
 export { type Attrs, defineOp, type Op, type Sample } from './op.ts';
+export { abs } from './ops/abs.ts';
 export { adamw, type AdamWAttrs } from './ops/adamw.ts';
 export { add } from './ops/add.ts';
 export { and } from './ops/and.ts';
@@ -22,29 +25,52 @@ export { attention, type AttentionOptions } from './ops/attention.ts';
 export { broadcastTo } from './ops/broadcastTo.ts';
 export { type Cache, cachedAttention } from './ops/cachedAttention.ts';
 export { cast } from './ops/cast.ts';
+export { clip } from './ops/clip.ts';
 export { concat } from './ops/concat.ts';
 export { constant, filled, scalar } from './ops/constant.ts';
+export { cos } from './ops/cos.ts';
 export { div } from './ops/div.ts';
 export { embedding } from './ops/embedding.ts';
 export { equal } from './ops/equal.ts';
+export { erf } from './ops/erf.ts';
 export { exp } from './ops/exp.ts';
+export { expm1 } from './ops/expm1.ts';
+export { floor } from './ops/floor.ts';
+export { gelu } from './ops/gelu.ts';
+export { geluTanh } from './ops/geluTanh.ts';
 export { ops } from './ops/index.ts';
 export { keepMask } from './ops/keepMask.ts';
 export { less } from './ops/less.ts';
+export { lessEqual } from './ops/lessEqual.ts';
 export { linear, type LowRank } from './ops/linear.ts';
 export { log } from './ops/log.ts';
+export { log1p } from './ops/log1p.ts';
+export { logSigmoid } from './ops/logSigmoid.ts';
 export { matmul } from './ops/matmul.ts';
+export { maximum } from './ops/maximum.ts';
+export { minimum } from './ops/minimum.ts';
 export { mul } from './ops/mul.ts';
 export { neg } from './ops/neg.ts';
+export { not } from './ops/not.ts';
+export { notEqual } from './ops/notEqual.ts';
+export { or } from './ops/or.ts';
+export { pow } from './ops/pow.ts';
 export { max } from './ops/reduceMax.ts';
 export { sum } from './ops/reduceSum.ts';
+export { relu } from './ops/relu.ts';
 export { reshape } from './ops/reshape.ts';
 export { rmsNorm } from './ops/rmsNorm.ts';
 export { rotary, type RotaryFrequencies } from './ops/rotary.ts';
+export { round } from './ops/round.ts';
+export { rsqrt } from './ops/rsqrt.ts';
 export { scatterAddRows } from './ops/scatterAddRows.ts';
 export { sigmoid } from './ops/sigmoid.ts';
+export { sign } from './ops/sign.ts';
+export { silu } from './ops/silu.ts';
+export { sin } from './ops/sin.ts';
 export { slice } from './ops/slice.ts';
 export { softmax } from './ops/softmax.ts';
+export { softplus } from './ops/softplus.ts';
 export { sqrt } from './ops/sqrt.ts';
 export { stopGradient } from './ops/stopGradient.ts';
 export { sub } from './ops/sub.ts';
@@ -57,5 +83,6 @@ export { transpose } from './ops/transpose.ts';
 export { where } from './ops/where.ts';
 export { fillNormal, fillUniform, permutation, type RandomKey, randomKey } from './random.ts';
 export { simplify } from './simplify.ts';
+export { tap, tapsOf, withPatches, withTaps } from './taps.ts';
 export { type Dense, type DType, type Shape, type TensorType } from './types.ts';
 export { verify } from './verify.ts';

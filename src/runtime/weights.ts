@@ -1,73 +1,73 @@
-import { sizeOf, type Shape } from '../ir/types.ts'
-import type { StorageType } from './storage.ts'
-import type { TensorSource } from './tensor-source.ts'
+import { sizeOf, type Shape } from '../ir/types.ts';
+import type { StorageType } from './storage.ts';
+import type { TensorSource } from './tensor-source.ts';
 
 /** A named weight. Programs bind handles; whoever changes the values raises the version, so that no copy goes stale. */
 export interface WeightHandle {
-  readonly name: string
-  readonly shape: Shape
+  readonly name: string;
+  readonly shape: Shape;
   /** How the weight is stored, whatever precision a program reads it in. */
-  readonly storage: StorageType
+  readonly storage: StorageType;
   /** Trained weights are f32 in memory and may be written; those of a checkpoint are read from their file. */
-  readonly writable: boolean
-  readonly version: () => number
+  readonly writable: boolean;
+  readonly version: () => number;
   /** The values in f32: one array, shared by all programs, that stays the same until the handle is released. */
-  readonly f32: () => Promise<Float32Array>
+  readonly f32: () => Promise<Float32Array>;
   /** The stored bytes, for engines that compute in the storage type. */
-  readonly source: TensorSource | undefined
+  readonly source: TensorSource | undefined;
   /** Says that the values were changed in place. Throws TypeError on a frozen weight. */
-  readonly touch: () => void
+  readonly touch: () => void;
 }
 
 /** Trained weights that lie one after another, so that an elementwise update of all of them is one update of `flat`. */
 export interface WeightGroup {
-  readonly flat: WeightHandle
-  readonly members: readonly WeightHandle[]
+  readonly flat: WeightHandle;
+  readonly members: readonly WeightHandle[];
 }
 
 export interface WeightStore {
   /** Registers a stored tensor; nothing is read yet. Throws RangeError on a name that is taken. */
-  add(source: TensorSource): WeightHandle
+  add(source: TensorSource): WeightHandle;
   /** Zeroed f32 weights of one update, each starting on a 64-byte boundary with zeros between. */
-  allocate(group: string, members: readonly { readonly name: string; readonly shape: Shape }[]): WeightGroup
+  allocate(group: string, members: readonly { readonly name: string; readonly shape: Shape }[]): WeightGroup;
   /** Throws RangeError naming what is missing. */
-  get(name: string): WeightHandle
-  has(name: string): boolean
-  names(): readonly string[]
+  get(name: string): WeightHandle;
+  has(name: string): boolean;
+  names(): readonly string[];
   /** Bytes of f32 values in memory. */
-  residentBytes(): number
+  residentBytes(): number;
 }
 
-const alignment = 16
+const alignment = 16;
 
 /** Throws RangeError naming the tensor when a value is NaN or infinite. */
 export function assertFinite(name: string, values: Float32Array): void {
-  let poison = 0
-  for (const value of values) poison += value * 0
-  if (poison === 0) return
-  const index = values.findIndex((value) => !Number.isFinite(value))
-  throw new RangeError(`Expected finite weights but found ${values[index]} in ${name} at element ${index}`)
+  let poison = 0;
+  for (const value of values) poison += value - value;
+  if (poison === 0) return;
+  const index = values.findIndex((value) => !Number.isFinite(value));
+  throw new RangeError(`Expected finite weights but found ${values[index]} in ${name} at element ${index}`);
 }
 
 export function weightStore(): WeightStore {
-  const handles = new Map<string, WeightHandle>()
-  let resident = 0
+  const handles = new Map<string, WeightHandle>();
+  let resident = 0;
 
   const register = (handle: WeightHandle): WeightHandle => {
-    if (handles.has(handle.name)) throw new RangeError(`Expected a new weight name but found ${handle.name} twice`)
-    handles.set(handle.name, handle)
-    return handle
-  }
+    if (handles.has(handle.name)) throw new RangeError(`Expected a new weight name but found ${handle.name} twice`);
+    handles.set(handle.name, handle);
+    return handle;
+  };
 
   const add = (source: TensorSource): WeightHandle => {
-    let loading: Promise<Float32Array> | undefined
+    let loading: Promise<Float32Array> | undefined;
     const load = async (): Promise<Float32Array> => {
-      const values = new Float32Array(new ArrayBuffer(4 * Math.max(1, sizeOf(source.shape))), 0, sizeOf(source.shape))
-      await source.readF32(values)
-      assertFinite(source.name, values)
-      resident += values.byteLength
-      return values
-    }
+      const values = new Float32Array(new ArrayBuffer(4 * Math.max(1, sizeOf(source.shape))), 0, sizeOf(source.shape));
+      await source.readF32(values);
+      assertFinite(source.name, values);
+      resident += values.byteLength;
+      return values;
+    };
     return register({
       name: source.name,
       shape: source.shape,
@@ -77,44 +77,56 @@ export function weightStore(): WeightStore {
       f32: () => (loading ??= load()),
       source,
       touch: () => {
-        throw new TypeError(`Expected a trained weight but ${source.name} is frozen`)
+        throw new TypeError(`Expected a trained weight but ${source.name} is frozen`);
       },
-    })
-  }
+    });
+  };
 
-  const allocate = (group: string, members: readonly { readonly name: string; readonly shape: Shape }[]): WeightGroup => {
-    let count = 0
+  const allocate = (
+    group: string,
+    members: readonly { readonly name: string; readonly shape: Shape }[],
+  ): WeightGroup => {
+    let count = 0;
     const offsets = members.map(({ shape }) => {
-      const offset = count
-      count += Math.ceil(sizeOf(shape) / alignment) * alignment
-      return offset
-    })
-    const buffer = new ArrayBuffer(4 * Math.max(1, count))
-    resident += buffer.byteLength
-    let version = 0
+      const offset = count;
+      count += Math.ceil(sizeOf(shape) / alignment) * alignment;
+      return offset;
+    });
+    const buffer = new ArrayBuffer(4 * Math.max(1, count));
+    resident += buffer.byteLength;
+    let version = 0;
     const handle = (name: string, shape: Shape, offset: number, length: number): WeightHandle => {
-      const values = Promise.resolve(new Float32Array(buffer, 4 * offset, length))
+      const values = Promise.resolve(new Float32Array(buffer, 4 * offset, length));
       const touch = () => {
-        version++
-      }
-      return register({ name, shape, storage: 'f32', writable: true, version: () => version, f32: () => values, source: undefined, touch })
-    }
+        version++;
+      };
+      return register({
+        name,
+        shape,
+        storage: 'f32',
+        writable: true,
+        version: () => version,
+        f32: () => values,
+        source: undefined,
+        touch,
+      });
+    };
     return {
       flat: handle(group, [count], 0, count),
       members: members.map(({ name, shape }, index) => handle(name, shape, offsets[index] ?? 0, sizeOf(shape))),
-    }
-  }
+    };
+  };
 
   return {
     add,
     allocate,
     get: (name) => {
-      const handle = handles.get(name)
-      if (!handle) throw new RangeError(`Expected a weight named ${name} but the store has none`)
-      return handle
+      const handle = handles.get(name);
+      if (!handle) throw new RangeError(`Expected a weight named ${name} but the store has none`);
+      return handle;
     },
     has: (name) => handles.has(name),
     names: () => [...handles.keys()],
     residentBytes: () => resident,
-  }
+  };
 }

@@ -1,4 +1,5 @@
 import type { Op } from '../op.ts';
+import { absOp } from './abs.ts';
 import { adamwOp } from './adamw.ts';
 import { addOp } from './add.ts';
 import { afterOp } from './after.ts';
@@ -8,28 +9,50 @@ import { attentionGradOp, attentionOp } from './attention.ts';
 import { broadcastToOp } from './broadcastTo.ts';
 import { cachedAttentionOp } from './cachedAttention.ts';
 import { castOp } from './cast.ts';
+import { clipOp } from './clip.ts';
 import { concatOp } from './concat.ts';
 import { constantOp } from './constant.ts';
+import { cosOp } from './cos.ts';
 import { divOp } from './div.ts';
 import { embeddingOp } from './embedding.ts';
 import { equalOp } from './equal.ts';
+import { erfOp } from './erf.ts';
 import { expOp } from './exp.ts';
+import { expm1Op } from './expm1.ts';
+import { floorOp } from './floor.ts';
+import { geluOp } from './gelu.ts';
+import { geluTanhOp } from './geluTanh.ts';
 import { keepMaskOp } from './keepMask.ts';
 import { lessOp } from './less.ts';
+import { lessEqualOp } from './lessEqual.ts';
 import { linearOp } from './linear.ts';
 import { logOp } from './log.ts';
+import { log1pOp } from './log1p.ts';
+import { logSigmoidOp } from './logSigmoid.ts';
 import { matmulOp } from './matmul.ts';
+import { maximumOp } from './maximum.ts';
+import { minimumOp } from './minimum.ts';
 import { mulOp } from './mul.ts';
 import { negOp } from './neg.ts';
+import { notOp } from './not.ts';
+import { orOp } from './or.ts';
+import { powOp } from './pow.ts';
 import { reduceMaxOp } from './reduceMax.ts';
 import { reduceSumOp } from './reduceSum.ts';
+import { reluOp } from './relu.ts';
 import { reshapeOp } from './reshape.ts';
 import { rmsNormGradOp, rmsNormOp } from './rmsNorm.ts';
 import { rotaryOp } from './rotary.ts';
+import { roundOp } from './round.ts';
+import { rsqrtOp } from './rsqrt.ts';
 import { scatterAddRowsOp } from './scatterAddRows.ts';
 import { sigmoidOp } from './sigmoid.ts';
+import { signOp } from './sign.ts';
+import { siluOp } from './silu.ts';
+import { sinOp } from './sin.ts';
 import { sliceOp } from './slice.ts';
 import { softmaxOp } from './softmax.ts';
+import { softplusOp } from './softplus.ts';
 import { sqrtOp } from './sqrt.ts';
 import { stopGradientOp } from './stopGradient.ts';
 import { subOp } from './sub.ts';
@@ -42,6 +65,7 @@ import { whereOp } from './where.ts';
 
 /** Every op; the generic tests run over this list, and a test compares it with the folder. */
 export const ops: readonly Op[] = [
+  absOp,
   adamwOp,
   addOp,
   afterOp,
@@ -52,29 +76,51 @@ export const ops: readonly Op[] = [
   broadcastToOp,
   cachedAttentionOp,
   castOp,
+  clipOp,
   concatOp,
   constantOp,
+  cosOp,
   divOp,
   embeddingOp,
   equalOp,
+  erfOp,
   expOp,
+  expm1Op,
+  floorOp,
+  geluOp,
+  geluTanhOp,
   keepMaskOp,
+  lessEqualOp,
   lessOp,
   linearOp,
+  log1pOp,
   logOp,
+  logSigmoidOp,
   matmulOp,
+  maximumOp,
+  minimumOp,
   mulOp,
   negOp,
+  notOp,
+  orOp,
+  powOp,
   reduceMaxOp,
   reduceSumOp,
+  reluOp,
   reshapeOp,
   rmsNormGradOp,
   rmsNormOp,
   rotaryOp,
+  roundOp,
+  rsqrtOp,
   scatterAddRowsOp,
   sigmoidOp,
+  signOp,
+  siluOp,
+  sinOp,
   sliceOp,
   softmaxOp,
+  softplusOp,
   sqrtOp,
   stopGradientOp,
   subOp,
