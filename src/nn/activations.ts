@@ -1,24 +1,15 @@
 import type { Value } from '../ir/graph.ts';
-import { add } from '../ir/ops/add.ts';
-import { less } from '../ir/ops/less.ts';
-import { scalar } from '../ir/ops/constant.ts';
+import { gelu } from '../ir/ops/gelu.ts';
+import { geluTanh } from '../ir/ops/geluTanh.ts';
 import { mul } from '../ir/ops/mul.ts';
+import { relu } from '../ir/ops/relu.ts';
 import { swiglu } from '../ir/ops/swiglu.ts';
-import { tanh } from '../ir/ops/tanh.ts';
-import { where } from '../ir/ops/where.ts';
-
-/** gelu_tanh(x) = x/2 (1 + tanh(√(2/π)(x + 0.044715 x³))) (Hendrycks & Gimpel 2016, §2). */
-function geluTanh(x: Value): Value {
-  const cubic = mul(mul(x, mul(x, x)), 0.044715);
-  return mul(mul(x, 0.5), add(tanh(mul(add(x, cubic), Math.sqrt(2 / Math.PI))), 1));
-}
-
-const relu = (x: Value): Value => where(less(scalar(0), x), x, 0);
 
 /** Gated activations by the names that configs use: act(gate) · up. */
 const gates = {
   silu: swiglu,
   swish: swiglu,
+  gelu: (gate: Value, up: Value): Value => mul(gelu(gate), up),
   gelu_pytorch_tanh: (gate: Value, up: Value): Value => mul(geluTanh(gate), up),
   gelu_new: (gate: Value, up: Value): Value => mul(geluTanh(gate), up),
   relu: (gate: Value, up: Value): Value => mul(relu(gate), up),

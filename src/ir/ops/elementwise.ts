@@ -1,5 +1,6 @@
 import { bool, emptyDense, el, f32, forEachBroadcast, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
+import type { OnnxEmitter } from '../onnx.ts';
 import { defineOp, type Op, type Sample } from '../op.ts';
 import { broadcastShapes, type Dense, type DType, tensorType } from '../types.ts';
 import { scalar } from './constant.ts';
@@ -17,13 +18,17 @@ export function operand(x: Operand): Value {
 export interface UnaryDefinition {
   readonly name: string;
   readonly formula: string;
-  /** ONNX operator of the same meaning. */
-  readonly onnx: string;
-  readonly evaluate: (x: number) => number;
+  /** ONNX operator of the same meaning, or nodes that compute it; absent where the decomposition is lowered. */
+  readonly onnx?: string | ((emit: OnnxEmitter, x: string) => string);
+  /** The f64 reference of a primitive; a composite has `decompose` instead. */
+  readonly evaluate?: (x: number) => number;
+  readonly decompose?: (x: Value) => Value;
   /** The cotangent times dy/dx, from x and y; absent where the derivative is zero almost everywhere. */
   readonly gradient?: (cotangent: Value, x: Value, y: Value) => Value;
   /** Extreme operands, beside the standard samples. */
   readonly extremes?: readonly number[];
+  /** Operands so small that cancellation would show in the relative error. */
+  readonly tiny?: readonly number[];
   /** Maps standard normal samples into the domain. */
   readonly domain?: (x: number) => number;
   readonly tolerance?: number;
@@ -31,7 +36,7 @@ export interface UnaryDefinition {
 
 /** An elementwise op of one f32 operand. */
 export function defineUnary(definition: UnaryDefinition): Op<NoAttrs> {
-  const { name, formula, evaluate, gradient, tolerance, extremes } = definition;
+  const { name, formula, evaluate, decompose, onnx, gradient, tolerance, extremes } = definition;
   const inDomain = (x: Dense): Dense => f32(x.shape, definition.domain ? x.data.map(definition.domain) : x.data);
   return defineOp<NoAttrs>({
     name,
@@ -48,11 +53,20 @@ export function defineUnary(definition: UnaryDefinition): Op<NoAttrs> {
           return cotangent ? [gradient(cotangent, required(inputs, 0), required(outputs, 0))] : [];
         }
       : 'nondifferentiable',
-    reference: (inputs) => {
-      const x = required(inputs, 0);
-      return [{ dtype: 'f32', shape: x.shape, data: x.data.map(evaluate) }];
-    },
-    onnx: (emit, inputs) => [emit.node(definition.onnx, inputs)],
+    ...(evaluate && {
+      reference: (inputs: readonly (Dense | null)[]): readonly Dense[] => {
+        const x = required(inputs, 0);
+        return [{ dtype: 'f32', shape: x.shape, data: x.data.map(evaluate) }];
+      },
+    }),
+    ...(decompose && {
+      decompose: (inputs: readonly (Value | null)[]): readonly Value[] => [decompose(required(inputs, 0))],
+    }),
+    ...(onnx && {
+      onnx: (emit: OnnxEmitter, inputs: readonly (string | null)[]): readonly string[] => [
+        typeof onnx === 'string' ? emit.node(onnx, inputs) : onnx(emit, required(inputs, 0)),
+      ],
+    }),
     samples: () => {
       const bounds = tolerance === undefined ? {} : { tolerance };
       const samples: Sample<NoAttrs>[] = [
@@ -69,6 +83,10 @@ export function defineUnary(definition: UnaryDefinition): Op<NoAttrs> {
           ...bounds,
         });
       }
+      if (definition.tiny) {
+        const inputs = [f32([definition.tiny.length], definition.tiny)];
+        samples.push({ name: 'tiny', attrs: {}, inputs, skipGradient: 'below the step of central differences' });
+      }
       return samples;
     },
   });
@@ -84,6 +102,8 @@ export interface BinaryDefinition {
   readonly dtypes: readonly DType[];
   /** Gradients of both operands, before they are summed to the operands' shapes; absent for a comparison. */
   readonly gradient?: (cotangent: Value, a: Value, b: Value, y: Value) => readonly [() => Value, () => Value];
+  /** Maps the samples of the first operand into its domain. */
+  readonly domainA?: (a: number) => number;
   /** Maps the samples of the second operand into its domain. */
   readonly domain?: (b: number) => number;
   readonly extremes?: readonly (readonly [number, number])[];
@@ -93,6 +113,7 @@ export interface BinaryDefinition {
 export function defineBinary(definition: BinaryDefinition): Op<NoAttrs> {
   const { name, formula, evaluate, result, dtypes, gradient, extremes } = definition;
   const domain = (x: Dense): Dense => f32(x.shape, definition.domain ? x.data.map(definition.domain) : x.data);
+  const domainA = (x: Dense): Dense => f32(x.shape, definition.domainA ? x.data.map(definition.domainA) : x.data);
   return defineOp<NoAttrs>({
     name,
     formula,
@@ -129,10 +150,14 @@ export function defineBinary(definition: BinaryDefinition): Op<NoAttrs> {
       const samples: Sample<NoAttrs>[] = [];
       if (dtypes.includes('f32')) {
         samples.push(
-          { name: 'same shape', attrs: {}, inputs: [normal([3, 4], 1), domain(normal([3, 4], 2))] },
-          { name: 'row', attrs: {}, inputs: [normal([3, 4], 3), domain(normal([4], 4))] },
-          { name: 'column and leading axis', attrs: {}, inputs: [normal([3, 1], 5), domain(normal([2, 3, 4], 6))] },
-          { name: 'scalar', attrs: {}, inputs: [normal([2, 2], 7), domain(normal([], 8))] },
+          { name: 'same shape', attrs: {}, inputs: [domainA(normal([3, 4], 1)), domain(normal([3, 4], 2))] },
+          { name: 'row', attrs: {}, inputs: [domainA(normal([3, 4], 3)), domain(normal([4], 4))] },
+          {
+            name: 'column and leading axis',
+            attrs: {},
+            inputs: [domainA(normal([3, 1], 5)), domain(normal([2, 3, 4], 6))],
+          },
+          { name: 'scalar', attrs: {}, inputs: [domainA(normal([2, 2], 7)), domain(normal([], 8))] },
         );
       }
       if (dtypes.includes('i32'))
