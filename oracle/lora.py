@@ -2,6 +2,7 @@
 
 expected.json: a batch (`ids` padded on the right, valid `lengths`, `lossMask`), `logprobs` of its tokens
 (null for the first) in float32 and float64, the mean `loss` over supervised tokens and their number.
+The float64 figures have the rotary tables and the epsilon of a float32 model.
 gradients.safetensors: the gradients (F64) of that loss with respect to every A and B, under PEFT's saved names.
 """
 import json
@@ -72,7 +73,7 @@ def main():
         ids, mask, loss_mask, lengths = batch(name)
         with torch.no_grad():
             single = rows(token_logprobs(model, ids, mask), lengths)
-        to_float64(model)
+        to_float64(model, constants=torch.float32)
         total, count = mean_loss(model, ids, mask, loss_mask)
         (total / count).backward()
         with torch.no_grad():

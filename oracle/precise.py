@@ -20,22 +20,24 @@ def inverse_frequencies(config, dtype=torch.float64):
 
 
 def _norm(self, x):
-    return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
+    epsilon = torch.tensor(self.variance_epsilon, dtype=self.constants).double()
+    return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + epsilon))
 
 
 def _rotary(self, x, position_ids):
     frequencies, factor = inverse_frequencies(self.config)
-    angles = position_ids[:, :, None].double() * frequencies
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos() * factor, angles.sin() * factor
+    angles = position_ids[:, :, None].to(self.constants) * frequencies.to(self.constants)
+    angles = torch.cat((angles, angles), dim=-1).double()
+    return [(table * factor).to(self.constants).double() for table in (angles.cos(), angles.sin())]
 
 
-def to_float64(model):
-    """Converts a Llama model (also one wrapped by PEFT) in place; returns it."""
+def to_float64(model, constants=torch.float64):
+    """Converts a Llama model (also one wrapped by PEFT) in place; returns it. With float32 `constants` the rotary
+    tables and the norms' epsilon are the ones that a float32 model has, and only the arithmetic is exact."""
     model.double()
     for module in model.modules():
         if isinstance(module, LlamaRMSNorm):
-            module.forward = _norm.__get__(module)
+            module.forward, module.constants = _norm.__get__(module), constants
         elif isinstance(module, LlamaRotaryEmbedding):
-            module.forward = _rotary.__get__(module)
+            module.forward, module.constants = _rotary.__get__(module), constants
     return model
