@@ -1,25 +1,21 @@
-import { type Batches, makeBatches, seededOrder } from '../data/batches.ts';
-import { makeCursor } from '../data/cursor.ts';
-import { type Dataset, prepareDataset } from '../data/dataset.ts';
-import { exampleLines, summarizeDataset, summaryLines } from '../data/preview.ts';
-import { readRows } from '../data/reader.ts';
-import { byteStream } from '../hub/files-stream.ts';
-import { createHash, joinPath } from '../hub/files.ts';
+import { joinPath } from '../hub/files.ts';
 import { sizeOf } from '../ir/types.ts';
 import { sft } from '../objectives/sft.ts';
 import { adamw } from '../optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
 import { chain } from '../optimizers/optimizer.ts';
-import { schedules, warmupSteps } from '../optimizers/schedule.ts';
+import type { ParameterSpec } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { readState, writeState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
-import { type LoadedModel, tokenizerOf } from './model.ts';
-import { initialAdapterOf, openTrained } from './openTrained.ts';
+import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
+import type { AttachedAdapter, LoadedModel } from './model.ts';
+import { openTrained } from './openTrained.ts';
+import { planRun, type RunPlan } from './plan.ts';
 import type { RunFolder } from './runFolder.ts';
 import { meanLoss } from './score.ts';
-import { makeTrainer } from './trainer.ts';
+import { makeTrainer, type Trainer } from './trainer.ts';
 
 /** What the platform tells of itself. */
 export interface Host {
@@ -42,185 +38,174 @@ export interface TuneOptions {
   readonly dryRun?: boolean;
 }
 
-async function loadData(config: TuneConfig, path: string, loaded: LoadedModel): Promise<Dataset> {
-  const { columns, loss, maxLength } = config.data;
-  const rows = readRows({ name: path, open: () => byteStream(path) }, columns === undefined ? {} : { columns });
-  return prepareDataset(rows, tokenizerOf(loaded), { maxLength, ...(loss === 'auto' ? {} : { loss }) });
-}
-
-/** SHA-256 of a file's content, decompressed. */
-async function fileFingerprint(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of byteStream(path)) hash.update(chunk);
-  return hash.digest('hex');
-}
-
-function* allBatches(batches: Batches): Generator<ReturnType<Batches['at']>> {
-  for (let position = 0; position < batches.batchesPerEpoch; position++) yield batches.at(0, position);
-}
-
 /** Trains as the config says, into a run folder. Throws on data with nothing supervised and on NaN, naming the step. */
 export async function tune(config: TuneConfig, options: TuneOptions): Promise<TuneSummary> {
   const loaded = await openTrained(config, options.engine);
   try {
-    return await tuneLoaded(config, loaded, options);
+    const { attached } = loaded;
+    if (!attached) throw new TypeError('Expected something to train but found a frozen model');
+    const plan = await planRun(config, loaded);
+    for (const message of loaded.notices) options.emit({ type: 'warning', message });
+    const trainer = await makeTrainer(loaded, {
+      attached,
+      objective: sft,
+      optimizer: chain(clipByGlobalNorm(config.optimizer.maxGradNorm), adamw(config.optimizer)),
+      seed: config.train.seed,
+      packed: config.data.packing,
+      recompute: config.train.gradientCheckpointing,
+    });
+    return await runPlan({ config, loaded, attached, plan, trainer, options });
   } finally {
     await loaded.close();
   }
 }
 
-async function tuneLoaded(config: TuneConfig, loaded: LoadedModel, options: TuneOptions): Promise<TuneSummary> {
-  const { runFolder, engine, host, emit, signal, resume = false, dryRun = false } = options;
-  const { attached, model } = loaded;
-  if (!attached) throw new TypeError('Expected an adapter to train but found none');
-  const { data, train, optimizer, schedule } = config;
-  for (const message of loaded.notices) emit({ type: 'warning', message });
+interface Session {
+  readonly config: TuneConfig;
+  readonly loaded: LoadedModel;
+  readonly attached: AttachedAdapter;
+  readonly plan: RunPlan;
+  readonly trainer: Trainer;
+  readonly options: TuneOptions;
+}
 
-  const dataset = await loadData(config, data.path, loaded);
-  const evaluation = data.evalPath === undefined ? undefined : await loadData(config, data.evalPath, loaded);
-  const summary = summarizeDataset(dataset, tokenizerOf(loaded));
-  const example = exampleLines(dataset.examples[0] ?? { index: 0, ids: new Int32Array(), mask: new Uint8Array() }, tokenizerOf(loaded));
-  const notes = summaryLines(summary, dataset);
-  const trained = attached.adapter.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const parameters = model.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+const countOf = (parameters: readonly Pick<ParameterSpec, 'shape'>[]): number =>
+  parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
-  const shared = { batchSize: train.batchSize, ...(data.packing ? { packLength: data.maxLength } : {}) };
-  const batches = makeBatches(dataset.examples, data.shuffle ? { ...shared, order: seededOrder(train.seed) } : shared);
-  const evalBatches = evaluation && makeBatches(evaluation.examples, shared);
-  const cursor = makeCursor(batches, train.gradientAccumulationSteps);
-  const stepsPerEpoch = cursor.windowsPerEpoch;
-  const epochSteps = Math.ceil(train.epochs * stepsPerEpoch);
-  const steps = train.maxSteps ?? epochSteps;
-  const warmup = warmupSteps(schedule.warmupSteps, steps);
-  const learningRateAt = (step: number): number => optimizer.learningRate * schedules[schedule.type](step, steps, warmup);
-
-  const trainer = await makeTrainer(loaded, {
-    attached,
-    objective: sft,
-    optimizer: chain(clipByGlobalNorm(optimizer.maxGradNorm), adamw(optimizer)),
-    seed: train.seed,
-    packed: data.packing,
-    recompute: train.gradientCheckpointing,
-  });
-  const startedAt = performance.now();
-  const found = resume ? await runFolder.latestCheckpoint() : undefined;
-  for (const { step, reason } of found?.damaged ?? []) emit({ type: 'warning', message: `checkpoint of step ${step} is passed over: ${reason}` });
-  if (found?.good) {
-    const state = await readState(found.good.path, attached.files, trainer);
-    cursor.load(state.cursor);
+/** Takes up the last whole checkpoint, where the run is resumed and has one. */
+async function restore({ attached, plan, trainer, options }: Session): Promise<number | undefined> {
+  if (options.resume !== true) return undefined;
+  const { good, damaged } = await options.runFolder.latestCheckpoint();
+  for (const { step, reason } of damaged) {
+    options.emit({ type: 'warning', message: `checkpoint of step ${step} is passed over: ${reason}` });
   }
+  if (!good) return undefined;
+  plan.cursor.load((await readState(good.path, attached.files, trainer)).cursor);
+  return good.step;
+}
+
+/** Writes config.json of a new run; on a resumed one checks that it reads what it was started with. */
+async function beginRecord({ config, loaded, attached, plan, trainer, options }: Session): Promise<void> {
+  const { runFolder, engine, host } = options;
+  const fingerprints = await fingerprintsOf(config, loaded);
+  if (options.resume === true) {
+    assertUnchanged(fingerprints, (await runFolder.read()).run.fingerprints, config);
+    return runFolder.rewindMetrics(trainer.step());
+  }
+  const { threads } = config.engine;
+  return runFolder.start(config, {
+    versions: host.versions,
+    fingerprints,
+    engine: { name: engine.name, precision: engine.precision, ...(threads === undefined ? {} : { threads }) },
+    parameters: { all: countOf(loaded.model.parameters), trained: countOf(attached.adapter.parameters) },
+    preview: { notes: plan.notes, example: plan.example },
+  });
+}
+
+async function runPlan(session: Session): Promise<TuneSummary> {
+  const { config, loaded, attached, plan, trainer, options } = session;
+  const { runFolder, engine, host, emit, signal } = options;
+  const { train } = config;
+  const startedAt = performance.now();
+  const memory = () => (host.peakBytes ? { peakBytes: host.peakBytes() } : {});
+  const restored = await restore(session);
   emit({
     type: 'started',
     engine: engine.name,
     precision: engine.precision,
-    parameters,
-    trainedParameters: trained,
-    ...(found?.good ? { resumedFrom: trainer.step() } : {}),
+    parameters: countOf(loaded.model.parameters),
+    trainedParameters: countOf(attached.adapter.parameters),
+    ...(restored === undefined ? {} : { resumedFrom: restored }),
   });
-  emit({ type: 'preview', summary, notes, example });
-  emit({ type: 'plan', steps, stepsPerEpoch, ...(train.maxTimeMinutes === undefined ? {} : { maxTimeMinutes: train.maxTimeMinutes }) });
-  const outcome = (stopReason: StopReason, adapterStep: number) => ({
+  emit({ type: 'preview', summary: plan.summary, notes: plan.notes, example: plan.example });
+  const { maxTimeMinutes } = train;
+  emit({
+    type: 'plan',
+    steps: plan.steps,
+    stepsPerEpoch: plan.stepsPerEpoch,
+    ...(maxTimeMinutes === undefined ? {} : { maxTimeMinutes }),
+  });
+  const outcome = (stopReason: StopReason) => ({
     stopReason,
     step: trainer.step(),
-    adapterStep,
+    adapterStep: trainer.step(),
     seconds: (performance.now() - startedAt) / 1000,
-    ...(host.peakBytes ? { peakBytes: host.peakBytes() } : {}),
+    ...memory(),
   });
-  if (dryRun) return { ...outcome('completed', 0), runFolder: runFolder.path };
+  if (options.dryRun === true) return { ...outcome('completed'), runFolder: runFolder.path };
+  await beginRecord(session);
 
-  if (resume) await runFolder.rewindMetrics(trainer.step());
-  else {
-    const initial = initialAdapterOf(config);
-    const adapterFile = initial === undefined ? {} : { adapter: await fileFingerprint(joinPath(initial, 'adapter_model.safetensors')) };
-    await runFolder.start(config, {
-      versions: host.versions,
-      fingerprints: {
-        model: await loaded.checkpoint.fingerprint(),
-        data: await fileFingerprint(data.path),
-        ...(data.evalPath === undefined ? {} : { evalData: await fileFingerprint(data.evalPath) }),
-        ...adapterFile,
-      },
-      engine: { name: engine.name, precision: engine.precision, ...(config.engine.threads === undefined ? {} : { threads: config.engine.threads }) },
-      parameters: { all: parameters, trained },
-      preview: { notes, example },
-    });
-  }
-
-  let saved = found?.good?.step ?? -1;
+  let saved = restored;
   const save = async (): Promise<void> => {
     const step = trainer.step();
     if (saved === step) return;
     const { path } = await runFolder.saveCheckpoint(
       step,
-      (folder) => writeState(folder, attached.files, trainer, cursor.save()),
+      (folder) => writeState(folder, attached.files, trainer, plan.cursor.save()),
       train.saveTotalLimit,
     );
     await attached.files.write(joinPath(runFolder.path, attached.files.folder), { replace: true });
     saved = step;
     emit({ type: 'saved', step, path });
   };
-  let evalLoss: number | undefined;
+  let evaluated: { readonly step: number; readonly evalLoss: number } | undefined;
   const evaluate = async (): Promise<void> => {
-    if (!evalBatches) return;
+    if (!plan.evaluation || evaluated?.step === trainer.step()) return;
     const begun = performance.now();
-    const measured = await meanLoss(loaded, allBatches(evalBatches), data.packing);
-    evalLoss = measured.loss;
+    const { loss, supervisedTokens } = await meanLoss(loaded, plan.evaluation(), config.data.packing);
+    evaluated = { step: trainer.step(), evalLoss: loss };
+    const event = { type: 'eval', ...evaluated, supervisedTokens, evalMs: performance.now() - begun } as const;
+    await runFolder.append(event);
+    emit(event);
+  };
+  let lastLoss: number | undefined;
+  const step = async (): Promise<void> => {
+    const begun = performance.now();
+    const window = plan.cursor.next();
+    const learningRate = plan.learningRateAt(trainer.step());
+    const { loss, gradNorm } = await trainer.run(window, learningRate);
+    lastLoss = loss;
     const event = {
-      type: 'eval',
+      type: 'step',
       step: trainer.step(),
-      evalLoss,
-      supervisedTokens: measured.supervisedTokens,
-      evalMs: performance.now() - begun,
+      epoch: trainer.step() / plan.stepsPerEpoch,
+      loss,
+      learningRate,
+      gradNorm,
+      tokens: window.tokens,
+      supervisedTokens: window.supervisedTokens,
+      stepMs: performance.now() - begun,
+      ...memory(),
     } as const;
     await runFolder.append(event);
     emit(event);
   };
+  /** Why to stop before the next step; undefined to go on. */
+  const stopBefore = (): StopReason | undefined => {
+    if (trainer.step() >= plan.steps) return plan.limited ? 'max-steps' : 'completed';
+    if (signal?.aborted) return 'interrupted';
+    const minutes = (performance.now() - startedAt) / 60000;
+    return maxTimeMinutes !== undefined && minutes >= maxTimeMinutes ? 'max-time' : undefined;
+  };
 
   if (trainer.step() === 0) await evaluate();
-  let evaluatedAt = trainer.step();
-  let loss: number | undefined;
-  let stopReason: StopReason = train.maxSteps !== undefined && train.maxSteps < epochSteps ? 'max-steps' : 'completed';
-  while (trainer.step() < steps) {
-    const elapsedMinutes = (performance.now() - startedAt) / 60000;
-    if (signal?.aborted) {
-      stopReason = 'interrupted';
-      break;
-    }
-    if (train.maxTimeMinutes !== undefined && elapsedMinutes >= train.maxTimeMinutes) {
-      stopReason = 'max-time';
-      break;
-    }
-    const begun = performance.now();
-    const window = cursor.next();
-    const learningRate = learningRateAt(trainer.step());
-    const result = await trainer.run(window, learningRate);
-    ({ loss } = result);
-    const event = {
-      type: 'step',
-      step: trainer.step(),
-      epoch: trainer.step() / stepsPerEpoch,
-      loss: result.loss,
-      learningRate,
-      gradNorm: result.gradNorm,
-      tokens: window.tokens,
-      supervisedTokens: window.supervisedTokens,
-      stepMs: performance.now() - begun,
-      ...(host.peakBytes ? { peakBytes: host.peakBytes() } : {}),
-    } as const;
-    await runFolder.append(event);
-    emit(event);
-    if (train.evalSteps !== undefined && trainer.step() % train.evalSteps === 0) {
-      await evaluate();
-      evaluatedAt = trainer.step();
-    }
+  let stopReason = stopBefore();
+  while (stopReason === undefined) {
+    await step();
+    if (train.evalSteps !== undefined && trainer.step() % train.evalSteps === 0) await evaluate();
     if (trainer.step() % train.saveSteps === 0) await save();
+    stopReason = stopBefore();
   }
-  if (stopReason !== 'interrupted' && evaluatedAt !== trainer.step()) await evaluate();
+  if (stopReason !== 'interrupted') await evaluate();
   await save();
-  const done = { type: 'done', ...outcome(stopReason, trainer.step()) } as const;
-  await runFolder.append(done);
+  const done = outcome(stopReason);
+  await runFolder.append({ type: 'done', ...done });
   await runFolder.writeReport();
-  emit(done);
-  const { type: _type, ...fields } = done;
-  return { ...fields, runFolder: runFolder.path, ...(loss === undefined ? {} : { loss }), ...(evalLoss === undefined ? {} : { evalLoss }) };
+  emit({ type: 'done', ...done });
+  return {
+    ...done,
+    runFolder: runFolder.path,
+    ...(lastLoss === undefined ? {} : { loss: lastLoss }),
+    ...(evaluated ? { evalLoss: evaluated.evalLoss } : {}),
+  };
 }
