@@ -13,13 +13,16 @@ import { clipOp } from './clip.ts';
 import { concatOp } from './concat.ts';
 import { constantOp } from './constant.ts';
 import { cosOp } from './cos.ts';
+import { cumsumOp } from './cumsum.ts';
 import { divOp } from './div.ts';
 import { embeddingOp } from './embedding.ts';
 import { equalOp } from './equal.ts';
 import { erfOp } from './erf.ts';
 import { expOp } from './exp.ts';
 import { expm1Op } from './expm1.ts';
+import { flipOp } from './flip.ts';
 import { floorOp } from './floor.ts';
+import { gatherOp } from './gather.ts';
 import { geluOp } from './gelu.ts';
 import { geluTanhOp } from './geluTanh.ts';
 import { keepMaskOp } from './keepMask.ts';
@@ -29,6 +32,8 @@ import { linearOp } from './linear.ts';
 import { logOp } from './log.ts';
 import { log1pOp } from './log1p.ts';
 import { logSigmoidOp } from './logSigmoid.ts';
+import { logSoftmaxOp } from './logSoftmax.ts';
+import { logsumexpOp } from './logsumexp.ts';
 import { matmulOp } from './matmul.ts';
 import { maximumOp } from './maximum.ts';
 import { minimumOp } from './minimum.ts';
@@ -36,8 +41,11 @@ import { mulOp } from './mul.ts';
 import { negOp } from './neg.ts';
 import { notOp } from './not.ts';
 import { orOp } from './or.ts';
+import { padOp } from './pad.ts';
 import { powOp } from './pow.ts';
 import { reduceMaxOp } from './reduceMax.ts';
+import { reduceMeanOp } from './reduceMean.ts';
+import { reduceMinOp } from './reduceMin.ts';
 import { reduceSumOp } from './reduceSum.ts';
 import { reluOp } from './relu.ts';
 import { reshapeOp } from './reshape.ts';
@@ -45,6 +53,7 @@ import { rmsNormGradOp, rmsNormOp } from './rmsNorm.ts';
 import { rotaryOp } from './rotary.ts';
 import { roundOp } from './round.ts';
 import { rsqrtOp } from './rsqrt.ts';
+import { scatterAddAlongOp } from './scatterAddAlong.ts';
 import { scatterAddRowsOp } from './scatterAddRows.ts';
 import { sigmoidOp } from './sigmoid.ts';
 import { signOp } from './sign.ts';
@@ -53,6 +62,7 @@ import { sinOp } from './sin.ts';
 import { sliceOp } from './slice.ts';
 import { softmaxOp } from './softmax.ts';
 import { softplusOp } from './softplus.ts';
+import { splitOp } from './split.ts';
 import { sqrtOp } from './sqrt.ts';
 import { stopGradientOp } from './stopGradient.ts';
 import { subOp } from './sub.ts';
@@ -60,7 +70,9 @@ import { swigluGradOp, swigluOp } from './swiglu.ts';
 import { takeAlongOp } from './takeAlong.ts';
 import { tanhOp } from './tanh.ts';
 import { tokenLogprobsHeadGradOp, tokenLogprobsOp } from './tokenLogprobs.ts';
+import { topKOp } from './topK.ts';
 import { transposeOp } from './transpose.ts';
+import { varianceOp } from './variance.ts';
 import { whereOp } from './where.ts';
 
 /** Every op; the generic tests run over this list, and a test compares it with the folder. */
@@ -80,13 +92,16 @@ export const ops: readonly Op[] = [
   concatOp,
   constantOp,
   cosOp,
+  cumsumOp,
   divOp,
   embeddingOp,
   equalOp,
   erfOp,
   expOp,
   expm1Op,
+  flipOp,
   floorOp,
+  gatherOp,
   geluOp,
   geluTanhOp,
   keepMaskOp,
@@ -96,6 +111,8 @@ export const ops: readonly Op[] = [
   log1pOp,
   logOp,
   logSigmoidOp,
+  logSoftmaxOp,
+  logsumexpOp,
   matmulOp,
   maximumOp,
   minimumOp,
@@ -103,8 +120,11 @@ export const ops: readonly Op[] = [
   negOp,
   notOp,
   orOp,
+  padOp,
   powOp,
   reduceMaxOp,
+  reduceMeanOp,
+  reduceMinOp,
   reduceSumOp,
   reluOp,
   reshapeOp,
@@ -113,6 +133,7 @@ export const ops: readonly Op[] = [
   rotaryOp,
   roundOp,
   rsqrtOp,
+  scatterAddAlongOp,
   scatterAddRowsOp,
   sigmoidOp,
   signOp,
@@ -121,6 +142,7 @@ export const ops: readonly Op[] = [
   sliceOp,
   softmaxOp,
   softplusOp,
+  splitOp,
   sqrtOp,
   stopGradientOp,
   subOp,
@@ -130,6 +152,8 @@ export const ops: readonly Op[] = [
   tanhOp,
   tokenLogprobsHeadGradOp,
   tokenLogprobsOp,
+  topKOp,
   transposeOp,
+  varianceOp,
   whereOp,
 ];

@@ -1,70 +1,57 @@
 import { el, emptyDense, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
-import { defineOp } from '../op.ts';
-import { dimAt, formatShape, sameShape, tensorType } from '../types.ts';
-import { cast } from './cast.ts';
-import { constant } from './constant.ts';
-import type { NoAttrs } from './elementwise.ts';
-import { equal } from './equal.ts';
-import { mul } from './mul.ts';
+import { defineOp, type Op } from '../op.ts';
+import { dimAt, normalizeAxis, tensorType } from '../types.ts';
+import { checkAlong, forEachAlong } from './along.ts';
 import { reshape } from './reshape.ts';
+import { scatterAddAlong } from './scatterAddAlong.ts';
 
-export const takeAlongOp = defineOp<NoAttrs>({
+type AlongAttrs = { readonly axis: number };
+
+export const takeAlongOp: Op<AlongAttrs> = defineOp<AlongAttrs>({
   name: 'takeAlong',
-  formula: 'y[…] = x[…, index[…]]: one element of the last axis of each row',
-  infer: (inputs) => {
+  formula: 'y[…, k, …] = x[…, index[…, k, …], …]: of each line along an axis the elements at its own indices',
+  infer: (inputs, { axis }) => {
     const x = required(inputs, 0);
     const index = required(inputs, 1);
-    if (index.dtype !== 'i32' || !sameShape(index.shape, x.shape.slice(0, -1))) {
-      throw new TypeError(
-        `Expected i32 indices of shape ${formatShape(x.shape.slice(0, -1))} but found ${index.dtype}${formatShape(index.shape)}`,
-      );
-    }
+    checkAlong(index, x.shape, axis);
     return [tensorType(x.dtype, index.shape)];
   },
-  vjp: ({ cotangents, inputs }) => {
+  vjp: ({ cotangents, inputs, attrs: { axis } }) => {
     const dy = cotangents[0];
-    if (!dy) return [];
-    const width = dimAt(required(inputs, 0).type.shape, -1);
-    const column = (value: Value) => reshape(value, [...value.type.shape, 1]);
-    const oneHot = cast(
-      equal(
-        column(required(inputs, 1)),
-        constant(
-          'i32',
-          [width],
-          Float64Array.from({ length: width }, (_, i) => i),
-        ),
-      ),
-      'f32',
-    );
-    return [mul(column(dy), oneHot)];
+    const size = dimAt(required(inputs, 0).type.shape, axis);
+    return dy ? [scatterAddAlong(required(inputs, 1), dy, axis, size)] : [];
   },
-  reference: (inputs) => {
+  reference: (inputs, { axis }) => {
     const x = required(inputs, 0);
     const index = required(inputs, 1);
-    const width = dimAt(x.shape, -1);
     const y = emptyDense(x.dtype, index.shape);
-    index.data.forEach((at, i) => {
-      if (at < 0 || at >= width) throw new RangeError(`Expected indices in [0, ${width}) but found ${at} at ${i}`);
-      y.data[i] = el(x.data, i * width + at);
+    forEachAlong(index, axis, dimAt(x.shape, axis), (to, from) => {
+      y.data[to] = el(x.data, from);
     });
     return [y];
   },
-  onnx: (emit, inputs, { inputTypes }) => {
-    const index = required(inputTypes, 1);
-    const column = emit.reshape(required(inputs, 1), [...index.shape, 1]);
-    return [
-      emit.reshape(emit.node('GatherElements', [required(inputs, 0), column], { axis: { int: -1 } }), index.shape),
-    ];
-  },
+  onnx: (emit, inputs, { attrs: { axis } }) => [emit.node('GatherElements', inputs, { axis: { int: axis } })],
   samples: () => [
-    { name: 'rows', attrs: {}, inputs: [normal([3, 4], 1), i32([3], [0, 3, 2])] },
-    { name: 'two leading axes', attrs: {}, inputs: [normal([2, 2, 3], 2), i32([2, 2], [2, 1, 0, 0])] },
+    { name: 'one of each row', attrs: { axis: 1 }, inputs: [normal([3, 4], 1), i32([3, 1], [0, 3, 2])] },
+    {
+      name: 'several, some twice',
+      attrs: { axis: 1 },
+      inputs: [normal([2, 3], 2), i32([2, 4], [2, 2, 0, 1, 1, 1, 1, 0])],
+    },
+    { name: 'inner axis', attrs: { axis: 1 }, inputs: [normal([2, 3, 2], 3), i32([2, 1, 2], [2, 0, 1, 1])] },
+    { name: 'i32', attrs: { axis: 0 }, inputs: [i32([3], [7, 8, 9]), i32([2], [2, 0])] },
   ],
 });
 
-/** The element of each row of x […, N] at index […]. */
-export function takeAlong(x: Value, index: Value): Value {
-  return apply1(takeAlongOp, [x, index], {});
+/**
+ * Elements of x at the indices of each line along an axis, the last by default: x […, N, …], index […, K, …]. An index
+ * of one axis less names one element of each row and that axis vanishes.
+ */
+export function takeAlong(x: Value, index: Value, axis = -1): Value {
+  const at = normalizeAxis(axis, x.type.shape.length);
+  const shape = index.type.shape;
+  if (shape.length !== x.type.shape.length - 1) return apply1(takeAlongOp, [x, index], { axis: at });
+  const column = reshape(index, [...shape.slice(0, at), 1, ...shape.slice(at)]);
+  return reshape(apply1(takeAlongOp, [x, column], { axis: at }), shape);
 }
