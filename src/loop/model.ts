@@ -47,19 +47,31 @@ export interface OpenModelOptions {
 }
 
 /** The tensors that the architecture wants, checked; those of `trained` are left for others to allocate. Throws RangeError naming what is missing or of another shape. */
-function addWeights(checkpoint: Checkpoint, model: LanguageModel, store: WeightStore, trained: ReadonlySet<string>): string[] {
+function addWeights(
+  checkpoint: Checkpoint,
+  model: LanguageModel,
+  store: WeightStore,
+  trained: ReadonlySet<string>,
+): string[] {
   const wanted = new Map(model.parameters.map(({ name, shape }) => [name, shape]));
   for (const [name, shape] of wanted) {
     const source = checkpoint.tensors.get(name);
-    if (!source) throw new RangeError(`${checkpoint.path}: expected tensor ${name} ${formatShape(shape)} but found none`);
+    if (!source)
+      throw new RangeError(`${checkpoint.path}: expected tensor ${name} ${formatShape(shape)} but found none`);
     if (!sameShape(source.shape, shape)) {
-      throw new RangeError(`${checkpoint.path}: expected weight ${formatShape(shape)} at ${name} but found ${formatShape(source.shape)}`);
+      throw new RangeError(
+        `${checkpoint.path}: expected weight ${formatShape(shape)} at ${name} but found ${formatShape(source.shape)}`,
+      );
     }
     if (!trained.has(name)) store.add(source);
   }
-  const without = [...checkpoint.tensors.keys()].filter((name) => !wanted.has(name) && !name.endsWith('rotary_emb.inv_freq'));
+  const without = [...checkpoint.tensors.keys()].filter(
+    (name) => !wanted.has(name) && !name.endsWith('rotary_emb.inv_freq'),
+  );
   const unused = without.filter((name) => !(model.tied && name === 'lm_head.weight'));
-  return unused.length === 0 ? [] : [`${unused.length} tensors of the checkpoint have no place in ${model.type}: ${unused.slice(0, 3).join(', ')}`];
+  return unused.length === 0
+    ? []
+    : [`${unused.length} tensors of the checkpoint have no place in ${model.type}: ${unused.slice(0, 3).join(', ')}`];
 }
 
 /** An adapter before its weights are there. */
@@ -80,10 +92,19 @@ async function copyWeights(checkpoint: Checkpoint, weights: WeightGroup): Promis
   weights.flat.touch();
 }
 
-async function adapterOf(checkpoint: Checkpoint, model: LanguageModel, options: OpenModelOptions): Promise<Unattached | undefined> {
+async function adapterOf(
+  checkpoint: Checkpoint,
+  model: LanguageModel,
+  options: OpenModelOptions,
+): Promise<Unattached | undefined> {
   if (options.base === 'trained') {
-    if (options.adapter !== undefined || options.newAdapter) throw new TypeError('Expected a frozen base under an adapter but found a trained one');
-    return { adapter: full(model), fill: (weights) => copyWeights(checkpoint, weights), files: (weights) => modelFiles(weights, checkpoint) };
+    if (options.adapter !== undefined || options.newAdapter)
+      throw new TypeError('Expected a frozen base under an adapter but found a trained one');
+    return {
+      adapter: full(model),
+      fill: (weights) => copyWeights(checkpoint, weights),
+      files: (weights) => modelFiles(weights, checkpoint),
+    };
   }
   if (options.adapter !== undefined) {
     const peft = await readPeftAdapter(options.adapter);
@@ -91,9 +112,17 @@ async function adapterOf(checkpoint: Checkpoint, model: LanguageModel, options: 
     const head = { path: 'lm_head', inFeatures: model.hiddenSize, outFeatures: model.vocabSize, isHead: true };
     checkPeftAdapter(peft, [...linears, head], options.adapter);
     // The file's tensors are the truth, however they were initialised.
-    const config: PeftLoraConfig = { ...peft.config, targetModules: peft.config.targetModules ?? [...peft.modules.keys()], initLoraWeights: true };
+    const config: PeftLoraConfig = {
+      ...peft.config,
+      targetModules: peft.config.targetModules ?? [...peft.modules.keys()],
+      initLoraWeights: true,
+    };
     const adapter = lora(config, model);
-    return { adapter, fill: (weights) => loadFactors(weights, peft), files: (weights) => loraFiles(adapter, config, weights, checkpoint.path) };
+    return {
+      adapter,
+      fill: (weights) => loadFactors(weights, peft),
+      files: (weights) => loraFiles(adapter, config, weights, checkpoint.path),
+    };
   }
   if (!options.newAdapter) return undefined;
   const { config } = options.newAdapter;
@@ -102,9 +131,14 @@ async function adapterOf(checkpoint: Checkpoint, model: LanguageModel, options: 
   return { adapter, files: (weights) => loraFiles(adapter, resolved, weights, checkpoint.path) };
 }
 
-async function attach(store: WeightStore, { adapter, fill, files }: Unattached, seed: number): Promise<AttachedAdapter> {
+async function attach(
+  store: WeightStore,
+  { adapter, fill, files }: Unattached,
+  seed: number,
+): Promise<AttachedAdapter> {
   const weights = store.allocate('adapter', adapter.parameters);
-  for (const { name, initialize } of fill ? [] : adapter.parameters) initialize(await store.get(name).f32(), randomKey(seed, name));
+  for (const { name, initialize } of fill ? [] : adapter.parameters)
+    initialize(await store.get(name).f32(), randomKey(seed, name));
   await fill?.(weights);
   return { adapter, weights, files: files(weights) };
 }
@@ -118,12 +152,19 @@ export async function openModel(options: OpenModelOptions): Promise<LoadedModel>
     const unattached = await adapterOf(checkpoint, model, options);
     const own = unattached?.adapter.base === 'trained' ? unattached.adapter.parameters.map(({ name }) => name) : [];
     const notices = addWeights(checkpoint, model, store, new Set(own));
-    if (model.ignoredFields.length > 0) notices.push(`config.json fields without effect: ${model.ignoredFields.join(', ')}`);
+    if (model.ignoredFields.length > 0)
+      notices.push(`config.json fields without effect: ${model.ignoredFields.join(', ')}`);
     const attached = unattached && (await attach(store, unattached, options.newAdapter?.seed ?? 0));
     const programs = programCache(options.engine, store);
     const generation = (checkpoint.generationConfig ?? {}) as Record<string, unknown>;
-    const eos = (generation['eos_token_id'] ?? checkpoint.config['eos_token_id']) as number | number[] | null | undefined;
-    const tokenizer = checkpoint.tokenizer ? loadTokenizer(checkpoint.tokenizer, eos === undefined ? {} : { eos_token_id: eos }) : undefined;
+    const eos = (generation['eos_token_id'] ?? checkpoint.config['eos_token_id']) as
+      | number
+      | number[]
+      | null
+      | undefined;
+    const tokenizer = checkpoint.tokenizer
+      ? loadTokenizer(checkpoint.tokenizer, eos === undefined ? {} : { eos_token_id: eos })
+      : undefined;
     return {
       checkpoint,
       model,
@@ -142,6 +183,11 @@ export async function openModel(options: OpenModelOptions): Promise<LoadedModel>
     await checkpoint.close();
     throw error;
   }
+}
+
+/** Reads all weights, so that a broken one is found before anything is written. Throws RangeError naming it. */
+export async function readWeights({ model, store }: LoadedModel): Promise<void> {
+  for (const { name } of model.parameters) await store.get(name).f32();
 }
 
 /** The tokenizer, which must be there. */

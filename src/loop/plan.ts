@@ -47,7 +47,7 @@ export async function planRun(config: TuneConfig, loaded: LoadedModel): Promise<
   const held = data.evalPath === undefined ? undefined : await readData(config, data.evalPath, loaded, maxLength);
   if (held?.examples.length === 0) throw new RangeError(`${data.evalPath}: no row has a supervised token to evaluate`);
   const notes = summaryLines(summary, dataset);
-  if (maxLength < data.maxLength) notes.push(`The model has ${maxPositions} positions: longer examples are cut there`);
+  if (maxLength < data.maxLength && summary.truncated > 0) notes.push(`The model has only ${maxPositions} positions`);
   const shared = { batchSize: train.batchSize, ...(data.packing ? { packLength: maxLength } : {}) };
   const batches = makeBatches(dataset.examples, data.shuffle ? { ...shared, order: seededOrder(train.seed) } : shared);
   const heldBatches = held && makeBatches(held.examples, shared);

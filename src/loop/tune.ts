@@ -10,7 +10,7 @@ import { readState, writeState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
 import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
-import type { AttachedAdapter, LoadedModel } from './model.ts';
+import { type AttachedAdapter, type LoadedModel, readWeights } from './model.ts';
 import { openTrained } from './openTrained.ts';
 import { planRun, type RunPlan } from './plan.ts';
 import type { RunFolder } from './runFolder.ts';
@@ -45,6 +45,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
     const { attached } = loaded;
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
     const plan = await planRun(config, loaded);
+    await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const trainer = await makeTrainer(loaded, {
       attached,
