@@ -5,18 +5,24 @@ import { type Command, own, peer, peersMissing, start } from './lib/contestant.t
 import { count, modelFolder, readOptions } from './lib/options.ts';
 import { median } from './lib/statistics.ts';
 
-const options = readOptions('One LoRA step (all-linear; forward, backward, clipping, AdamW) beside PyTorch and TRL, alternated.', {
-  model: { help: 'FOLDER of a Llama in float32 safetensors' },
-  python: { help: 'FILE with torch, transformers, peft (and trl)', default: process.env['TUNELOOP_PYTHON'] ?? '' },
-  peers: { help: 'LIST of torch-fp32, torch-bf16-autocast, trl-default, trl-best, trl-fp32', default: 'torch-fp32,torch-bf16-autocast' },
-  rounds: { help: 'N', default: '7' },
-  threads: { help: 'N of each', default: '2' },
-  batch: { help: 'N rows', default: '2' },
-  length: { help: 'N tokens per row', default: '512' },
-  r: { help: 'RANK', default: '16' },
-  quiet: { help: 'SECONDS to wait for an idle machine before each round', default: '20' },
-  out: { help: 'FILE for the result as JSON' },
-});
+const options = readOptions(
+  'One LoRA step (all-linear; forward, backward, clipping, AdamW) beside PyTorch and TRL, alternated.',
+  {
+    model: { help: 'FOLDER of a Llama in float32 safetensors' },
+    python: { help: 'FILE with torch, transformers, peft (and trl)', default: process.env['TUNELOOP_PYTHON'] ?? '' },
+    peers: {
+      help: 'LIST of torch-fp32, torch-bf16-autocast, trl-default, trl-best, trl-fp32',
+      default: 'torch-fp32,torch-bf16-autocast',
+    },
+    rounds: { help: 'N', default: '7' },
+    threads: { help: 'N of each', default: '2' },
+    batch: { help: 'N rows', default: '2' },
+    length: { help: 'N tokens per row', default: '512' },
+    r: { help: 'RANK', default: '16' },
+    quiet: { help: 'SECONDS to wait for an idle machine before each round', default: '20' },
+    out: { help: 'FILE for the result as JSON' },
+  },
+);
 const model = modelFolder(options.model);
 const threads = count('threads', options.threads);
 const shape = ['--batch', options.batch ?? '', '--length', options.length ?? '', '--r', options.r ?? ''];
@@ -26,8 +32,14 @@ const python = options.python === '' ? undefined : options.python;
 /** The command of a peer, or why it is left out. */
 function peerCommand(name: string): Command | string {
   const [kind, ...rest] = name.split('-');
-  if ((kind !== 'torch' && kind !== 'trl') || rest.length === 0) throw new RangeError(`Expected a peer such as torch-fp32 but found ${name}`);
-  const missing = peersMissing(python, ['torch', 'transformers', 'peft', ...(kind === 'trl' ? ['trl', 'datasets'] : [])]);
+  if ((kind !== 'torch' && kind !== 'trl') || rest.length === 0)
+    throw new RangeError(`Expected a peer such as torch-fp32 but found ${name}`);
+  const missing = peersMissing(python, [
+    'torch',
+    'transformers',
+    'peft',
+    ...(kind === 'trl' ? ['trl', 'datasets'] : []),
+  ]);
   return missing ?? peer(name, python ?? '', `${kind}_step.py`, [...args, '--mode', rest.join('-')]);
 }
 
@@ -46,23 +58,37 @@ const results = await alternate(contestants, count('rounds', options.rounds), Nu
 for (const contestant of contestants) await contestant.quit();
 
 const tokens = Number(options.batch) * Number(options.length);
-const gapOf = ({ turns }: Summary): number[] => turns.map(({ reply }) => Number(reply['gapMs'])).filter((gap) => !Number.isNaN(gap));
+const gapOf = ({ turns }: Summary): number[] =>
+  turns.map(({ reply }) => Number(reply['gapMs'])).filter((gap) => !Number.isNaN(gap));
 console.log(`LoRA r=${options.r} all-linear, ${options.batch} x ${options.length} tokens, ${options.rounds} rounds`);
 for (const [name, result] of results) {
   const { ms, firstStepMs, peakRssMb, pairedRatio, idleCores, foreignCores } = result;
   const rate = ((1000 * tokens) / ms.median).toFixed(0);
-  console.log(`${name}: ${ms.median.toFixed(0)} ms (${ms.min.toFixed(0)}-${ms.max.toFixed(0)}), ${rate} tokens/s, peak ${peakRssMb} MB`);
-  console.log(`  start to the end of the first step ${(firstStepMs / 1000).toFixed(1)} s; waiting peers took ${idleCores?.toFixed(2)} cores, other processes ${foreignCores?.toFixed(2)}`);
+  console.log(
+    `${name}: ${ms.median.toFixed(0)} ms (${ms.min.toFixed(0)}-${ms.max.toFixed(0)}), ${rate} tokens/s, peak ${peakRssMb} MB`,
+  );
+  console.log(
+    `  start to the end of the first step ${(firstStepMs / 1000).toFixed(1)} s; waiting peers took ${idleCores?.toFixed(2)} cores, other processes ${foreignCores?.toFixed(2)}`,
+  );
   const gaps = gapOf(result);
   if (gaps.length > 0) {
     const first = contestants.find((contestant) => contestant.name === name)?.first['gapMs'];
-    console.log(`  event-loop gap ${median(gaps).toFixed(1)} ms (at most ${Math.max(...gaps).toFixed(1)}; in the first step ${first})`);
+    console.log(
+      `  event-loop gap ${median(gaps).toFixed(1)} ms (at most ${Math.max(...gaps).toFixed(1)}; in the first step ${first})`,
+    );
   }
   if (name !== 'tuneloop') {
     const of = [pairedRatio.median, pairedRatio.min, pairedRatio.max].map((ratio) => ratio.toFixed(2));
     const medians = ms.median / (results.get('tuneloop')?.ms.median ?? Number.NaN);
-    console.log(`  takes ${of[0]} times as long as tuneloop in the same round (${of[1]}-${of[2]}; ratio of medians ${medians.toFixed(2)})`);
+    console.log(
+      `  takes ${of[0]} times as long as tuneloop in the same round (${of[1]}-${of[2]}; ratio of medians ${medians.toFixed(2)})`,
+    );
   }
 }
 const firsts = Object.fromEntries(contestants.map(({ name, first }) => [name, first]));
-writeResult(options.out, { conditions: setting, shape: { batch: options.batch, length: options.length, r: options.r }, firsts, results: Object.fromEntries(results) });
+writeResult(options.out, {
+  conditions: setting,
+  shape: { batch: options.batch, length: options.length, r: options.r },
+  firsts,
+  results: Object.fromEntries(results),
+});

@@ -45,7 +45,8 @@ async function turn(contestant: Contestant, all: readonly Contestant[]): Promise
   return {
     reply,
     idleCores: idle === undefined ? undefined : idle / elapsed,
-    foreignCores: mine === undefined || idle === undefined || machine === undefined ? undefined : (machine - mine - idle) / elapsed,
+    foreignCores:
+      mine === undefined || idle === undefined || machine === undefined ? undefined : (machine - mine - idle) / elapsed,
   };
 }
 

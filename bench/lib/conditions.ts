@@ -15,7 +15,15 @@ export interface Conditions {
 /** On what and when something was measured. */
 export function conditions(threads: number): Conditions {
   const { processor, cores, instructionSets, node } = readMachine();
-  return { processor, cores, instructionSets, threads, node, onnxruntime: onnxRuntimeVersion, date: new Date().toISOString() };
+  return {
+    processor,
+    cores,
+    instructionSets,
+    threads,
+    node,
+    onnxruntime: onnxRuntimeVersion,
+    date: new Date().toISOString(),
+  };
 }
 
 export function printConditions({ processor, cores, instructionSets, threads, node, onnxruntime }: Conditions): void {

