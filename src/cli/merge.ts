@@ -14,9 +14,11 @@ export const mergeCommand: Command = {
   stopsBySignal: false,
   async run(args, context) {
     const out = args.required('out');
-    await mergeAdapter({ model: args.required('model'), adapter: args.required('adapter'), out });
-    if (context.json) await context.out(`${JSON.stringify({ out })}\n`);
-    else context.err(`${out}\n`);
+    const summary = await mergeAdapter({ model: args.required('model'), adapter: args.required('adapter'), out });
+    const { merged, storage, notices } = summary;
+    for (const notice of notices) context.err(`${notice}\n`);
+    if (context.json) await context.out(`${JSON.stringify({ out, ...summary })}\n`);
+    else context.err(`${out}: ${merged} modules merged, weights in ${storage.join(', ')}\n`);
     return 0;
   },
 };
