@@ -25,7 +25,9 @@ import { floorOp } from './floor.ts';
 import { gatherOp } from './gather.ts';
 import { geluOp } from './gelu.ts';
 import { geluTanhOp } from './geluTanh.ts';
+import { groupNormOp } from './groupNorm.ts';
 import { keepMaskOp } from './keepMask.ts';
+import { layerNormGradOp, layerNormOp } from './layerNorm.ts';
 import { lessOp } from './less.ts';
 import { lessEqualOp } from './lessEqual.ts';
 import { linearOp } from './linear.ts';
@@ -104,7 +106,10 @@ export const ops: readonly Op[] = [
   gatherOp,
   geluOp,
   geluTanhOp,
+  groupNormOp,
   keepMaskOp,
+  layerNormGradOp,
+  layerNormOp,
   lessEqualOp,
   lessOp,
   linearOp,
