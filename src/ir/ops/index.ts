@@ -6,12 +6,15 @@ import { afterOp } from './after.ts';
 import { andOp } from './and.ts';
 import { argmaxOp } from './argmax.ts';
 import { attentionGradOp, attentionOp } from './attention.ts';
+import { avgPoolOp } from './avgPool.ts';
 import { broadcastToOp } from './broadcastTo.ts';
 import { cachedAttentionOp } from './cachedAttention.ts';
 import { castOp } from './cast.ts';
 import { clipOp } from './clip.ts';
 import { concatOp } from './concat.ts';
 import { constantOp } from './constant.ts';
+import { convOp } from './conv.ts';
+import { convTransposeOp } from './convTranspose.ts';
 import { cosOp } from './cos.ts';
 import { cumsumOp } from './cumsum.ts';
 import { divOp } from './div.ts';
@@ -37,6 +40,7 @@ import { logSigmoidOp } from './logSigmoid.ts';
 import { logSoftmaxOp } from './logSoftmax.ts';
 import { logsumexpOp } from './logsumexp.ts';
 import { matmulOp } from './matmul.ts';
+import { maxPoolOp } from './maxPool.ts';
 import { maximumOp } from './maximum.ts';
 import { minimumOp } from './minimum.ts';
 import { mulOp } from './mul.ts';
@@ -51,6 +55,7 @@ import { reduceMinOp } from './reduceMin.ts';
 import { reduceSumOp } from './reduceSum.ts';
 import { reluOp } from './relu.ts';
 import { reshapeOp } from './reshape.ts';
+import { resizeOp } from './resize.ts';
 import { rmsNormGradOp, rmsNormOp } from './rmsNorm.ts';
 import { rotaryOp } from './rotary.ts';
 import { roundOp } from './round.ts';
@@ -87,12 +92,15 @@ export const ops: readonly Op[] = [
   argmaxOp,
   attentionGradOp,
   attentionOp,
+  avgPoolOp,
   broadcastToOp,
   cachedAttentionOp,
   castOp,
   clipOp,
   concatOp,
   constantOp,
+  convOp,
+  convTransposeOp,
   cosOp,
   cumsumOp,
   divOp,
@@ -119,6 +127,7 @@ export const ops: readonly Op[] = [
   logSoftmaxOp,
   logsumexpOp,
   matmulOp,
+  maxPoolOp,
   maximumOp,
   minimumOp,
   mulOp,
@@ -133,6 +142,7 @@ export const ops: readonly Op[] = [
   reduceSumOp,
   reluOp,
   reshapeOp,
+  resizeOp,
   rmsNormGradOp,
   rmsNormOp,
   rotaryOp,
