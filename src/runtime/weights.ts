@@ -42,15 +42,13 @@ const alignment = 16;
 
 /** Throws RangeError naming the tensor when a value is NaN or infinite; `start` is the place of the first value in it. */
 export function assertFinite(name: string, values: Float32Array, start = 0): void {
-  let poison = 0;
-  // By index: walking a typed array's iterator takes fifteen times as long.
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? 0;
-    poison += value - value;
+  // By bits and by index: several times as fast as arithmetic, and fifteen times as fast as an iterator.
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) {
+    if (((bits[i] ?? 0) & 0x7f800000) === 0x7f800000) {
+      throw new RangeError(`Expected finite weights but found ${values[i]} in ${name} at element ${start + i}`);
+    }
   }
-  if (poison === 0) return;
-  const index = values.findIndex((value) => !Number.isFinite(value));
-  throw new RangeError(`Expected finite weights but found ${values[index]} in ${name} at element ${start + index}`);
 }
 
 const pieceSize = 2 ** 22;
@@ -63,8 +61,25 @@ async function checkFinite(name: string, values: Float32Array): Promise<void> {
   }
 }
 
+/** Runs tasks a few at a time, in the order that they come. */
+function limited(width: number): <T>(task: () => Promise<T>) => Promise<T> {
+  const lanes = Array.from({ length: width }, () => Promise.resolve());
+  let next = 0;
+  return (task) => {
+    const lane = next++ % width;
+    const result = (lanes[lane] ?? Promise.resolve()).then(task);
+    lanes[lane] = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  };
+}
+
 export function weightStore(): WeightStore {
   const handles = new Map<string, WeightHandle>();
+  // All at once would hold a buffer per tensor and block the event loop while they start.
+  const few = limited(2);
   let resident = 0;
 
   const register = (handle: WeightHandle): WeightHandle => {
@@ -88,7 +103,7 @@ export function weightStore(): WeightStore {
       storage: source.storage,
       writable: false,
       version: () => 0,
-      f32: () => (loading ??= load()),
+      f32: () => (loading ??= few(load)),
       source,
       touch: () => {
         throw new TypeError(`Expected a trained weight but ${source.name} is frozen`);

@@ -10,7 +10,7 @@ export interface GraphEmitter extends OnnxEmitter {
 }
 
 function arrayOf(dtype: OnnxDType, values: ArrayLike<number>): OnnxArray {
-  if (dtype === 'f32') return Float32Array.from(values);
+  if (dtype === 'f32') return values instanceof Float32Array ? values : new Float32Array(values);
   if (dtype === 'i32') return Int32Array.from(values);
   if (dtype === 'i64') return BigInt64Array.from(Array.from(values, BigInt));
   return Uint8Array.from(values);
