@@ -1,51 +1,55 @@
-import { i32, normal } from '../dense.ts'
-import { apply, at, required, type Value } from '../graph.ts'
-import { defineOp, type Op } from '../op.ts'
-import { dimAt, formatShape, sameShape, type TensorType } from '../types.ts'
-import { add } from './add.ts'
-import { attentionSizes } from './attention.ts'
-import { cast } from './cast.ts'
-import { constant, scalar } from './constant.ts'
-import { equal } from './equal.ts'
-import { less } from './less.ts'
-import { matmul } from './matmul.ts'
-import { mul } from './mul.ts'
-import { reshape } from './reshape.ts'
-import { softmax } from './softmax.ts'
-import { sub } from './sub.ts'
-import { sum } from './reduceSum.ts'
-import { transpose } from './transpose.ts'
-import { where } from './where.ts'
+import { i32, normal } from '../dense.ts';
+import { apply, at, required, type Value } from '../graph.ts';
+import { defineOp, type Op } from '../op.ts';
+import { dimAt, formatShape, sameShape, type TensorType } from '../types.ts';
+import { add } from './add.ts';
+import { attentionSizes } from './attention.ts';
+import { cast } from './cast.ts';
+import { constant, scalar } from './constant.ts';
+import { equal } from './equal.ts';
+import { less } from './less.ts';
+import { matmul } from './matmul.ts';
+import { mul } from './mul.ts';
+import { reshape } from './reshape.ts';
+import { softmax } from './softmax.ts';
+import { sub } from './sub.ts';
+import { sum } from './reduceSum.ts';
+import { transpose } from './transpose.ts';
+import { where } from './where.ts';
 
 type CachedAttrs = {
-  readonly scale: number
+  readonly scale: number;
   /** The cache holds nothing yet: lengths count as zero. */
-  readonly fresh: boolean
-}
+  readonly fresh: boolean;
+};
 
-const range = (count: number): Float64Array => Float64Array.from({ length: count }, (_, i) => i)
+const range = (count: number): Float64Array => Float64Array.from({ length: count }, (_, i) => i);
 
-const scale = 0.7
+const scale = 0.7;
 
 function infer(inputs: readonly (TensorType | null)[]): readonly TensorType[] {
-  const [q, k, v, pastK, pastV, lengths] = [0, 1, 2, 3, 4, 5].map((index) => required(inputs, index)) as Six<TensorType>
-  const { batch, heads, kvHeads, width } = attentionSizes(q.shape, k.shape)
+  const [q, k, v, pastK, pastV, lengths] = [0, 1, 2, 3, 4, 5].map((index) =>
+    required(inputs, index),
+  ) as Six<TensorType>;
+  const { batch, heads, kvHeads, width } = attentionSizes(q.shape, k.shape);
   if (q.shape.length !== 4 || !sameShape(k.shape, v.shape) || heads % kvHeads !== 0) {
     throw new RangeError(
       `Expected q [B, T, H, D] and k, v [B, T, H/G, D] but found ${formatShape(q.shape)}, ${formatShape(k.shape)}, ${formatShape(v.shape)}`,
-    )
+    );
   }
-  const cache = [batch, kvHeads, dimAt(pastK.shape, 2), width]
+  const cache = [batch, kvHeads, dimAt(pastK.shape, 2), width];
   if (!sameShape(pastK.shape, cache) || !sameShape(pastV.shape, cache)) {
-    throw new RangeError(`Expected caches ${formatShape(cache)} but found ${formatShape(pastK.shape)} and ${formatShape(pastV.shape)}`)
+    throw new RangeError(
+      `Expected caches ${formatShape(cache)} but found ${formatShape(pastK.shape)} and ${formatShape(pastV.shape)}`,
+    );
   }
   if (lengths.dtype !== 'i32' || !sameShape(lengths.shape, [batch])) {
-    throw new TypeError(`Expected i32 lengths [${batch}] but found ${lengths.dtype}${formatShape(lengths.shape)}`)
+    throw new TypeError(`Expected i32 lengths [${batch}] but found ${lengths.dtype}${formatShape(lengths.shape)}`);
   }
-  return [q, pastK, pastV]
+  return [q, pastK, pastV];
 }
 
-type Six<T> = [T, T, T, T, T, T]
+type Six<T> = [T, T, T, T, T, T];
 
 /** Inputs q, k, v, past keys, past values, lengths. */
 export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
@@ -55,93 +59,133 @@ export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
   infer,
   vjp: 'nondifferentiable',
   decompose: (inputs, attrs) => {
-    const [q, k, v, pastK, pastV, given] = [0, 1, 2, 3, 4, 5].map((index) => required(inputs, index)) as Six<Value>
-    const { batch, queries, kvHeads, groups, width } = attentionSizes(q.type.shape, k.type.shape)
-    const capacity = dimAt(pastK.type.shape, 2)
-    const lengths = attrs.fresh ? constant('i32', [batch], new Float64Array(batch)) : given
-    const positions = add(reshape(lengths, [batch, 1]), constant('i32', [1, queries], range(queries)))
-    const slots = constant('i32', [1, 1, capacity], range(capacity))
+    const [q, k, v, pastK, pastV, given] = [0, 1, 2, 3, 4, 5].map((index) => required(inputs, index)) as Six<Value>;
+    const { batch, queries, kvHeads, groups, width } = attentionSizes(q.type.shape, k.type.shape);
+    const capacity = dimAt(pastK.type.shape, 2);
+    const lengths = attrs.fresh ? constant('i32', [batch], new Float64Array(batch)) : given;
+    const positions = add(reshape(lengths, [batch, 1]), constant('i32', [1, queries], range(queries)));
+    const slots = constant('i32', [1, 1, capacity], range(capacity));
     // One-hot rows [B, T, S] carry the new tokens to their slots.
-    const route = cast(equal(reshape(positions, [batch, queries, 1]), slots), 'f32')
-    const written = reshape(sum(route, [1], true), [batch, 1, capacity, 1])
+    const route = cast(equal(reshape(positions, [batch, queries, 1]), slots), 'f32');
+    const written = reshape(sum(route, [1], true), [batch, 1, capacity, 1]);
     const store = (past: Value, fresh: Value): Value => {
-      const rows = transpose(fresh, [0, 2, 1, 3])
-      const routed = matmul(reshape(route, [batch, 1, queries, capacity]), rows, { transposeA: true })
-      return add(mul(past, sub(1, written)), routed)
-    }
-    const keys = store(pastK, k)
-    const values = store(pastV, v)
-    const rows = reshape(transpose(q, [0, 2, 1, 3]), [batch, kvHeads, groups * queries, width])
-    const scores = reshape(matmul(rows, keys, { transposeB: true, alpha: attrs.scale }), [batch, kvHeads, groups, queries, capacity])
-    const seen = less(slots, add(reshape(positions, [batch, queries, 1]), constant('i32', [], [1])))
-    const masked = where(reshape(seen, [batch, 1, 1, queries, capacity]), scores, scalar(-Infinity))
-    const mixed = matmul(reshape(softmax(masked), [batch, kvHeads, groups * queries, capacity]), values)
-    return [transpose(reshape(mixed, [batch, kvHeads * groups, queries, width]), [0, 2, 1, 3]), keys, values]
+      const rows = transpose(fresh, [0, 2, 1, 3]);
+      const routed = matmul(reshape(route, [batch, 1, queries, capacity]), rows, { transposeA: true });
+      return add(mul(past, sub(1, written)), routed);
+    };
+    const keys = store(pastK, k);
+    const values = store(pastV, v);
+    const rows = reshape(transpose(q, [0, 2, 1, 3]), [batch, kvHeads, groups * queries, width]);
+    const scores = reshape(matmul(rows, keys, { transposeB: true, alpha: attrs.scale }), [
+      batch,
+      kvHeads,
+      groups,
+      queries,
+      capacity,
+    ]);
+    const seen = less(slots, add(reshape(positions, [batch, queries, 1]), constant('i32', [], [1])));
+    const masked = where(reshape(seen, [batch, 1, 1, queries, capacity]), scores, scalar(-Infinity));
+    const mixed = matmul(reshape(softmax(masked), [batch, kvHeads, groups * queries, capacity]), values);
+    return [transpose(reshape(mixed, [batch, kvHeads * groups, queries, width]), [0, 2, 1, 3]), keys, values];
   },
   onnxInPlace: { 1: 3, 2: 4 },
   onnx: (emit, inputs, { attrs, inputTypes }) => {
-    const { batch, queries, heads, kvHeads, width } = attentionSizes(required(inputTypes, 0).shape, required(inputTypes, 1).shape)
+    const { batch, queries, heads, kvHeads, width } = attentionSizes(
+      required(inputTypes, 0).shape,
+      required(inputTypes, 1).shape,
+    );
     if (queries > 1 && !attrs.fresh && batch > 1) {
-      throw new RangeError('ONNX Runtime appends several tokens at once only to an empty cache or for one sequence: set fresh, or feed one token')
+      throw new RangeError(
+        'ONNX Runtime appends several tokens at once only to an empty cache or for one sequence: set fresh, or feed one token',
+      );
     }
-    const flat = (index: number, count: number) => emit.reshape(required(inputs, index), [batch, queries, count * width])
-    const vector = (key: string, value: number) => emit.constant(`${key}:${batch}:${value}`, 'i32', [batch], () => new Float64Array(batch).fill(value))
+    const flat = (index: number, count: number) =>
+      emit.reshape(required(inputs, index), [batch, queries, count * width]);
+    const vector = (key: string, value: number) =>
+      emit.constant(`${key}:${batch}:${value}`, 'i32', [batch], () => new Float64Array(batch).fill(value));
     // The operator wants the total length minus one per row, and the largest total.
     const last = attrs.fresh
       ? vector('last', queries - 1)
       : queries === 1
         ? required(inputs, 5)
-        : emit.node('Add', [required(inputs, 5), vector('more', queries - 1)])
+        : emit.node('Add', [required(inputs, 5), vector('more', queries - 1)]);
     const total = attrs.fresh
       ? emit.constant(`total:${queries}`, 'i32', [], () => [queries])
       : emit.node('Add', [
           emit.node('ReduceMax', [last, emit.ints([0])], { keepdims: { int: 0 } }),
           emit.constant('total:1', 'i32', [], () => [1]),
-        ])
+        ]);
     const [out, keys, values] = emit.nodes(
       'GroupQueryAttention',
       [flat(0, heads), flat(1, kvHeads), flat(2, kvHeads), required(inputs, 3), required(inputs, 4), last, total],
       { num_heads: { int: heads }, kv_num_heads: { int: kvHeads }, scale: { float: attrs.scale } },
       { domain: 'com.microsoft', outputs: 3 },
-    ) as [string, string, string]
-    return [emit.reshape(out, [batch, queries, heads, width]), keys, values]
+    ) as [string, string, string];
+    return [emit.reshape(out, [batch, queries, heads, width]), keys, values];
   },
   samples: () => [
     {
       name: 'one token, rows of different lengths',
       attrs: { scale, fresh: false },
-      inputs: [normal([2, 1, 4, 8], 1), normal([2, 1, 2, 8], 2), normal([2, 1, 2, 8], 3), normal([2, 2, 6, 8], 4), normal([2, 2, 6, 8], 5), i32([2], [3, 5])],
+      inputs: [
+        normal([2, 1, 4, 8], 1),
+        normal([2, 1, 2, 8], 2),
+        normal([2, 1, 2, 8], 3),
+        normal([2, 2, 6, 8], 4),
+        normal([2, 2, 6, 8], 5),
+        i32([2], [3, 5]),
+      ],
     },
     {
       name: 'several tokens of one sequence',
       attrs: { scale, fresh: false },
-      inputs: [normal([1, 3, 2, 8], 6), normal([1, 3, 1, 8], 7), normal([1, 3, 1, 8], 8), normal([1, 1, 8, 8], 9), normal([1, 1, 8, 8], 10), i32([1], [2])],
+      inputs: [
+        normal([1, 3, 2, 8], 6),
+        normal([1, 3, 1, 8], 7),
+        normal([1, 3, 1, 8], 8),
+        normal([1, 1, 8, 8], 9),
+        normal([1, 1, 8, 8], 10),
+        i32([1], [2]),
+      ],
     },
     {
       name: 'prompt into an empty cache',
       attrs: { scale, fresh: true },
-      inputs: [normal([2, 4, 2, 8], 11), normal([2, 4, 1, 8], 12), normal([2, 4, 1, 8], 13), normal([2, 1, 6, 8], 14, 0), normal([2, 1, 6, 8], 15, 0), i32([2], [0, 0])],
+      inputs: [
+        normal([2, 4, 2, 8], 11),
+        normal([2, 4, 1, 8], 12),
+        normal([2, 4, 1, 8], 13),
+        normal([2, 1, 6, 8], 14, 0),
+        normal([2, 1, 6, 8], 15, 0),
+        i32([2], [0, 0]),
+      ],
     },
   ],
-})
+});
 
 export interface CachedAttention {
-  readonly out: Value
-  readonly keys: Value
-  readonly values: Value
+  readonly out: Value;
+  readonly keys: Value;
+  readonly values: Value;
 }
 
 export interface Cache {
   /** [B, H/G, S, D] */
-  readonly keys: Value
-  readonly values: Value
+  readonly keys: Value;
+  readonly values: Value;
   /** i32 [B]: tokens that each row holds. */
-  readonly lengths: Value
+  readonly lengths: Value;
 }
 
 /** Appends k, v [B, T, H/G, D] to the cache and attends q [B, T, H, D] over it. */
-export function cachedAttention(q: Value, k: Value, v: Value, cache: Cache, options: { scale?: number; fresh: boolean }): CachedAttention {
-  const attrs = { scale: options.scale ?? dimAt(q.type.shape, 3) ** -0.5, fresh: options.fresh }
-  const outputs = apply(cachedAttentionOp, [q, k, v, cache.keys, cache.values, cache.lengths], attrs)
-  return { out: at(outputs, 0), keys: at(outputs, 1), values: at(outputs, 2) }
+export function cachedAttention(
+  q: Value,
+  k: Value,
+  v: Value,
+  cache: Cache,
+  options: { scale?: number; fresh: boolean },
+): CachedAttention {
+  const attrs = { scale: options.scale ?? dimAt(q.type.shape, 3) ** -0.5, fresh: options.fresh };
+  const outputs = apply(cachedAttentionOp, [q, k, v, cache.keys, cache.values, cache.lengths], attrs);
+  return { out: at(outputs, 0), keys: at(outputs, 1), values: at(outputs, 2) };
 }
