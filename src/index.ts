@@ -4,7 +4,7 @@ export { type Adapter } from './adapters/adapter.ts';
 export { lora } from './adapters/lora.ts';
 export { type LanguageModel } from './nn/model.ts';
 export { languageModel } from './nn/models/index.ts';
-export { plainSites, type Sites } from './nn/sites.ts';
+export { plainSites, type Site, type SiteOperands, type Sites, wrapSites } from './nn/sites.ts';
 export { type Objective } from './objectives/objective.ts';
 export { sft } from './objectives/sft.ts';
 export { adamw, type AdamWOptions } from './optimizers/adamw.ts';

@@ -9,7 +9,7 @@ import { dimAt } from '../ir/types.ts';
 import type { PeftLoraConfig } from '../hub/peft.ts';
 import { rankOf, scaleOf, targetsModule } from '../hub/peft-target.ts';
 import type { LanguageModel, LinearSpec } from '../nn/model.ts';
-import type { LinearSite } from '../nn/sites.ts';
+import { type SiteOperands, wrapSites } from '../nn/sites.ts';
 import type { Adapter, AdapterContext, AdapterParameter, DropoutInputs } from './adapter.ts';
 
 /** Names of a module's factors, as PEFT's files have them after `base_model.model.`. */
@@ -70,8 +70,7 @@ export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
     throw new TypeError(`Expected init_lora_weights true but found ${JSON.stringify(config.initLoraWeights)}`);
   }
   const names = new Set(targets.map(({ name }) => name));
-  const adapted = (context: AdapterContext, site: LinearSite): Value => {
-    const { name, x, weight, bias } = site;
+  const adapted = (context: AdapterContext, { x, weight, bias }: SiteOperands['linear'], name: string): Value => {
     const [aName, bName] = factorNames(name);
     const a = context.param(aName);
     const b = context.param(bName);
@@ -85,8 +84,9 @@ export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
     base: 'frozen',
     parameters: targets.flatMap((module) => parametersOf(module, rankOf(config, module.name))),
     drops: config.loraDropout > 0,
-    sites: (context) => ({
-      linear: (site) => (names.has(site.name) ? adapted(context, site) : linear(site.x, site.weight, site.bias)),
-    }),
+    sites: (context) =>
+      wrapSites({
+        linear: (operands, base, name) => (names.has(name) ? adapted(context, operands, name) : base(operands)),
+      }),
   };
 }

@@ -4,6 +4,7 @@ import { add } from '../../ir/ops/add.ts';
 import { attention } from '../../ir/ops/attention.ts';
 import { cachedAttention } from '../../ir/ops/cachedAttention.ts';
 import { embedding } from '../../ir/ops/embedding.ts';
+import { linear } from '../../ir/ops/linear.ts';
 import { reshape } from '../../ir/ops/reshape.ts';
 import { rmsNorm } from '../../ir/ops/rmsNorm.ts';
 import { rotary, type RotaryFrequencies } from '../../ir/ops/rotary.ts';
@@ -12,6 +13,7 @@ import { type Activation, activationOf, gated } from '../activations.ts';
 import { type Fields, fieldsOf } from '../fields.ts';
 import type { LanguageModel, LinearSpec, ModelInputs, ModelOutputs, ParameterSpec } from '../model.ts';
 import { ropeFrequencies } from '../rope.ts';
+import type { SiteOperands } from '../sites.ts';
 
 /** The fields of a Llama's config.json that shape its computation. */
 export interface LlamaConfig {
@@ -143,75 +145,77 @@ function parametersOf(config: LlamaConfig): ParameterSpec[] {
   return specs;
 }
 
-interface BlockOutputs {
-  readonly x: Value;
-  readonly keys?: Value;
-  readonly values?: Value;
-}
+/** Caches of one layer with the new tokens. */
+type Remember = (layer: number, caches: { readonly keys: Value; readonly values: Value }) => void;
 
-/** x + attention(norm x), then x + mlp(norm x). */
-function block(config: LlamaConfig, inputs: ModelInputs, layer: number, x: Value): BlockOutputs {
+/** x + attention(norm x), then x + mlp(norm x); every layer goes through its site. */
+function block(config: LlamaConfig, inputs: ModelInputs, layer: number, x: Value, remember: Remember): Value {
   const { param, positions, segments, positionLimit, sites, cache } = inputs;
-  const { heads, kvHeads, headWidth, rmsNormEps } = config;
+  const { heads, kvHeads, headWidth } = config;
   const [batch, time] = [dimAt(x.type.shape, 0), dimAt(x.type.shape, 1)];
   const prefix = `model.layers.${layer}`;
-  const linear = (name: string, operand: Value, biased: boolean): Value =>
-    sites.linear({
-      name: `${prefix}.${name}`,
-      x: operand,
-      weight: param(`${prefix}.${name}.weight`),
-      bias: biased ? param(`${prefix}.${name}.bias`) : null,
-    });
-  const norm = (name: string, operand: Value): Value => rmsNorm(operand, param(`${prefix}.${name}.weight`), rmsNormEps);
+  const linearAt = (name: string, operand: Value, biased: boolean): Value =>
+    sites.linear(
+      {
+        x: operand,
+        weight: param(`${prefix}.${name}.weight`),
+        bias: biased ? param(`${prefix}.${name}.bias`) : null,
+      },
+      (operands) => linear(operands.x, operands.weight, operands.bias),
+      `${prefix}.${name}`,
+    );
   const split = (operand: Value, count: number): Value => reshape(operand, [batch, time, count, headWidth]);
-
-  const h = norm('input_layernorm', x);
-  const project = (name: string, count: number): Value =>
-    split(linear(`self_attn.${name}`, h, config.attentionBias), count);
   const rotate = (operand: Value): Value => rotary(operand, positions, config.rope, positionLimit);
-  const q = rotate(project('q_proj', heads));
-  const k = rotate(project('k_proj', kvHeads));
-  const v = project('v_proj', kvHeads);
-  const cached = cache
-    ? cachedAttention(
-        q,
-        k,
-        v,
-        { keys: at(cache.keys, layer), values: at(cache.values, layer), lengths: cache.lengths },
-        { fresh: cache.fresh },
-      )
-    : undefined;
-  const mixed = cached?.out ?? attention(q, k, v, { causal: true, segments });
-  const attended = add(
-    x,
-    linear('self_attn.o_proj', reshape(mixed, [batch, time, heads * headWidth]), config.attentionBias),
-  );
 
-  const g = norm('post_attention_layernorm', attended);
-  const gate = linear('mlp.gate_proj', g, config.mlpBias);
-  const up = linear('mlp.up_proj', g, config.mlpBias);
-  const out = add(attended, linear('mlp.down_proj', gated(config.activation, gate, up), config.mlpBias));
-  return cached ? { x: out, keys: cached.keys, values: cached.values } : { x: out };
+  const attend = ({ q, k, v }: SiteOperands['attention']): Value => {
+    if (!cache) return attention(q, k, v, { causal: true, segments });
+    const past = { keys: at(cache.keys, layer), values: at(cache.values, layer), lengths: cache.lengths };
+    const { out, ...caches } = cachedAttention(q, k, v, past, { fresh: cache.fresh });
+    remember(layer, caches);
+    return out;
+  };
+  const h = norm(config, inputs, `${prefix}.input_layernorm`, x);
+  const project = (name: string, count: number): Value =>
+    split(linearAt(`self_attn.${name}`, h, config.attentionBias), count);
+  const operands = {
+    q: rotate(project('q_proj', heads)),
+    k: rotate(project('k_proj', kvHeads)),
+    v: project('v_proj', kvHeads),
+  };
+  const mixed = reshape(sites.attention(operands, attend, `${prefix}.self_attn`), [batch, time, heads * headWidth]);
+  const attended = add(x, linearAt('self_attn.o_proj', mixed, config.attentionBias));
+
+  const mlp = ({ x: g }: SiteOperands['mlp']): Value => {
+    const gate = linearAt('mlp.gate_proj', g, config.mlpBias);
+    const up = linearAt('mlp.up_proj', g, config.mlpBias);
+    return linearAt('mlp.down_proj', gated(config.activation, gate, up), config.mlpBias);
+  };
+  const g = norm(config, inputs, `${prefix}.post_attention_layernorm`, attended);
+  return add(attended, sites.mlp({ x: g }, mlp, `${prefix}.mlp`));
+}
+
+function norm(config: LlamaConfig, { param, sites }: ModelInputs, name: string, x: Value): Value {
+  const operands = { x, weight: param(`${name}.weight`) };
+  return sites.norm(operands, (given) => rmsNorm(given.x, given.weight, config.rmsNormEps), name);
 }
 
 /** Llama (Touvron et al. 2023; transformers' LlamaForCausalLM): hidden states [B, T, D]. */
 function hidden(config: LlamaConfig, inputs: ModelInputs): ModelOutputs {
-  let x = embedding(inputs.param(embeddingName), inputs.ids);
+  const { param, ids, sites, recompute } = inputs;
   const keys: Value[] = [];
   const values: Value[] = [];
+  const remember: Remember = (layer, caches) => {
+    keys[layer] = caches.keys;
+    values[layer] = caches.values;
+  };
+  const embed = (given: SiteOperands['embedding']): Value => embedding(given.table, given.ids);
+  let x = sites.embedding({ table: param(embeddingName), ids }, embed, 'model.embed_tokens');
   for (let layer = 0; layer < config.layers; layer++) {
-    if (inputs.recompute) {
-      x = checkpoint((operand) => block(config, inputs, layer, operand).x)(x);
-      continue;
-    }
-    const outputs = block(config, inputs, layer, x);
-    x = outputs.x;
-    if (outputs.keys && outputs.values) {
-      keys.push(outputs.keys);
-      values.push(outputs.values);
-    }
+    const compute = (operand: Value): Value =>
+      sites.block({ x: operand }, (given) => block(config, inputs, layer, given.x, remember), `model.layers.${layer}`);
+    x = recompute ? checkpoint(compute)(x) : compute(x);
   }
-  return { hidden: rmsNorm(x, inputs.param('model.norm.weight'), config.rmsNormEps), keys, values };
+  return { hidden: norm(config, inputs, 'model.norm', x), keys, values };
 }
 
 /** A Llama of a config.json. */

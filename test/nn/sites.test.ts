@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gradients } from '../../src/ir/grad.ts';
+import { buildGraph, input, parameter, type Value } from '../../src/ir/graph.ts';
+import { add } from '../../src/ir/ops/add.ts';
+import { linear } from '../../src/ir/ops/linear.ts';
+import { matmul } from '../../src/ir/ops/matmul.ts';
+import { mul } from '../../src/ir/ops/mul.ts';
+import { sum } from '../../src/ir/ops/reduceSum.ts';
+import { normal } from '../../src/ir/dense.ts';
+import type { Dense } from '../../src/ir/types.ts';
+import { languageModel } from '../../src/nn/models/index.ts';
+import { plainSites, type SiteKind, type Sites, wrapSites } from '../../src/nn/sites.ts';
+import { evaluate } from '../../src/runtime/evaluate.ts';
+
+const model = languageModel({
+  model_type: 'llama',
+  vocab_size: 11,
+  hidden_size: 8,
+  intermediate_size: 12,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  tie_word_embeddings: true,
+});
+
+function build(
+  sites: (param: (name: string) => Value) => Sites,
+  recompute = false,
+): { hidden: Value; param: (name: string) => Value } {
+  const shapes = new Map(model.parameters.map(({ name, shape }) => [name, shape]));
+  const made = new Map<string, Value>();
+  const param = (name: string): Value => {
+    const known = made.get(name) ?? parameter(name, shapes.get(name) ?? assert.fail(name));
+    made.set(name, known);
+    return known;
+  };
+  const feed = (name: string): Value => input(name, 'i32', [1, 3]);
+  const { hidden } = model.hidden({
+    param,
+    ids: feed('ids'),
+    positions: feed('positions'),
+    segments: null,
+    positionLimit: 3,
+    sites: sites(param),
+    recompute,
+  });
+  return { hidden, param };
+}
+
+function run(output: Value): Float64Array {
+  const graph = buildGraph({ y: output });
+  const feeds = Object.fromEntries(
+    graph.leaves.map(({ name, type }, seed): [string, Dense] => [
+      name,
+      type.dtype === 'i32' ? { ...type, data: Float64Array.of(0, 1, 2) } : normal(type.shape, name.length + seed, 0.3),
+    ]),
+  );
+  return evaluate(graph, feeds)['y']?.data ?? assert.fail();
+}
+
+test('every layer of a Llama goes through the site of its kind, by its checkpoint name', () => {
+  const seen: Record<SiteKind, string[]> = { embedding: [], linear: [], norm: [], attention: [], mlp: [], block: [] };
+  const note = (kind: SiteKind, name: string): void => void seen[kind].push(name);
+  build(() => ({
+    embedding: (operands, base, name) => (note('embedding', name), base(operands)),
+    linear: (operands, base, name) => (note('linear', name), base(operands)),
+    norm: (operands, base, name) => (note('norm', name), base(operands)),
+    attention: (operands, base, name) => (note('attention', name), base(operands)),
+    mlp: (operands, base, name) => (note('mlp', name), base(operands)),
+    block: (operands, base, name) => (note('block', name), base(operands)),
+  }));
+  assert.deepEqual(seen.linear.toSorted(), model.linears.map(({ name }) => name).toSorted());
+  assert.deepEqual(seen.embedding, ['model.embed_tokens']);
+  assert.deepEqual(seen.attention, ['model.layers.0.self_attn', 'model.layers.1.self_attn']);
+  assert.deepEqual(seen.mlp, ['model.layers.0.mlp', 'model.layers.1.mlp']);
+  assert.deepEqual(seen.block, ['model.layers.0', 'model.layers.1']);
+  assert.equal(seen.norm.length, 5);
+});
+
+test('wraps nest: the base of the outer is the inner, and plain sites change nothing', () => {
+  const plain = run(build(() => plainSites).hidden);
+  const doubled: Partial<Sites> = { mlp: (operands, base) => mul(base(operands), 2) };
+  const halved: Partial<Sites> = { mlp: (operands, base) => mul(base(operands), 0.5) };
+  const nested = run(build(() => wrapSites(doubled, wrapSites(halved))).hidden);
+  nested.forEach((value, i) => assert.ok(Math.abs(value - (plain[i] ?? 0)) < 1e-12));
+  const once = run(build(() => wrapSites(doubled)).hidden);
+  assert.ok(once.some((value, i) => Math.abs(value - (plain[i] ?? 0)) > 1e-6));
+});
+
+test('a gated mixture of two low-rank terms emits a balance loss whose gradient reaches the router', () => {
+  const balance: Value[] = [];
+  const router = parameter('router', [2, 8]);
+  const experts = [0, 1].map((e) => ({ a: parameter(`a${e}`, [2, 8]), b: parameter(`b${e}`, [12, 2]) }));
+  const { hidden } = build(() =>
+    wrapSites({
+      linear: (operands, base, name) => {
+        if (name !== 'model.layers.0.mlp.up_proj') return base(operands);
+        const gates = linear(operands.x, router);
+        balance.push(sum(mul(gates, gates)));
+        return experts.reduce((y, { a, b }, e) => {
+          const pick = parameter(`pick${e}`, [2, 1]);
+          return add(y, mul(matmul(gates, pick), linear(linear(operands.x, a), b)));
+        }, base(operands));
+      },
+    }),
+  );
+  assert.equal(balance.length, 1);
+  const [slope] = gradients(add(sum(hidden), balance[0] ?? assert.fail()), [router]);
+  assert.ok(run(slope ?? assert.fail()).some((value) => Math.abs(value) > 1e-9));
+});
+
+test('recompute keeps the values with wraps that close over parameters', () => {
+  const scale = parameter('scale', [8]);
+  const wraps = (): Sites => wrapSites({ block: (operands, base) => mul(base(operands), scale) });
+  const [kept, again] = [build(wraps), build(wraps, true)].map(({ hidden }) =>
+    run(gradients(sum(hidden), [scale])[0] ?? assert.fail()),
+  );
+  kept?.forEach((value, i) => assert.ok(Math.abs(value - (again?.[i] ?? 0)) < 1e-9));
+});
