@@ -69,6 +69,7 @@ import { sinOp } from './sin.ts';
 import { sliceOp } from './slice.ts';
 import { softmaxOp } from './softmax.ts';
 import { softplusOp } from './softplus.ts';
+import { solveOp } from './solve.ts';
 import { splitOp } from './split.ts';
 import { sqrtOp } from './sqrt.ts';
 import { stopGradientOp } from './stopGradient.ts';
@@ -157,6 +158,7 @@ export const ops: readonly Op[] = [
   sliceOp,
   softmaxOp,
   softplusOp,
+  solveOp,
   splitOp,
   sqrtOp,
   stopGradientOp,

@@ -47,20 +47,18 @@ function infer(inputs: readonly (TensorType | null)[], { transposed }: LinearAtt
   if ((a === null) !== (b === null)) throw new TypeError('Expected both low-rank factors or none but found one');
   const types = [tensorType('f32', [...x.shape.slice(0, -1), out])];
   if (a && b) {
-    const rank = dimAt(a.shape, 0);
-    const [expectedA, expectedB] = transposed
-      ? [
-          [rank, out],
-          [inner, rank],
-        ]
-      : [
-          [rank, inner],
-          [out, rank],
-        ];
+    // Factors of each row of the batch have its axis in front.
+    const each = a.shape.length === 3 ? [dimAt(x.shape, 0)] : [];
+    const rank = dimAt(a.shape, -2);
+    const expectedA = [...each, rank, transposed ? out : inner];
+    const expectedB = [...each, transposed ? inner : out, rank];
     if (formatShape(a.shape) !== formatShape(expectedA) || formatShape(b.shape) !== formatShape(expectedB)) {
       throw new RangeError(
         `Expected factors A ${formatShape(expectedA)} and B ${formatShape(expectedB)} but found ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
       );
+    }
+    if (each.length > 0 && x.shape.length < 2) {
+      throw new RangeError(`Expected x [B, …, ${inner}] beside factors of each row but found ${formatShape(x.shape)}`);
     }
     types.push(tensorType('f32', [...x.shape.slice(0, -1), rank]));
   }
@@ -69,10 +67,18 @@ function infer(inputs: readonly (TensorType | null)[], { transposed }: LinearAtt
 
 const flatten = (x: Value): Value => reshape(x, [sizeOf(x.type.shape.slice(0, -1)), dimAt(x.type.shape, -1)]);
 
+/** Rows of one matrix, or [B, T, width] where each sequence has factors of its own. */
+const rowsFor = (x: Value, factor: Value): Value => {
+  const { shape } = x.type;
+  return factor.type.shape.length === 2
+    ? flatten(x)
+    : reshape(x, [dimAt(shape, 0), sizeOf(shape.slice(1, -1)), dimAt(shape, -1)]);
+};
+
 export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
   name: 'linear',
   formula:
-    'y = x Wᵀ + bias + s u Bᵀ with u = x Aᵀ; transposed: y = x W + s u A with u = x B. Outputs y and, with factors, u',
+    'y = x Wᵀ + bias + s u Bᵀ with u = x Aᵀ; transposed: y = x W + s u A with u = x B; factors may be each batch row’s own. Outputs y and, with factors, u',
   infer,
   vjp: ({ inputs, outputs, cotangents, needs, attrs: { transposed, scale } }) => {
     const { x, w, bias, a, b } = operands(inputs);
@@ -89,21 +95,25 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
     const dw = needs[1] ? (transposed ? product(rows, dyRows, 1) : product(dyRows, rows, 1)) : undefined;
     const gradients = [needs[0] ? back[0] : undefined, dw, bias && needs[2] ? sumTo(dy, bias.type.shape) : undefined];
     if (!a || !b || !back[1]) return gradients;
-    const u = flatten(at(outputs, 1));
-    const v = flatten(back[1]);
-    const da = needs[3] ? (transposed ? product(u, dyRows, scale) : product(v, rows, scale)) : undefined;
-    const db = needs[4] ? (transposed ? product(rows, v, scale) : product(dyRows, u, scale)) : undefined;
+    const [u, v] = [rowsFor(at(outputs, 1), a), rowsFor(back[1], a)];
+    const [xs, dys] = [rowsFor(x, a), rowsFor(dy, a)];
+    const da = needs[3] ? (transposed ? product(u, dys, scale) : product(v, xs, scale)) : undefined;
+    const db = needs[4] ? (transposed ? product(xs, v, scale) : product(dys, u, scale)) : undefined;
     return [...gradients, da, db];
   },
   decompose: (inputs, { transposed, scale }) => {
     const { x, w, bias, a, b } = operands(inputs);
     const rows = flatten(x);
-    const unflatten = (y: Value): Value => reshape(y, [...x.type.shape.slice(0, -1), dimAt(y.type.shape, 1)]);
+    const unflatten = (y: Value): Value => reshape(y, [...x.type.shape.slice(0, -1), dimAt(y.type.shape, -1)]);
     let y = matmul(rows, w, { transposeB: !transposed });
     if (bias) y = add(y, bias);
     if (!a || !b) return [unflatten(y)];
-    const u = transposed ? matmul(rows, b) : matmul(rows, a, { transposeB: true });
-    y = add(y, transposed ? matmul(u, a, { alpha: scale }) : matmul(u, b, { transposeB: true, alpha: scale }));
+    const xs = rowsFor(x, a);
+    const u = transposed ? matmul(xs, b) : matmul(xs, a, { transposeB: true });
+    y = add(
+      rowsFor(unflatten(y), a),
+      transposed ? matmul(u, a, { alpha: scale }) : matmul(u, b, { transposeB: true, alpha: scale }),
+    );
     return [unflatten(y), unflatten(u)];
   },
   onnx: (emit, inputs, { attrs: { transposed, scale }, inputTypes, outputTypes }) => {
@@ -116,6 +126,22 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
     const rows = emit.reshape(x, [count, width]);
     const y = gemm(rows, w, bias, !transposed, 1);
     if (a === null || b === null) return [emit.reshape(y, shapeOut)];
+    if (required(inputTypes, 3).shape.length === 3) {
+      const product = (p: string, q: string, transB: boolean, alpha: number) =>
+        emit.node(
+          'FusedMatMul',
+          [p, q],
+          { transB: { int: transB ? 1 : 0 }, alpha: { float: alpha } },
+          { domain: 'com.microsoft' },
+        );
+      const batch = dimAt(shapeOut, 0);
+      const xs = emit.reshape(x, [batch, count / batch, width]);
+      const u = transposed ? product(xs, b, false, 1) : product(xs, a, true, 1);
+      const term = transposed ? product(u, a, false, scale) : product(u, b, true, scale);
+      const base = emit.reshape(y, [batch, count / batch, dimAt(shapeOut, -1)]);
+      const adapted = emit.reshape(emit.node('Add', [base, term]), shapeOut);
+      return [adapted, emit.reshape(u, required(outputTypes, 1).shape)];
+    }
     const u = transposed ? gemm(rows, b, null, false, 1) : gemm(rows, a, null, true, 1);
     const adapted = transposed ? gemm(u, a, y, false, scale) : gemm(u, b, y, true, scale);
     return [emit.reshape(adapted, shapeOut), emit.reshape(u, required(outputTypes, 1).shape)];
@@ -137,14 +163,30 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
       attrs: { transposed: true, scale: 0.5 },
       inputs: [normal([2, 3, 5], 11), normal([5, 4], 12), null, normal([2, 4], 13), normal([5, 2], 14)],
     },
+    {
+      name: 'low rank of each batch row',
+      attrs: { transposed: false, scale: 2 },
+      inputs: [
+        normal([2, 3, 4], 17),
+        normal([5, 4], 18),
+        normal([5], 19),
+        normal([2, 2, 4], 20),
+        normal([2, 5, 2], 21),
+      ],
+    },
+    {
+      name: 'low rank of each batch row, transposed',
+      attrs: { transposed: true, scale: 0.5 },
+      inputs: [normal([3, 5], 22), normal([5, 4], 23), null, normal([3, 1, 4], 24), normal([3, 5, 1], 25)],
+    },
     { name: 'one row', attrs: { transposed: false, scale: 1 }, inputs: [normal([1, 4], 15), normal([6, 4], 16)] },
   ],
 });
 
 export interface LowRank {
-  /** [r, in] */
+  /** [r, in], or [B, r, in] where each row of the batch has its own. */
   readonly a: Value;
-  /** [out, r] */
+  /** [out, r], or [B, out, r]. */
   readonly b: Value;
   readonly scale: number;
 }

@@ -3,7 +3,7 @@ import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { sizeOf, tensorType } from '../types.ts';
 import { broadcastTo } from './broadcastTo.ts';
-import { mul } from './mul.ts';
+import { div } from './div.ts';
 import { type ReduceAttrs, reducedShape } from './reduce.ts';
 import { sum } from './reduceSum.ts';
 import { reshape } from './reshape.ts';
@@ -25,11 +25,11 @@ export const reduceMeanOp = defineOp<ReduceAttrs>({
     if (!dy) return [];
     const x = required(inputs, 0);
     const kept = reshape(dy, reducedShape(x.type.shape, { ...attrs, keepDims: true }));
-    return [broadcastTo(mul(kept, 1 / count(x, attrs)), x.type.shape)];
+    return [broadcastTo(div(kept, count(x, attrs)), x.type.shape)];
   },
   decompose: (inputs, attrs) => {
     const x = required(inputs, 0);
-    return [mul(sum(x, attrs.axes, attrs.keepDims), 1 / count(x, attrs))];
+    return [div(sum(x, attrs.axes, attrs.keepDims), count(x, attrs))];
   },
   onnx: (emit, inputs, { attrs }) => [
     emit.node('ReduceMean', [required(inputs, 0), emit.ints(attrs.axes)], {

@@ -2,6 +2,7 @@ import { f32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { sizeOf, tensorType } from '../types.ts';
+import { div } from './div.ts';
 import { mul } from './mul.ts';
 import { type ReduceAttrs, reducedShape } from './reduce.ts';
 import { mean } from './reduceMean.ts';
@@ -35,12 +36,12 @@ export const varianceOp = defineOp<VarianceAttrs>({
     if (!dy) return [];
     const x = required(inputs, 0);
     const kept = reshape(dy, reducedShape(x.type.shape, { ...attrs, keepDims: true }));
-    return [mul(mul(sub(x, mean(x, attrs.axes, true)), 2 / divisor(x, attrs)), kept)];
+    return [div(mul(mul(sub(x, mean(x, attrs.axes, true)), 2), kept), divisor(x, attrs))];
   },
   decompose: (inputs, attrs) => {
     const x = required(inputs, 0);
     const centered = sub(x, mean(x, attrs.axes, true));
-    return [mul(sum(mul(centered, centered), attrs.axes, attrs.keepDims), 1 / divisor(x, attrs))];
+    return [div(sum(mul(centered, centered), attrs.axes, attrs.keepDims), divisor(x, attrs))];
   },
   samples: () => [
     { name: 'population', attrs: { axes: [-1], keepDims: true, correction: 0 }, inputs: [normal([3, 5], 1)] },
