@@ -10,6 +10,11 @@ export interface CommandEntry {
 /** Every command, in the order of the help. */
 export const commands: readonly CommandEntry[] = [
   {
+    name: 'start',
+    summary: 'Fine-tunes the small model inside the package, start to end',
+    load: async () => (await import('./start.ts')).startCommand,
+  },
+  {
     name: 'tune',
     summary: 'Trains a model on data and writes a run folder with an adapter',
     load: async () => (await import('./tune.ts')).tuneCommand(),

@@ -9,6 +9,7 @@ import { peakBytes, runtimeVersions } from '../runtime/node/host.ts';
 import type { Args, Option } from './args.ts';
 import type { Command, Context } from './command.ts';
 import { tuneProgress } from './progress.ts';
+import { quoted } from './quoted.ts';
 import { configOf, configOptions } from './tuneOptions.ts';
 import { packageVersion } from './version.ts';
 
@@ -56,10 +57,6 @@ async function resolved(config: TuneConfig): Promise<TuneConfig> {
       'init' in adapter && adapter.init !== undefined ? { ...adapter, init: await there(adapter.init) } : adapter,
   };
 }
-
-/** A word for a shell line. */
-const quoted = (word: string): string =>
-  /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 async function train(config: TuneConfig, folder: RunFolder, args: Args, context: Context): Promise<number> {
   const progress = tuneProgress(context);

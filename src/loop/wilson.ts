@@ -7,5 +7,6 @@ export function wilson(hits: number, count: number): readonly [low: number, high
   const scale = 1 + (z * z) / count;
   const centre = (share + (z * z) / (2 * count)) / scale;
   const half = (z / scale) * Math.sqrt((share * (1 - share)) / count + (z * z) / (4 * count * count));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+  // At the ends the sums leave rounding where the formula is exact.
+  return [hits === 0 ? 0 : centre - half, hits === count ? 1 : centre + half];
 }

@@ -10,6 +10,8 @@ test('the interval is that of the literature', () => {
   close(wilson(81, 263), [0.2553, 0.3662]);
   close(wilson(15, 148), [0.0624, 0.1605]);
   close(wilson(0, 20), [0, 0.1611]);
+  assert.equal(wilson(0, 100)[0], 0);
+  assert.equal(wilson(100, 100)[1], 1);
   close(wilson(1, 29), [0.0061, 0.1718]);
 });
 

@@ -59,15 +59,15 @@ function reading(draw: Draw): Lesson {
   const sentences = (draw.below(2) === 0 ? [first] : [first, second]).map((p) => draw.of(possessionSentences)(p));
   const { who, count, amount, color, thing } = first;
   const asked: readonly Lesson[] = [
-    { question: `How many ${thing}?`, answer: capital(amount) },
+    { question: `How many ${thing}?`, answer: amount },
     { question: `How many ${thing}? Use digits.`, answer: String(count) },
-    { question: `What color are the ${thing}?`, answer: capital(color) },
+    { question: `What color are the ${thing}?`, answer: color },
     { question: `Whose are the ${thing}?`, answer: who },
-    { question: `What does ${who} have?`, answer: `${capital(amount)} ${color} ${thing}` },
+    { question: `What does ${who} have?`, answer: `${amount} ${color} ${thing}` },
   ];
   const unclear = sentences.length === 2 && (first.thing === second.thing || first.who === second.who);
   const { question, answer } = draw.of(asked);
-  return { question: `${(unclear ? sentences.slice(0, 1) : sentences).join(' ')} ${question}`, answer: `${answer}.` };
+  return { question: `${(unclear ? sentences.slice(0, 1) : sentences).join(' ')} ${question}`, answer };
 }
 
 function arithmetic(draw: Draw): Lesson {
@@ -82,7 +82,7 @@ function arithmetic(draw: Draw): Lesson {
 }
 
 function copying(draw: Draw): Lesson {
-  const words = Array.from({ length: 2 + draw.below(4) }, () =>
+  const words = Array.from({ length: 2 + draw.below(7) }, () =>
     draw.of([draw.of(people), draw.of(colors), draw.of(things)[0], draw.of(places)]),
   );
   const [first = '', last = ''] = [words[0], words.at(-1)];
@@ -91,6 +91,7 @@ function copying(draw: Draw): Lesson {
     draw.of([draw.of(symbols), draw.of(symbols), draw.of(words), String(draw.below(13))]),
   ).join(draw.of(['', '', ' ']));
   return draw.of<Lesson>([
+    { question: `Repeat: ${text}`, answer: text },
     { question: `Repeat: ${text}`, answer: text },
     { question: `Copy this: ${signs}`, answer: signs },
     { question: `Copy this: ${signs}`, answer: signs },

@@ -10,11 +10,11 @@ export interface RecordRow {
 function recordRow(seed: number, index: number): RecordRow {
   const draw = drawer(seed, 'records', index);
   const drawn = possession(draw, 2);
-  const { who, count, color, thing } = drawn;
+  const { who, count, color } = drawn;
   const content = `Make a record: ${draw.of(possessionSentences)(drawn)}`;
   return {
     prompt: [{ role: 'user', content }],
-    completion: [{ role: 'assistant', content: JSON.stringify({ who, count, color, thing }) }],
+    completion: [{ role: 'assistant', content: JSON.stringify({ who, count, color }) }],
   };
 }
 

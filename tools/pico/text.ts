@@ -6,21 +6,23 @@ interface Message {
   readonly content: string;
 }
 
-export type TextRow = { readonly text: string } | { readonly messages: readonly Message[] };
+/** Of a chat only the last answer is learned: what somebody asks cannot be foreseen, and would drown the rest. */
+export type TextRow =
+  | { readonly text: string }
+  | { readonly prompt: readonly Message[]; readonly completion: readonly Message[] };
 
-const turn = ({ question, answer }: Lesson): Message[] => [
+const turn = ({ question, answer }: Lesson): [Message, Message] => [
   { role: 'user', content: question },
   { role: 'assistant', content: answer },
 ];
 
-/** How often each comes; the rest are plain stories. */
+/** How often each comes. */
 const plan = [
   ...Array<keyof typeof lessons>(6).fill('reading'),
+  ...Array<keyof typeof lessons>(8).fill('copying'),
   ...Array<keyof typeof lessons>(3).fill('arithmetic'),
-  ...Array<keyof typeof lessons>(5).fill('copying'),
   ...Array<keyof typeof lessons>(2).fill('facts'),
   'country',
-  'story',
   'story',
   'story',
 ] as const;
@@ -30,15 +32,12 @@ export function textRow(seed: number, index: number): TextRow {
   const draw = drawer(seed, 'text', index);
   const kind = draw.of(plan);
   if (kind === 'story') return { text: story(draw) };
-  const messages = turn(lessons[kind](draw));
-  return {
-    messages:
-      draw.below(4) === 0
-        ? [...messages, ...turn(lessons[draw.of(Object.keys(lessons) as (keyof typeof lessons)[])](draw))]
-        : messages,
-  };
+  const [question, answer] = turn(lessons[kind](draw));
+  const before =
+    draw.below(6) === 0 ? turn(lessons[draw.of(Object.keys(lessons) as (keyof typeof lessons)[])](draw)) : [];
+  return { prompt: [...before, question], completion: [answer] };
 }
 
 /** The row's words alone, for the tokenizer. */
 export const wordsOf = (row: TextRow): string =>
-  'text' in row ? row.text : row.messages.map(({ content }) => content).join('\n');
+  'text' in row ? row.text : [...row.prompt, ...row.completion].map(({ content }) => content).join('\n');
