@@ -14,7 +14,7 @@ interface Case {
   readonly prefix?: Dense;
 }
 
-const thirds = (count: number): Dense =>
+const hundreds = (count: number): Dense =>
   i32(
     [1, count],
     Array.from({ length: count }, (_, i) => Math.floor(i / 100)),
@@ -35,9 +35,9 @@ const cases: readonly Case[] = [
   {
     name: 'several query blocks',
     attrs: { causal: true },
-    q: [1, 260, 3, 2],
-    kv: [1, 260, 1, 2],
-    segments: thirds(260),
+    q: [1, 196, 2, 2],
+    kv: [1, 196, 1, 2],
+    segments: hundreds(196),
   },
   { name: 'window', attrs: { causal: true, window: 2 }, q: [2, 6, 2, 2], kv: [2, 6, 1, 2] },
   { name: 'window to both sides', attrs: { causal: false, window: 3 }, q: [1, 7, 2, 2], kv: [1, 7, 2, 2] },
@@ -46,7 +46,7 @@ const cases: readonly Case[] = [
     attrs: { causal: true, window: 40 },
     q: [1, 136, 2, 2],
     kv: [1, 136, 1, 2],
-    segments: thirds(136),
+    segments: hundreds(136),
   },
   {
     name: 'window to both sides over several query blocks',

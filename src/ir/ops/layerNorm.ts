@@ -52,6 +52,12 @@ export const layerNormOp: Op<NormAttrs> = defineOp<NormAttrs>({
     const scaled = weight ? mul(normed, weight) : normed;
     return [bias ? add(scaled, bias) : scaled, mu, rho];
   },
+  onnx: (emit, inputs, { attrs: { eps }, inputTypes }) => {
+    const width = dimAt(required(inputTypes, 0).shape, -1);
+    const ones = () => emit.constant(`ones:${width}`, 'f32', [width], () => new Float32Array(width).fill(1));
+    const operands = [required(inputs, 0), inputs[1] ?? ones(), ...(inputs[2] ? [inputs[2]] : [])];
+    return emit.nodes('LayerNormalization', operands, { axis: { int: -1 }, epsilon: { float: eps } }, { outputs: 3 });
+  },
   samples: () => [
     { name: 'rows', attrs: { eps: 1e-5 }, inputs: [normal([3, 8], 1), normal([8], 2), normal([8], 3)] },
     { name: 'without weight and bias', attrs: { eps: 1e-6 }, inputs: [normal([2, 3, 4], 4), null, null] },
