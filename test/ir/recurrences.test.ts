@@ -5,12 +5,14 @@ import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, input, type Value } from '../../src/ir/graph.ts';
 import { add } from '../../src/ir/ops/add.ts';
 import { batchNorm, batchStatistics } from '../../src/ir/ops/batchNorm.ts';
+import { cholesky } from '../../src/ir/ops/cholesky.ts';
 import { inverse } from '../../src/ir/ops/inverse.ts';
 import { matmul } from '../../src/ir/ops/matmul.ts';
 import { balanceLoss, mixtureOfExperts, route } from '../../src/ir/ops/mixtureOfExperts.ts';
 import { mul } from '../../src/ir/ops/mul.ts';
 import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { solve } from '../../src/ir/ops/solve.ts';
+import { tril } from '../../src/ir/ops/tril.ts';
 import { scan } from '../../src/ir/scan.ts';
 import type { Dense } from '../../src/ir/types.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
@@ -46,6 +48,22 @@ test('solve solves, whatever the order of the rows asks for, and inverse inverts
     () => solve(input('a', 'f32', [2, 3]), input('b', 'f32', [2, 1])),
     /solve: Expected A \[…, n, n\] but found \[2, 3\]/,
   );
+});
+
+test('cholesky reads the lower triangle alone and gives a factor of it', () => {
+  const root = input('root', 'f32', [2, 4, 4]);
+  const a = matmul(root, root, { transposeB: true });
+  const found = run(
+    { root: normal([2, 4, 4], 5) },
+    {
+      a,
+      product: matmul(cholesky(a), cholesky(a), { transposeB: true }),
+      ofLower: cholesky(tril(a)),
+      l: cholesky(a),
+    },
+  );
+  close(found.product?.data, found.a?.data as Float64Array, 1e-10);
+  assert.deepEqual(found.ofLower?.data, found.l?.data);
 });
 
 const recurrence = (reverse: boolean) => {

@@ -3,6 +3,7 @@ import { apply, at, required, type Value } from '../graph.ts';
 import { defineOp, type Op } from '../op.ts';
 import { dimAt, formatShape, sameShape, type TensorType } from '../types.ts';
 import { add } from './add.ts';
+import { and } from './and.ts';
 import { attentionSizes } from './attention.ts';
 import { cast } from './cast.ts';
 import { constant, scalar } from './constant.ts';
@@ -14,6 +15,7 @@ import { reshape } from './reshape.ts';
 import { softmax } from './softmax.ts';
 import { sub } from './sub.ts';
 import { sum } from './reduceSum.ts';
+import { tanh } from './tanh.ts';
 import { transpose } from './transpose.ts';
 import { where } from './where.ts';
 
@@ -21,13 +23,25 @@ type CachedAttrs = {
   readonly scale: number;
   /** The cache holds nothing yet: lengths count as zero. */
   readonly fresh: boolean;
+  /** Keys nearer than this to the query, the query's own counted. */
+  readonly window?: number;
+  /** Bound c of the scaled scores: c tanh(score / c). */
+  readonly softCap?: number;
 };
 
 const range = (count: number): Float64Array => Float64Array.from({ length: count }, (_, i) => i);
 
 const scale = 0.7;
 
-function infer(inputs: readonly (TensorType | null)[]): readonly TensorType[] {
+function infer(
+  inputs: readonly (TensorType | null)[],
+  { window, softCap }: CachedAttrs,
+): readonly TensorType[] {
+  if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
+    throw new RangeError(`Expected a window of at least 1 key but found ${window}`);
+  }
+  if (softCap !== undefined && !(softCap > 0)) throw new RangeError(`Expected a soft cap above 0 but found ${softCap}`);
+
   const [q, k, v, pastK, pastV, lengths] = [0, 1, 2, 3, 4, 5].map((index) =>
     required(inputs, index),
   ) as Six<TensorType>;
@@ -55,7 +69,7 @@ type Six<T> = [T, T, T, T, T, T];
 export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
   name: 'cachedAttention',
   formula:
-    'causal attention of T new tokens over a cache [B, H/G, S, D] that holds lengths[b] tokens: k, v go to positions lengths[b] + t, query t sees positions up to its own. Outputs o and both caches',
+    'causal attention of T new tokens over a cache [B, H/G, S, D] that holds lengths[b] tokens: k, v go to positions lengths[b] + t, query t sees positions up to its own, with a window those nearer than it; scores under a soft cap c are c tanh(score / c). Outputs o and both caches',
   infer,
   vjp: 'nondifferentiable',
   decompose: (inputs, attrs) => {
@@ -76,14 +90,14 @@ export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
     const keys = store(pastK, k);
     const values = store(pastV, v);
     const rows = reshape(transpose(q, [0, 2, 1, 3]), [batch, kvHeads, groups * queries, width]);
-    const scores = reshape(matmul(rows, keys, { transposeB: true, alpha: attrs.scale }), [
-      batch,
-      kvHeads,
-      groups,
-      queries,
-      capacity,
-    ]);
-    const seen = less(slots, add(reshape(positions, [batch, queries, 1]), constant('i32', [], [1])));
+    const product = matmul(rows, keys, { transposeB: true, alpha: attrs.scale });
+    const { softCap } = attrs;
+    const capped = softCap === undefined ? product : mul(tanh(mul(product, 1 / softCap)), softCap);
+    const scores = reshape(capped, [batch, kvHeads, groups, queries, capacity]);
+    const own = reshape(positions, [batch, queries, 1]);
+    const offset = (by: number): Value => add(own, constant('i32', [], [by]));
+    const past = less(slots, offset(1));
+    const seen = attrs.window === undefined ? past : and(past, less(offset(-attrs.window), slots));
     const masked = where(reshape(seen, [batch, 1, 1, queries, capacity]), scores, scalar(-Infinity));
     const mixed = matmul(reshape(softmax(masked), [batch, kvHeads, groups * queries, capacity]), values);
     return [transpose(reshape(mixed, [batch, kvHeads * groups, queries, width]), [0, 2, 1, 3]), keys, values];
@@ -118,7 +132,13 @@ export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
     const [out, keys, values] = emit.nodes(
       'GroupQueryAttention',
       [flat(0, heads), flat(1, kvHeads), flat(2, kvHeads), required(inputs, 3), required(inputs, 4), last, total],
-      { num_heads: { int: heads }, kv_num_heads: { int: kvHeads }, scale: { float: attrs.scale } },
+      {
+        num_heads: { int: heads },
+        kv_num_heads: { int: kvHeads },
+        scale: { float: attrs.scale },
+        ...(attrs.window !== undefined && { local_window_size: { int: attrs.window } }),
+        ...(attrs.softCap !== undefined && { softcap: { float: attrs.softCap } }),
+      },
       { domain: 'com.microsoft', outputs: 3 },
     ) as [string, string, string];
     return [emit.reshape(out, [batch, queries, heads, width]), keys, values];
@@ -146,6 +166,42 @@ export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
         normal([1, 1, 8, 8], 9),
         normal([1, 1, 8, 8], 10),
         i32([1], [2]),
+      ],
+    },
+    {
+      name: 'one token, window and soft cap',
+      attrs: { scale, fresh: false, window: 3, softCap: 1.5 },
+      inputs: [
+        normal([3, 1, 2, 8], 16),
+        normal([3, 1, 1, 8], 17),
+        normal([3, 1, 1, 8], 18),
+        normal([3, 1, 6, 8], 19),
+        normal([3, 1, 6, 8], 20),
+        i32([3], [1, 3, 5]),
+      ],
+    },
+    {
+      name: 'prompt into an empty cache, window',
+      attrs: { scale, fresh: true, window: 2 },
+      inputs: [
+        normal([2, 5, 2, 8], 21),
+        normal([2, 5, 1, 8], 22),
+        normal([2, 5, 1, 8], 23),
+        normal([2, 1, 6, 8], 24, 0),
+        normal([2, 1, 6, 8], 25, 0),
+        i32([2], [0, 0]),
+      ],
+    },
+    {
+      name: 'several tokens of one sequence, window',
+      attrs: { scale, fresh: false, window: 2 },
+      inputs: [
+        normal([1, 3, 2, 8], 26),
+        normal([1, 3, 1, 8], 27),
+        normal([1, 3, 1, 8], 28),
+        normal([1, 1, 8, 8], 29),
+        normal([1, 1, 8, 8], 30),
+        i32([1], [3]),
       ],
     },
     {
@@ -177,15 +233,31 @@ export interface Cache {
   readonly lengths: Value;
 }
 
+export interface CachedAttentionOptions {
+  /** Factor of the scores; default 1/√D. */
+  readonly scale?: number;
+  /** The cache holds nothing yet. */
+  readonly fresh: boolean;
+  /** A query sees keys nearer than this only, its own counted. */
+  readonly window?: number;
+  /** Scores become c tanh(score / c) before the mask. */
+  readonly softCap?: number;
+}
+
 /** Appends k, v [B, T, H/G, D] to the cache and attends q [B, T, H, D] over it. */
 export function cachedAttention(
   q: Value,
   k: Value,
   v: Value,
   cache: Cache,
-  options: { scale?: number; fresh: boolean },
+  { scale = dimAt(q.type.shape, 3) ** -0.5, fresh, window, softCap }: CachedAttentionOptions,
 ): CachedAttention {
-  const attrs = { scale: options.scale ?? dimAt(q.type.shape, 3) ** -0.5, fresh: options.fresh };
+  const attrs: CachedAttrs = {
+    scale,
+    fresh,
+    ...(window !== undefined && { window }),
+    ...(softCap !== undefined && { softCap }),
+  };
   const outputs = apply(cachedAttentionOp, [q, k, v, cache.keys, cache.values, cache.lengths], attrs);
   return { out: at(outputs, 0), keys: at(outputs, 1), values: at(outputs, 2) };
 }

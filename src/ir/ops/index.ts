@@ -10,6 +10,7 @@ import { avgPoolOp } from './avgPool.ts';
 import { broadcastToOp } from './broadcastTo.ts';
 import { cachedAttentionOp } from './cachedAttention.ts';
 import { castOp } from './cast.ts';
+import { choleskyOp } from './cholesky.ts';
 import { clipOp } from './clip.ts';
 import { concatOp } from './concat.ts';
 import { constantOp } from './constant.ts';
@@ -97,6 +98,7 @@ export const ops: readonly Op[] = [
   broadcastToOp,
   cachedAttentionOp,
   castOp,
+  choleskyOp,
   clipOp,
   concatOp,
   constantOp,

@@ -19,13 +19,8 @@ import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { sub } from './sub.ts';
 import { sum } from './reduceSum.ts';
-import { transpose } from './transpose.ts';
+import { transposeLast } from './transpose.ts';
 import { where } from './where.ts';
-
-const swapLast = (x: Value): Value => {
-  const axes = x.type.shape.map((_, axis) => axis);
-  return transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
-};
 
 /** Gauss-Jordan elimination with partial pivoting, one step per column (Golub & Van Loan 2013, §3.4). */
 function eliminate(a: Value, b: Value): Value {
@@ -73,7 +68,7 @@ export const solveOp: Op<NoAttrs> = defineOp<NoAttrs>({
   vjp: ({ cotangents, inputs, outputs, needs }) => {
     const dy = cotangents[0];
     if (!dy) return [];
-    const db = solve(swapLast(required(inputs, 0)), dy);
+    const db = solve(transposeLast(required(inputs, 0)), dy);
     return [
       needs[0] ? neg(matmul(db, required(outputs, 0), { transposeB: true })) : undefined,
       needs[1] ? db : undefined,

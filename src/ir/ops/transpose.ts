@@ -55,3 +55,9 @@ export const transposeOp = defineOp<TransposeAttrs>({
 export function transpose(x: Value, permutation: readonly number[]): Value {
   return permutation.every((axis, i) => axis === i) ? x : apply1(transposeOp, [x], { permutation: [...permutation] });
 }
+
+/** Matrices with their last two axes exchanged. */
+export function transposeLast(x: Value): Value {
+  const axes = x.type.shape.map((_, axis) => axis);
+  return transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+}
