@@ -1,5 +1,6 @@
 import { normal } from '../dense.ts';
 import { apply, at, required, type Value } from '../graph.ts';
+import type { OnnxEmitter } from '../onnx.ts';
 import { defineOp, type Op } from '../op.ts';
 import { dimAt, formatShape, sizeOf, type TensorType, tensorType } from '../types.ts';
 import { add } from './add.ts';
@@ -75,6 +76,19 @@ const rowsFor = (x: Value, factor: Value): Value => {
     : reshape(x, [dimAt(shape, 0), sizeOf(shape.slice(1, -1)), dimAt(shape, -1)]);
 };
 
+/**
+ * Whether yᵀ = W xᵀ is faster: ONNX Runtime packs the second operand of a product for every run, and with few rows packing
+ * W takes longer than the arithmetic. One row has a kernel of its own.
+ */
+const swapsOperands = (rows: number, transposed: boolean): boolean => !transposed && rows >= 4 && rows <= 128;
+
+/** FusedMatMul, because ONNX Runtime turns a transposed Gemm back. */
+function swapped(emit: OnnxEmitter, rows: string, w: string, bias: string | null): string {
+  const product = emit.node('FusedMatMul', [w, rows], { transB: { int: 1 } }, { domain: 'com.microsoft' });
+  const y = emit.node('Transpose', [product], { perm: { ints: [1, 0] } });
+  return bias === null ? y : emit.node('Add', [y, bias]);
+}
+
 export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
   name: 'linear',
   formula:
@@ -124,7 +138,7 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
     const gemm = (p: string, q: string, c: string | null, transB: boolean, alpha: number) =>
       emit.node('Gemm', c === null ? [p, q] : [p, q, c], { transB: { int: transB ? 1 : 0 }, alpha: { float: alpha } });
     const rows = emit.reshape(x, [count, width]);
-    const y = gemm(rows, w, bias, !transposed, 1);
+    const y = swapsOperands(count, transposed) ? swapped(emit, rows, w, bias) : gemm(rows, w, bias, !transposed, 1);
     if (a === null || b === null) return [emit.reshape(y, shapeOut)];
     if (required(inputTypes, 3).shape.length === 3) {
       const product = (p: string, q: string, transB: boolean, alpha: number) =>
@@ -178,6 +192,11 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
       name: 'low rank of each batch row, transposed',
       attrs: { transposed: true, scale: 0.5 },
       inputs: [normal([3, 5], 22), normal([5, 4], 23), null, normal([3, 1, 4], 24), normal([3, 5, 1], 25)],
+    },
+    {
+      name: 'many rows',
+      attrs: { transposed: false, scale: 1 },
+      inputs: [normal([130, 3], 17), normal([4, 3], 18), normal([4], 19)],
     },
     { name: 'one row', attrs: { transposed: false, scale: 1 }, inputs: [normal([1, 4], 15), normal([6, 4], 16)] },
   ],
