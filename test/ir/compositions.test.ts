@@ -5,6 +5,16 @@ import { vjp } from '../../src/ir/grad.ts';
 import { input, type Value } from '../../src/ir/graph.ts';
 import { all } from '../../src/ir/ops/all.ts';
 import { any } from '../../src/ir/ops/any.ts';
+import { attention } from '../../src/ir/ops/attention.ts';
+import { clip } from '../../src/ir/ops/clip.ts';
+import { conv } from '../../src/ir/ops/conv.ts';
+import { gather } from '../../src/ir/ops/gather.ts';
+import { layerNorm } from '../../src/ir/ops/layerNorm.ts';
+import { maxPool } from '../../src/ir/ops/maxPool.ts';
+import { pad } from '../../src/ir/ops/pad.ts';
+import { resize } from '../../src/ir/ops/resize.ts';
+import { topK } from '../../src/ir/ops/topK.ts';
+import { variance } from '../../src/ir/ops/variance.ts';
 import { argmin } from '../../src/ir/ops/argmin.ts';
 import { notEqual } from '../../src/ir/ops/notEqual.ts';
 import { oneHot } from '../../src/ir/ops/oneHot.ts';
@@ -118,4 +128,41 @@ test('takeAlong of an index of one axis less takes one element of each row', () 
       [7, 2, 6],
     ],
   );
+});
+
+test('ops say what they expected and what they found', () => {
+  const [x, ids, image] = [input('x', 'f32', [2, 4]), input('ids', 'i32', [2]), input('image', 'f32', [1, 4, 5, 5])];
+  const q = input('q', 'f32', [1, 2, 2, 4]);
+  const weight = input('weight', 'f32', [6, 3, 3, 3]);
+  const cases: readonly (readonly [() => unknown, RegExp])[] = [
+    [() => topK(x, 5), /topK: Expected k in \[1, 4\] but found 5/],
+    [() => clip(x, 2, 1), /clip: Expected low <= high but found 2 and 1/],
+    [() => gather(x, x, 0), /gather: Expected i32 ids but found f32/],
+    [
+      () => takeAlong(x, input('i', 'i32', [3, 1])),
+      /takeAlong: Expected i32 indices of shape \[2, 4\] but for axis 1, found i32\[3, 1\]/,
+    ],
+    [() => pad(x, [[0, 1]]), /pad: Expected 2 pairs of whole numbers >= 0 but found \[\[0,1\]\]/],
+    [() => variance(x, [1], { correction: 4 }), /variance: Expected more than 4 elements to each variance but found 4/],
+    [() => layerNorm(ids, null, null), /layerNorm: Expected f32 as input 0 but found i32\[2\]/],
+    [
+      () => conv(image, weight),
+      /conv: Expected x \[N, C, …\] and weight \[O, C\/1, …\] but found \[1, 4, 5, 5\] and \[6, 3, 3, 3\]/,
+    ],
+    [
+      () => conv(image, input('w', 'f32', [6, 4, 9, 3])),
+      /conv: Expected a window that fits but found kernel \[9, 3\] over \[5, 5\]/,
+    ],
+    [() => maxPool(image, { kernel: [2, 2], padding: 2 }), /maxPool: Expected padding below the kernel \[2, 2\]/],
+    [
+      () => resize(image, [3], { mode: 'linear' }),
+      /resize: Expected x \[N, C, …\] and 1 or 2 sizes but found \[1, 4, 5, 5\] and \[3\]/,
+    ],
+    [() => attention(q, q, q, { window: 0 }), /attention: Expected a window of at least 1 key but found 0/],
+    [
+      () => attention(q, q, q, { bias: input('b', 'f32', [1, 3, 2, 2]) }),
+      /attention: Expected bias f32\[1, 2, 2, 2\], the first three or 1, but found f32\[1, 3, 2, 2\]/,
+    ],
+  ];
+  for (const [build, message] of cases) assert.throws(build, message);
 });

@@ -20,6 +20,7 @@ import { sub } from './sub.ts';
 import { tanh } from './tanh.ts';
 import { transpose } from './transpose.ts';
 import { where } from './where.ts';
+import { requireF32 } from './requireF32.ts';
 
 export type AttentionAttrs = {
   readonly scale: number;
@@ -61,6 +62,7 @@ function infer(inputs: readonly (TensorType | null)[], attrs: AttentionAttrs): r
       `Expected q [B, T, H, D] and k, v [B, S, H/G, D] but found ${formatShape(q.shape)}, ${formatShape(k.shape)}, ${formatShape(v.shape)}`,
     );
   }
+  requireF32([q, k, v]);
   checkExtras(forwardExtras(inputs), attrs, sizes);
   return [q, tensorType('f32', [batch, heads, queries])];
 }

@@ -9,6 +9,7 @@ import { type PoolAttrs, pooledShape, poolWindow, type PoolOptions } from './max
 import { mul } from './mul.ts';
 import { reshape } from './reshape.ts';
 import { forEachTap, onnxWindow, windowCounts, windowOf } from './spatial.ts';
+import { requireF32 } from './requireF32.ts';
 
 type AvgPoolAttrs = PoolAttrs & {
   /** Whether the padding counts as zeros; else a window is divided by its elements inside x. */
@@ -44,7 +45,10 @@ function decompose(inputs: readonly (Value | null)[], attrs: AvgPoolAttrs): read
 export const avgPoolOp = defineOp<AvgPoolAttrs>({
   name: 'avgPool',
   formula: 'y = the mean of each window over the axes behind [N, C], padding counted as zeros or left out',
-  infer: (inputs, attrs) => [tensorType('f32', pooledShape(required(inputs, 0).shape, attrs))],
+  infer: (inputs, attrs) => {
+    requireF32(inputs);
+    return [tensorType('f32', pooledShape(required(inputs, 0).shape, attrs))];
+  },
   vjp: (context) => decomposedVjp((inputs) => decompose(inputs, context.attrs), context),
   decompose,
   onnx: (emit, inputs, { attrs }) => [

@@ -20,6 +20,7 @@ import { sub } from './sub.ts';
 import { transposeLast } from './transpose.ts';
 import { tril } from './tril.ts';
 import { where } from './where.ts';
+import { requireF32 } from './requireF32.ts';
 
 /** The lower triangle with half the diagonal. */
 const halved = (x: Value): Value => {
@@ -47,6 +48,7 @@ export const choleskyOp = defineOp<NoAttrs>({
   formula:
     'lower triangular L with L Lᵀ = A for positive definite A […, n, n], of which the lower triangle is read; NaN where A is not positive definite',
   infer: (inputs) => {
+    requireF32(inputs);
     const a = required(inputs, 0);
     if (a.shape.length < 2 || dimAt(a.shape, -2) !== dimAt(a.shape, -1)) {
       throw new RangeError(`Expected A […, n, n] but found ${formatShape(a.shape)}`);

@@ -1,11 +1,10 @@
 import { el, emptyDense, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp, type Op } from '../op.ts';
-import { dimAt, formatShape, type Shape, sizeOf, type TensorType, tensorType } from '../types.ts';
+import { dimAt, formatShape, sizeOf, type TensorType, tensorType } from '../types.ts';
+import { convWeightGrad } from './convWeightGrad.ts';
 import { transposedConv } from './convTranspose.ts';
 import { sum } from './reduceSum.ts';
-import { reshape } from './reshape.ts';
-import { slice } from './slice.ts';
 import {
   checkWindow,
   forEachTap,
@@ -15,12 +14,13 @@ import {
   windowOf,
   type WindowOptions,
 } from './spatial.ts';
-import { transpose } from './transpose.ts';
+import { requireF32 } from './requireF32.ts';
 
 export type ConvAttrs = Window & { readonly groups: number };
 
 function infer(inputs: readonly (TensorType | null)[], attrs: ConvAttrs): readonly TensorType[] {
   const [x, w, bias] = [required(inputs, 0), required(inputs, 1), inputs[2] ?? null];
+  requireF32(inputs);
   const { groups } = attrs;
   checkWindow(attrs, x.shape.length - 2);
   const channels = dimAt(x.shape, 1);
@@ -47,30 +47,6 @@ export const sumPerChannel = (y: Value): Value =>
     y,
     y.type.shape.map((_, axis) => axis).filter((axis) => axis !== 1),
   );
-
-/**
- * dw of a convolution, itself one: channels of x [N, C, …] become the batch, the batch the channels, dy [N, O, …] the
- * kernel, and stride and dilation change places.
- */
-export function convWeightGrad(x: Value, dy: Value, kernel: Shape, attrs: ConvAttrs): Value {
-  const { groups, stride, dilation } = attrs;
-  const spatial = x.type.shape.slice(2);
-  const behind = spatial.map((_, axis) => axis + 3);
-  const batch = dimAt(x.type.shape, 0);
-  const perGroup = dimAt(x.type.shape, 1) / groups;
-  const byChannel = transpose(reshape(x, [batch, groups, perGroup, ...spatial]), [2, 1, 0, ...behind]);
-  const swapped = [1, 0, ...spatial.map((_, axis) => axis + 2)];
-  const dw = apply1(
-    convOp,
-    [reshape(byChannel, [perGroup, groups * batch, ...spatial]), transpose(dy, swapped), null],
-    { ...attrs, stride: dilation, dilation: stride },
-  );
-  // Where the stride does not divide the input, places past the kernel are computed too.
-  return transpose(
-    kernel.reduce((rest, dim, axis) => slice(rest, axis + 2, 0, dim), dw),
-    swapped,
-  );
-}
 
 /** Inputs x, weight, bias or none. */
 export const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
@@ -128,6 +104,11 @@ export const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
       name: '1-D, causal, dilated, depthwise',
       attrs: { ...windowOf(1, { padding: [[4, 0]], dilation: 2 }), groups: 3 },
       inputs: [normal([2, 3, 6], 4), normal([3, 1, 3], 5), null],
+    },
+    {
+      name: '1-D, many channels',
+      attrs: { ...windowOf(1, { padding: [[0, 2]], dilation: 2 }), groups: 1 },
+      inputs: [normal([2, 9, 6], 16), normal([3, 9, 2], 17), null],
     },
     {
       name: '2-D, stride that does not divide',

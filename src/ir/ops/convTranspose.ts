@@ -1,9 +1,12 @@
 import { el, emptyDense, normal } from '../dense.ts';
 import { apply1, at, required, type Value } from '../graph.ts';
+import type { OnnxEmitter } from '../onnx.ts';
 import { defineOp, type Op } from '../op.ts';
 import { dimAt, formatShape, sameShape, type Shape, sizeOf, type TensorType, tensorType } from '../types.ts';
-import { type ConvAttrs, convOp, type ConvOptions, convWeightGrad, sumPerChannel } from './conv.ts';
+import { type ConvAttrs, convOp, type ConvOptions, sumPerChannel } from './conv.ts';
+import { convWeightGrad } from './convWeightGrad.ts';
 import { checkWindow, forEachTap, onnxWindow, type Window, windowCounts, windowOf } from './spatial.ts';
+import { requireF32 } from './requireF32.ts';
 
 type TransposeAttrs = ConvAttrs & {
   /** Sizes of the axes behind [N, O]: several sizes of a strided convolution give one, so it is said. */
@@ -20,6 +23,7 @@ const smallest = (spatial: Shape, kernel: Shape, { stride, padding, dilation }: 
 
 function infer(inputs: readonly (TensorType | null)[], attrs: TransposeAttrs): readonly TensorType[] {
   const [x, w, bias] = [required(inputs, 0), required(inputs, 1), inputs[2] ?? null];
+  requireF32(inputs);
   const { groups, size } = attrs;
   checkWindow(attrs, x.shape.length - 2);
   const channels = dimAt(x.shape, 1);
@@ -38,6 +42,39 @@ function infer(inputs: readonly (TensorType | null)[], attrs: TransposeAttrs): r
     throw new RangeError(`Expected bias [${out}] but found ${formatShape(bias.shape)}`);
   }
   return [tensorType('f32', [dimAt(x.shape, 0), out, ...size])];
+}
+
+/**
+ * A transposed convolution of stride 1 as a convolution by the kernel backwards, null where its padding would be
+ * negative: ONNX Runtime's ConvTranspose is slow on groups.
+ */
+function mirroredConv(
+  emit: OnnxEmitter,
+  inputs: readonly (string | null)[],
+  [channels = 0, perGroup = 0, ...kernel]: Shape,
+  attrs: TransposeAttrs,
+): string | null {
+  const { groups, dilation } = attrs;
+  const padding = attrs.padding.map((pads, axis) => {
+    const reach = at(dilation, axis) * (dimAt(kernel, axis) - 1);
+    return [reach - pads[0], reach - pads[1]] as const;
+  });
+  if (padding.flat().some((pad) => pad < 0)) return null;
+  const backwards = kernel.map(() => -1);
+  const mirrored = emit.node('Slice', [
+    required(inputs, 1),
+    emit.ints(backwards),
+    emit.ints(kernel.map(() => -(2 ** 31))),
+    emit.ints(kernel.map((_, axis) => axis + 2)),
+    emit.ints(backwards),
+  ]);
+  const grouped = emit.reshape(mirrored, [groups, channels / groups, perGroup, ...kernel]);
+  const perm = [0, 2, 1, ...kernel.map((_, axis) => axis + 3)];
+  const swapped = emit.node('Transpose', [grouped], { perm: { ints: perm } });
+  const weight = emit.reshape(swapped, [groups * perGroup, channels / groups, ...kernel]);
+  const operands = [required(inputs, 0), weight, ...(inputs[2] ? [inputs[2]] : [])];
+  const window = onnxWindow({ ...attrs, padding }, kernel);
+  return emit.node('Conv', operands, { ...window, group: { int: groups } });
 }
 
 /** Inputs x, weight, bias or none. */
@@ -84,6 +121,10 @@ export const convTransposeOp: Op<TransposeAttrs> = defineOp<TransposeAttrs>({
   },
   onnx: (emit, inputs, { attrs, inputTypes }) => {
     const kernel = required(inputTypes, 1).shape.slice(2);
+    if (attrs.groups > 1 && attrs.stride.every((stride) => stride === 1)) {
+      const mirrored = mirroredConv(emit, inputs, required(inputTypes, 1).shape, attrs);
+      if (mirrored !== null) return [mirrored];
+    }
     const least = smallest(required(inputTypes, 0).shape.slice(2), kernel, attrs);
     return [
       emit.node('ConvTranspose', inputs[2] ? inputs : inputs.slice(0, 2), {
@@ -108,6 +149,11 @@ export const convTransposeOp: Op<TransposeAttrs> = defineOp<TransposeAttrs>({
       name: '2-D, groups, dilated',
       attrs: { ...windowOf(2, { dilation: 2, padding: 1 }), groups: 2, size: [5, 4] },
       inputs: [normal([1, 4, 5, 4], 6), normal([4, 3, 2, 2], 7), normal([6], 8)],
+    },
+    {
+      name: '1-D, groups, padding beyond the kernel',
+      attrs: { ...windowOf(1, { padding: 2 }), groups: 2, size: [3] },
+      inputs: [normal([2, 4, 6], 11), normal([4, 1, 2], 12), normal([2], 13)],
     },
     {
       name: 'one element',

@@ -7,6 +7,7 @@ import { decomposedVjp } from './decomposed.ts';
 import { layerNorm } from './layerNorm.ts';
 import { mul } from './mul.ts';
 import { reshape } from './reshape.ts';
+import { requireF32 } from './requireF32.ts';
 
 type GroupNormAttrs = { readonly groups: number; readonly eps: number };
 
@@ -26,6 +27,7 @@ export const groupNormOp = defineOp<GroupNormAttrs>({
   formula:
     'y = w_c (x - μ_g) (σ²_g + ε)^(-1/2) + b_c for x [N, C, …], statistics over each group of C/groups channels (Wu & He 2018, eq. 7)',
   infer: (inputs, { groups }) => {
+    requireF32(inputs);
     const x = required(inputs, 0);
     const channels = dimAt(x.shape, 1);
     if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {

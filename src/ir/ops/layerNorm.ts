@@ -8,6 +8,7 @@ import { mean } from './reduceMean.ts';
 import { rsqrt } from './rsqrt.ts';
 import { sub } from './sub.ts';
 import { sumTo } from './sumTo.ts';
+import { requireF32 } from './requireF32.ts';
 
 type NormAttrs = { readonly eps: number };
 
@@ -17,6 +18,7 @@ export const layerNormOp: Op<NormAttrs> = defineOp<NormAttrs>({
   formula:
     'y = w (x - μ) ρ + b with ρ = (mean (x - μ)² + ε)^(-1/2) over the last axis; outputs y, μ and ρ (Ba et al. 2016, eq. 4)',
   infer: (inputs) => {
+    requireF32(inputs);
     const x = required(inputs, 0);
     const width = dimAt(x.shape, -1);
     for (const operand of inputs.slice(1)) {

@@ -13,6 +13,7 @@ import {
   windowOf,
   type WindowOptions,
 } from './spatial.ts';
+import { requireF32 } from './requireF32.ts';
 
 export type PoolAttrs = Window & { readonly kernel: Shape };
 
@@ -29,6 +30,7 @@ export const maxPoolOp = defineOp<PoolAttrs>({
   formula:
     'y = the largest element of each window over the axes behind [N, C], and its flat i32 place in x; the first of ties gets the gradient. Windows of -infinity alone are not defined',
   infer: (inputs, attrs) => {
+    requireF32(inputs);
     const shape = pooledShape(required(inputs, 0).shape, attrs);
     return [tensorType('f32', shape), tensorType('i32', shape)];
   },

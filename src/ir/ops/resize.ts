@@ -2,10 +2,13 @@ import { normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, formatShape, type Shape, tensorType } from '../types.ts';
+import { broadcastTo } from './broadcastTo.ts';
 import { constant } from './constant.ts';
 import { decomposedVjp } from './decomposed.ts';
 import { gather } from './gather.ts';
 import { matmul } from './matmul.ts';
+import { reshape } from './reshape.ts';
+import { requireF32 } from './requireF32.ts';
 
 type ResizeAttrs = {
   /** Sizes of the axes behind [N, C]. */
@@ -34,12 +37,20 @@ function interpolation(from: number, to: number, alignCorners: boolean): Value {
   return constant('f32', [to, from], weights);
 }
 
+/** Each element of an axis several times. */
+function repeated(x: Value, axis: number, times: number): Value {
+  const [before, after] = [x.type.shape.slice(0, axis + 1), x.type.shape.slice(axis + 1)];
+  const copies = broadcastTo(reshape(x, [...before, 1, ...after]), [...before, times, ...after]);
+  return reshape(copies, [...before.slice(0, -1), dimAt(x.type.shape, axis) * times, ...after]);
+}
+
 function decompose(inputs: readonly (Value | null)[], { size, mode, alignCorners }: ResizeAttrs): readonly Value[] {
   let y = required(inputs, 0);
   size.forEach((to, i) => {
     const from = dimAt(y.type.shape, i + 2);
     if (from === to) return;
-    if (mode === 'nearest') y = gather(y, constant('i32', [to], nearest(from, to)), i + 2);
+    if (mode === 'nearest' && to % from === 0) y = repeated(y, i + 2, to / from);
+    else if (mode === 'nearest') y = gather(y, constant('i32', [to], nearest(from, to)), i + 2);
     else {
       const weights = interpolation(from, to, alignCorners);
       y = i === size.length - 1 ? matmul(y, weights, { transposeB: true }) : matmul(weights, y);
@@ -53,6 +64,7 @@ export const resizeOp = defineOp<ResizeAttrs>({
   formula:
     'y = x at another size: nearest takes x[⌊i n/m⌋], linear interpolates at (i + 1/2) n/m - 1/2, or at i (n - 1)/(m - 1) with aligned corners; no smoothing when smaller',
   infer: (inputs, { size }) => {
+    requireF32(inputs);
     const x = required(inputs, 0);
     const rank = x.shape.length - 2;
     if ((rank !== 1 && rank !== 2) || size.length !== rank || !size.every((dim) => Number.isInteger(dim) && dim > 0)) {
@@ -64,6 +76,33 @@ export const resizeOp = defineOp<ResizeAttrs>({
   },
   vjp: (context) => decomposedVjp((inputs) => decompose(inputs, context.attrs), context),
   decompose,
+  onnx: (emit, inputs, { attrs: { size, mode, alignCorners }, inputTypes }) => {
+    const { shape } = required(inputTypes, 0);
+    const x = required(inputs, 0);
+    const whole = size.every((to, i) => to % dimAt(shape, i + 2) === 0);
+    if (mode === 'nearest' && !whole) {
+      // Resize divides in f32, where a place may fall short of its element.
+      return [
+        size.reduce((y, to, i) => {
+          const ids = nearest(dimAt(shape, i + 2), to);
+          return emit.node('Gather', [y, emit.constant(`ids:${ids.join()}`, 'i32', [to], () => ids)], {
+            axis: { int: i + 2 },
+          });
+        }, x),
+      ];
+    }
+    const alignment = alignCorners ? 'align_corners' : 'half_pixel';
+    const attributes = {
+      mode: { string: mode },
+      coordinate_transformation_mode: { string: mode === 'nearest' ? 'asymmetric' : alignment },
+      nearest_mode: { string: 'floor' },
+    };
+    // ONNX Runtime's linear kernel is made for images.
+    const image = size.length === 1 ? [...shape.slice(0, 2), 1, dimAt(shape, 2)] : shape;
+    const sizes = [...shape.slice(0, 2), ...(size.length === 1 ? [1] : []), ...size];
+    const y = emit.node('Resize', [emit.reshape(x, image), null, null, emit.ints(sizes)], attributes);
+    return [emit.reshape(y, [...shape.slice(0, 2), ...size])];
+  },
   samples: () => [
     {
       name: 'nearest, larger',

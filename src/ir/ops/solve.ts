@@ -21,6 +21,7 @@ import { sub } from './sub.ts';
 import { sum } from './reduceSum.ts';
 import { transposeLast } from './transpose.ts';
 import { where } from './where.ts';
+import { requireF32 } from './requireF32.ts';
 
 /** Gauss-Jordan elimination with partial pivoting, one step per column (Golub & Van Loan 2013, §3.4). */
 function eliminate(a: Value, b: Value): Value {
@@ -54,6 +55,7 @@ export const solveOp: Op<NoAttrs> = defineOp<NoAttrs>({
   formula:
     'X with A X = B for square A […, n, n], B […, n, m], by elimination in n steps; not finite where A is singular',
   infer: (inputs) => {
+    requireF32(inputs);
     const [a, b] = [required(inputs, 0), required(inputs, 1)];
     const n = dimAt(a.shape, -1);
     if (a.shape.length < 2 || dimAt(a.shape, -2) !== n)
