@@ -33,10 +33,7 @@ const range = (count: number): Float64Array => Float64Array.from({ length: count
 
 const scale = 0.7;
 
-function infer(
-  inputs: readonly (TensorType | null)[],
-  { window, softCap }: CachedAttrs,
-): readonly TensorType[] {
+function infer(inputs: readonly (TensorType | null)[], { window, softCap }: CachedAttrs): readonly TensorType[] {
   if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
     throw new RangeError(`Expected a window of at least 1 key but found ${window}`);
   }
