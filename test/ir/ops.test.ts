@@ -11,7 +11,8 @@ test('every op that a file of src/ir/ops defines is in the list', async () => {
   for (const file of readdirSync(folder)) {
     const module = (await import(new URL(file, folder).href)) as Record<string, unknown>;
     for (const [name, value] of Object.entries(module)) {
-      if (name.endsWith('Op')) assert.ok(listed.has((value as { name: string }).name), `${name} of ${file} is not in the list of ops`);
+      if (name.endsWith('Op'))
+        assert.ok(listed.has((value as { name: string }).name), `${name} of ${file} is not in the list of ops`);
     }
   }
   assert.equal(listed.size, ops.length, 'op names are unique');

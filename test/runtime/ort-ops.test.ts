@@ -27,13 +27,20 @@ function distance(found: ArrayLike<number>, expected: ArrayLike<number>): number
   return worst;
 }
 
-async function compare(outputs: Readonly<Record<string, Value>>, feeds: Readonly<Record<string, Dense>>, tolerance: number, inPlace: Readonly<Record<string, string>> = {}): Promise<void> {
+async function compare(
+  outputs: Readonly<Record<string, Value>>,
+  feeds: Readonly<Record<string, Dense>>,
+  tolerance: number,
+  inPlace: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const graph = buildGraph(outputs, { inPlace });
   const used = new Set(graph.leaves.map(({ name }) => name));
   const dense = Object.fromEntries(Object.entries(feeds).filter(([name]) => used.has(name)));
   const expected = evaluate(graph, dense);
   const program = await engine.load(graph);
-  const tensors = Object.fromEntries(Object.entries(dense).map(([name, { dtype, shape, data }]) => [name, tensor(dtype, shape, data)]));
+  const tensors = Object.fromEntries(
+    Object.entries(dense).map(([name, { dtype, shape, data }]) => [name, tensor(dtype, shape, data)]),
+  );
   const found = await program.run(tensors);
   program.release();
   for (const [name, want] of Object.entries(expected)) {
@@ -44,7 +51,9 @@ async function compare(outputs: Readonly<Record<string, Value>>, feeds: Readonly
 
 for (const op of ops) {
   for (const sample of op.samples?.() ?? []) {
-    const feeds = Object.fromEntries(sample.inputs.flatMap((operand, i): [string, Dense][] => (operand ? [[`x${i}`, operand]] : [])));
+    const feeds = Object.fromEntries(
+      sample.inputs.flatMap((operand, i): [string, Dense][] => (operand ? [[`x${i}`, operand]] : [])),
+    );
     const tolerance = sample.tolerance ?? 3e-6;
     test(`${op.name}, ${sample.name}: ONNX Runtime against the reference`, async () => {
       const { outputs } = applySample(op, sample);
@@ -66,7 +75,11 @@ for (const op of ops) {
       const y = at(outputs, 0);
       const seed = input('dy', 'f32', y.type.shape);
       const found = vjp([[y, seed]], wrt);
-      await compare(Object.fromEntries(found.map((g, i) => [`g${i}`, g])), { ...feeds, dy: normal(y.type.shape, 99) }, tolerance);
+      await compare(
+        Object.fromEntries(found.map((g, i) => [`g${i}`, g])),
+        { ...feeds, dy: normal(y.type.shape, 99) },
+        tolerance,
+      );
     });
   }
 }

@@ -28,7 +28,9 @@ async function compare(
   inputs: Readonly<Record<string, Dense>>,
   loss: (p: Values, inputs: Values) => Value,
 ): Promise<void> {
-  const params = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, ir.input(name, 'f32', shape)]));
+  const params = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, ir.input(name, 'f32', shape)]),
+  );
   const fed = Object.fromEntries(
     Object.entries(inputs).map(([name, { dtype, shape }]) => [name, ir.input(name, dtype, shape)]),
   );
