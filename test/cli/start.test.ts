@@ -8,7 +8,7 @@ import { runProgram } from '../../src/cli/program.ts';
 import { readPeftAdapter } from '../../src/hub/peft.ts';
 import { openTokenizer } from '../../src/loop/openTokenizer.ts';
 import { learnMerges, tokenizerJson } from '../../tools/pico/bpe.ts';
-import { recipe, config, specialTokens, template } from '../../tools/pico/recipe.ts';
+import { config, recipe, specialTokens, taskRows, template } from '../../tools/pico/recipe.ts';
 import { recordRows, toLines } from '../../tools/pico/records.ts';
 import { textRow, wordsOf } from '../../tools/pico/text.ts';
 
@@ -42,7 +42,7 @@ test('start tunes the bundled model on the bundled task and says what came of it
   assert.deepEqual([found.code, found.err], [0, '']);
   const { loss, exactMatch, samples, adapter, report } = JSON.parse(found.out) as Outcome;
   assert.ok(loss.after < 0.5 * loss.before, `${loss.before} to ${loss.after}`);
-  assert.deepEqual([exactMatch.before.of, exactMatch.after.of], [recipe.records.test, recipe.records.test]);
+  assert.deepEqual([exactMatch.before.of, exactMatch.after.of], [taskRows.test, taskRows.test]);
   assert.ok(exactMatch.before.right < 3, 'the task is not new to the model');
   assert.equal(samples.length, 3);
   assert.ok((await readPeftAdapter(adapter)).modules.size > 0);
@@ -76,7 +76,7 @@ test('the bundled model is small, and its tokenizer gives back every text', asyn
 });
 
 test('task, tokenizer and template are what their generators write', () => {
-  const { train, test: held } = recordRows(recipe.records.train, recipe.records.test);
+  const { train, test: held } = recordRows(taskRows.train, taskRows.test);
   assert.equal(readFileSync(assetPath('tasks/records-train.jsonl'), 'utf8'), toLines(train));
   assert.equal(readFileSync(assetPath('tasks/records-test.jsonl'), 'utf8'), toLines(held));
   const answers = new Set(train.map(({ completion }) => completion[0]?.content));

@@ -15,7 +15,7 @@ import { newRunFolder } from '../../src/loop/runFolder.ts';
 import { tune } from '../../src/loop/tune.ts';
 import { castSource } from '../../src/runtime/tensor-source.ts';
 import { learnMerges, tokenizerJson } from './bpe.ts';
-import { config, generationConfig, recipe, specialTokens, template, tokenizerConfig } from './recipe.ts';
+import { config, generationConfig, recipe, specialTokens, taskRows, template, tokenizerConfig } from './recipe.ts';
 import { recordRows, toLines } from './records.ts';
 import { textRow, wordsOf } from './text.ts';
 
@@ -24,7 +24,7 @@ const assets = new URL('../../assets/', import.meta.url).pathname;
 const scratch = values.scratch ?? mkdtempSync(join(tmpdir(), 'pico-'));
 mkdirSync(scratch, { recursive: true });
 
-const { train, test } = recordRows(recipe.records.train, recipe.records.test);
+const { train, test } = recordRows(taskRows.train, taskRows.test);
 mkdirSync(join(assets, 'tasks'), { recursive: true });
 writeFileSync(join(assets, 'tasks/records-train.jsonl'), toLines(train));
 writeFileSync(join(assets, 'tasks/records-test.jsonl'), toLines(test));
