@@ -1,5 +1,5 @@
 // A LoRA training step of ours beside PyTorch's and TRL's, alternated step by step.
-import { type Summary, alternate } from './lib/alternate.ts';
+import { alternate, quietRounds, type Summary } from './lib/alternate.ts';
 import { conditions, printConditions, writeResult } from './lib/conditions.ts';
 import { type Command, own, peer, peersMissing, start } from './lib/contestant.ts';
 import { count, modelFolder, readOptions } from './lib/options.ts';
@@ -84,6 +84,12 @@ for (const [name, result] of results) {
       `  takes ${of[0]} times as long as tuneloop in the same round (${of[1]}-${of[2]}; ratio of medians ${medians.toFixed(2)})`,
     );
   }
+}
+const quiet = quietRounds(results);
+console.log(`${quiet.length} of ${options.rounds} rounds had the machine for themselves`);
+for (const [name, { turns }] of quiet.length > 0 ? results : []) {
+  const times = quiet.map((round) => Number(turns[round]?.reply['ms']));
+  console.log(`  ${name}: ${median(times).toFixed(0)} ms in these`);
 }
 const firsts = Object.fromEntries(contestants.map(({ name, first }) => [name, first]));
 writeResult(options.out, {

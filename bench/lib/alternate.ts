@@ -90,3 +90,11 @@ export async function alternate(
     }),
   );
 }
+
+/** Rounds in which nothing but the contestants ran: each had less than a tenth of a core taken from it. */
+export function quietRounds(summaries: ReadonlyMap<string, Summary>): number[] {
+  const all = [...summaries.values()].map(({ turns }) => turns);
+  return (all[0] ?? []).flatMap((_, round) =>
+    all.every((turns) => (turns[round]?.foreignCores ?? Infinity) < 0.1) ? [round] : [],
+  );
+}
