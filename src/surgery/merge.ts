@@ -1,4 +1,5 @@
 import { openCheckpoint } from '../hub/checkpoint.ts';
+import { dtypeFields } from '../hub/dtypeFields.ts';
 import { checkPeftAdapter, type LoraTensors, readPeftAdapter } from '../hub/peft.ts';
 import { scaleOf } from '../hub/peft-target.ts';
 import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
@@ -67,7 +68,7 @@ export async function mergeAdapter({ model: path, adapter: adapterPath, out }: M
       [...linears, { path: 'lm_head', inFeatures: model.hiddenSize, outFeatures: model.vocabSize, isHead: true }],
       adapterPath,
     );
-    const storages = new Set<string>();
+    const storages = new Set<FloatStorage>();
     const tensors = [...checkpoint.tensors.values()].map((source) => {
       const storage = isFloat(source.storage) ? source.storage : 'f32';
       storages.add(storage);
@@ -90,12 +91,4 @@ export async function mergeAdapter({ model: path, adapter: adapterPath, out }: M
   } finally {
     await checkpoint.close();
   }
-}
-
-const dtypeNames: Readonly<Record<string, string>> = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' };
-
-/** The config's own dtype field, new or old, set to what was written. */
-function dtypeFields(config: Readonly<Record<string, unknown>>, storage: string): Record<string, string> {
-  const field = 'torch_dtype' in config && !('dtype' in config) ? 'torch_dtype' : 'dtype';
-  return { [field]: dtypeNames[storage] ?? 'float32' };
 }
