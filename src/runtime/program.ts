@@ -1,73 +1,80 @@
-import type { Graph, Leaf } from '../ir/graph.ts'
-import { formatShape, formatType, sameShape, sameType } from '../ir/types.ts'
-import type { RunOptions, Tensors } from './engine.ts'
-import { allocate, type Tensor } from './tensor.ts'
-import type { WeightHandle } from './weights.ts'
+import type { Graph, Leaf } from '../ir/graph.ts';
+import { formatShape, formatType, sameShape, sameType } from '../ir/types.ts';
+import type { RunOptions, Tensors } from './engine.ts';
+import { allocate, type Tensor } from './tensor.ts';
+import type { WeightHandle } from './weights.ts';
 
 /** The parameters of a program and the weights that they are tied to. */
 export interface Bindings {
-  bind(leaf: string, weight: WeightHandle): void
+  bind(leaf: string, weight: WeightHandle): void;
   /** f32 tensors of all parameters. Throws RangeError naming those that are not bound. */
-  values(): Promise<Record<string, Tensor>>
+  values(): Promise<Record<string, Tensor>>;
   /** Raises the version of the weights that a run has overwritten. */
-  touchWritten(): void
+  touchWritten(): void;
 }
 
 export function bindings(graph: Graph): Bindings {
-  const leaves = new Map<string, Leaf>()
-  for (const leaf of graph.leaves) if (leaf.kind === 'parameter') leaves.set(leaf.name, leaf)
-  const bound = new Map<string, WeightHandle>()
-  const written = new Set(graph.inPlace.values())
+  const leaves = new Map<string, Leaf>();
+  for (const leaf of graph.leaves) if (leaf.kind === 'parameter') leaves.set(leaf.name, leaf);
+  const bound = new Map<string, WeightHandle>();
+  const written = new Set(graph.inPlace.values());
   return {
     bind: (name, weight) => {
-      const leaf = leaves.get(name)
-      if (!leaf) throw new RangeError(`Expected a parameter of the program but found ${name}`)
+      const leaf = leaves.get(name);
+      if (!leaf) throw new RangeError(`Expected a parameter of the program but found ${name}`);
       if (!sameShape(leaf.type.shape, weight.shape)) {
-        throw new RangeError(`Expected weight ${formatShape(leaf.type.shape)} at ${name} but found ${formatShape(weight.shape)}`)
+        throw new RangeError(
+          `Expected weight ${formatShape(leaf.type.shape)} at ${name} but found ${formatShape(weight.shape)}`,
+        );
       }
-      if (written.has(name) && !weight.writable) throw new TypeError(`The program writes ${name} but the weight is frozen`)
-      bound.set(name, weight)
+      if (written.has(name) && !weight.writable)
+        throw new TypeError(`The program writes ${name} but the weight is frozen`);
+      bound.set(name, weight);
     },
     values: async () => {
-      const missing = [...leaves.keys()].filter((name) => !bound.has(name))
-      if (missing.length > 0) throw new RangeError(`Expected weights for ${missing.join(', ')} but none are bound`)
+      const missing = [...leaves.keys()].filter((name) => !bound.has(name));
+      if (missing.length > 0) throw new RangeError(`Expected weights for ${missing.join(', ')} but none are bound`);
       const entries = [...bound].map(async ([name, weight]): Promise<[string, Tensor]> => [
         name,
         { dtype: 'f32', shape: weight.shape, data: await weight.f32() },
-      ])
-      return Object.fromEntries(await Promise.all(entries))
+      ]);
+      return Object.fromEntries(await Promise.all(entries));
     },
     touchWritten: () => {
-      for (const name of written) bound.get(name)?.touch()
+      for (const name of written) bound.get(name)?.touch();
     },
-  }
+  };
 }
 
 /** The fed leaves' tensors. Throws on a missing or unknown name and on another type. */
 export function checkedInputs(graph: Graph, inputs: Tensors): Record<string, Tensor> {
-  const fed: Record<string, Tensor> = {}
+  const fed: Record<string, Tensor> = {};
   for (const { name, kind, type } of graph.leaves) {
-    if (kind !== 'input') continue
-    const given = inputs[name]
-    if (!given) throw new RangeError(`Expected input ${name} ${formatType(type)} but found none`)
-    if (!sameType(given, type)) throw new TypeError(`Expected ${formatType(type)} for input ${name} but found ${formatType(given)}`)
-    fed[name] = given
+    if (kind !== 'input') continue;
+    const given = inputs[name];
+    if (!given) throw new RangeError(`Expected input ${name} ${formatType(type)} but found none`);
+    if (!sameType(given, type))
+      throw new TypeError(`Expected ${formatType(type)} for input ${name} but found ${formatType(given)}`);
+    fed[name] = given;
   }
-  const unknown = Object.keys(inputs).find((name) => !(name in fed))
-  if (unknown !== undefined) throw new RangeError(`Expected inputs ${Object.keys(fed).join(', ')} but found ${unknown}`)
-  return fed
+  const unknown = Object.keys(inputs).find((name) => !(name in fed));
+  if (unknown !== undefined)
+    throw new RangeError(`Expected inputs ${Object.keys(fed).join(', ')} but found ${unknown}`);
+  return fed;
 }
 
 /** Where each output goes: over its leaf when in place, into the caller's memory, or into new memory. */
 export function placeOutputs(graph: Graph, leaves: Tensors, options: RunOptions): Record<string, Tensor> {
-  const placed: Record<string, Tensor> = {}
+  const placed: Record<string, Tensor> = {};
   for (const [name, { type }] of graph.outputs) {
-    const leaf = graph.inPlace.get(name)
-    const given = leaf === undefined ? options.outputs?.[name] : leaves[leaf]
-    if (given && !sameType(given, type)) throw new TypeError(`Expected ${formatType(type)} for output ${name} but found ${formatType(given)}`)
-    placed[name] = given ?? allocate(type.dtype, type.shape)
+    const leaf = graph.inPlace.get(name);
+    const given = leaf === undefined ? options.outputs?.[name] : leaves[leaf];
+    if (given && !sameType(given, type))
+      throw new TypeError(`Expected ${formatType(type)} for output ${name} but found ${formatType(given)}`);
+    placed[name] = given ?? allocate(type.dtype, type.shape);
   }
-  const unknown = Object.keys(options.outputs ?? {}).find((name) => !graph.outputs.has(name))
-  if (unknown !== undefined) throw new RangeError(`Expected outputs ${[...graph.outputs.keys()].join(', ')} but found ${unknown}`)
-  return placed
+  const unknown = Object.keys(options.outputs ?? {}).find((name) => !graph.outputs.has(name));
+  if (unknown !== undefined)
+    throw new RangeError(`Expected outputs ${[...graph.outputs.keys()].join(', ')} but found ${unknown}`);
+  return placed;
 }
