@@ -16,7 +16,12 @@ export interface SavedState {
 }
 
 /** Writes everything that a run needs to go on bit for bit: trained values, optimizer state, data cursor. Randomness is keyed by the step and has no state. */
-export async function writeState(folder: string, files: TrainedFiles, trainer: Trainer, cursor: CursorState): Promise<void> {
+export async function writeState(
+  folder: string,
+  files: TrainedFiles,
+  trainer: Trainer,
+  cursor: CursorState,
+): Promise<void> {
   await files.write(joinPath(folder, files.folder), { exact: true });
   const { step, slots } = await trainer.state();
   const sources = [...slots].map(([name, values]) => f32Source(name, [values.length], values));
@@ -29,7 +34,9 @@ export async function readState(folder: string, files: TrainedFiles, trainer: Tr
   const statePath = joinPath(folder, stateName);
   const { version, step, cursor } = recordOf(await readJsonFile(statePath), statePath);
   if (version !== stateVersion || !Number.isSafeInteger(step)) {
-    throw new RangeError(`${statePath}: expected a state of version ${stateVersion} but found version ${String(version)}, step ${String(step)}`);
+    throw new RangeError(
+      `${statePath}: expected a state of version ${stateVersion} but found version ${String(version)}, step ${String(step)}`,
+    );
   }
   await files.read(joinPath(folder, files.folder));
   const file = await openFile(joinPath(folder, optimizerName));

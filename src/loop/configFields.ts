@@ -72,7 +72,8 @@ function fieldsOf(schema: Schema, prefix: string): ConfigField[] {
   if (def.type === 'object') {
     return Object.entries(def.shape).flatMap(([key, each]) => fieldsOf(each, prefix === '' ? key : `${prefix}.${key}`));
   }
-  if (def.type === 'union' && 'discriminator' in def) return fieldsOfTypes(def.options, String(def.discriminator), prefix);
+  if (def.type === 'union' && 'discriminator' in def)
+    return fieldsOfTypes(def.options, String(def.discriminator), prefix);
   const description = (schema as z.ZodType).description ?? (inner as z.ZodType).description ?? '';
   const kind = kindOf(inner, prefix);
   return [{ path: prefix, kind, description, required: !optional, ...(value === undefined ? {} : { default: value }) }];

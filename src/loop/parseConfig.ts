@@ -42,7 +42,9 @@ function expectedOf(issue: Issue): string {
   if (issue.code === 'too_big')
     return issue.inclusive === false ? `less than ${issue.maximum}` : `at most ${issue.maximum}`;
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
-    return configFields.flatMap(({ path, kind }) => (path === issue.path.join('.') && kind.type === 'choice' ? kind.values : [])).join(' or ');
+    return configFields
+      .flatMap(({ path, kind }) => (path === issue.path.join('.') && kind.type === 'choice' ? kind.values : []))
+      .join(' or ');
   }
   if (issue.code === 'invalid_union') return 'text or a list of texts';
   return issue.message;
@@ -59,7 +61,8 @@ function sentence(issue: Issue, value: unknown, nameOf: FieldName): string {
   if (issue.code === 'unrecognized_keys') {
     const key = [...issue.path.map(String), issue.keys[0] ?? ''].join('.');
     const owner = valueAt(value, [...issue.path, 'type']);
-    if (configFields.some((field) => field.path === key)) return `${nameOf(key)}: ${path} ${String(owner)} has no such field`;
+    if (configFields.some((field) => field.path === key))
+      return `${nameOf(key)}: ${path} ${String(owner)} has no such field`;
     const known = configFields.flatMap((field) => [field.path, field.path.split('.')[0] ?? '']);
     return `${nameOf(key)}: there is no such field.${hint(key, known)}`;
   }

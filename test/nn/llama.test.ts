@@ -27,8 +27,10 @@ const names = readdirSync(folder).filter((name) => name !== 'chat');
 const engines: readonly Engine[] = [referenceEngine(), ortEngine({ threads: 2 })];
 after(() => engines.forEach((engine) => engine.close()));
 
-const expectedOf = (name: string): Expected => JSON.parse(readFileSync(new URL(`${name}/expected.json`, folder), 'utf8'));
-const configOf = (name: string): Record<string, unknown> => JSON.parse(readFileSync(new URL(`${name}/config.json`, folder), 'utf8'));
+const expectedOf = (name: string): Expected =>
+  JSON.parse(readFileSync(new URL(`${name}/expected.json`, folder), 'utf8'));
+const configOf = (name: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(new URL(`${name}/config.json`, folder), 'utf8'));
 
 async function logprobs(engine: Engine, name: string, { ids, lengths }: Expected): Promise<number[][]> {
   const checkpoint = await openCheckpoint(new URL(name, folder).pathname);
@@ -48,18 +50,26 @@ async function logprobs(engine: Engine, name: string, { ids, lengths }: Expected
     sites: plainSites,
   });
   const rows = reshape(hidden, [batch * time, model.hiddenSize]);
-  const graph = buildGraph({ logprobs: tokenLogprobs(rows, param(model.head), input('targets', 'i32', [batch * time])) });
+  const graph = buildGraph({
+    logprobs: tokenLogprobs(rows, param(model.head), input('targets', 'i32', [batch * time])),
+  });
   const program = await engine.load(graph);
   for (const leaf of graph.leaves) if (leaf.kind === 'parameter') program.bind(leaf.name, store.get(leaf.name));
   const flat = (values: number[][]) => tensor('i32', [batch, time], values.flat());
   const { logprobs: found } = await program.run({
     ids: flat(ids),
     positions: flat(ids.map((row) => row.map((_, t) => t))),
-    targets: tensor('i32', [batch * time], ids.flatMap((row) => [...row.slice(1), 0])),
+    targets: tensor(
+      'i32',
+      [batch * time],
+      ids.flatMap((row) => [...row.slice(1), 0]),
+    ),
   });
   program.release();
   await checkpoint.close();
-  return lengths.map((length, row) => Array.from({ length: length - 1 }, (_, t) => found?.data[row * time + t] ?? Number.NaN));
+  return lengths.map((length, row) =>
+    Array.from({ length: length - 1 }, (_, t) => found?.data[row * time + t] ?? Number.NaN),
+  );
 }
 
 for (const name of names) {
@@ -67,7 +77,11 @@ for (const name of names) {
     const { rope } = expectedOf(name);
     const config = configOf(name);
     const width = (config['head_dim'] as number | undefined) ?? 8;
-    const { inverseFrequencies, attentionFactor } = ropeFrequencies(fieldsOf(config, 'config.json'), width, config['max_position_embeddings'] as number);
+    const { inverseFrequencies, attentionFactor } = ropeFrequencies(
+      fieldsOf(config, 'config.json'),
+      width,
+      config['max_position_embeddings'] as number,
+    );
     assert.equal(inverseFrequencies.length, rope.inverseFrequencies.length);
     inverseFrequencies.forEach((theta, i) => {
       const want = rope.inverseFrequencies[i] ?? Number.NaN;
@@ -83,7 +97,10 @@ for (const name of names) {
       found.forEach((row, r) =>
         row.forEach((value, t) => {
           const want = precise[r]?.[t + 1];
-          assert.ok(typeof want === 'number' && Math.abs(value - want) < 1e-4, `row ${r}, token ${t + 1}: ${value} against ${want}`);
+          assert.ok(
+            typeof want === 'number' && Math.abs(value - want) < 1e-4,
+            `row ${r}, token ${t + 1}: ${value} against ${want}`,
+          );
         }),
       );
     });

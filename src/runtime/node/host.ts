@@ -4,4 +4,7 @@ import { onnxRuntimeVersion } from './library.ts';
 export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** Versions of what computes, for a run's record. */
-export const runtimeVersions = (): Record<string, string> => ({ node: process.versions.node, onnxruntime: onnxRuntimeVersion });
+export const runtimeVersions = (): Record<string, string> => ({
+  node: process.versions.node,
+  onnxruntime: onnxRuntimeVersion,
+});
