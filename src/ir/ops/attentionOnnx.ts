@@ -55,11 +55,15 @@ function parts(
     const [rows, seen] = [end - start, to - from];
     if (!causal && window === undefined) return null;
     if (window === undefined && rows === 1 && !prefix) return null;
-    return emit.constant(`reach:${causal}:${window}:${start}:${end}:${from}:${to}`, 'f32', [rows, seen], () =>
-      Float32Array.from({ length: rows * seen }, (_, i) =>
-        inReach(start + Math.floor(i / seen), from + (i % seen), attrs) ? 0 : masked,
-      ),
-    );
+    return emit.constant(`reach:${causal}:${window}:${start}:${end}:${from}:${to}`, 'f32', [rows, seen], () => {
+      const mask = new Float32Array(rows * seen);
+      for (let row = 0; row < rows; row++) {
+        for (let key = 0; key < seen; key++) {
+          if (!inReach(start + row, from + key, attrs)) mask[row * seen + key] = masked;
+        }
+      }
+      return mask;
+    });
   };
   const arange = (count: number): string =>
     emit.constant(`arange:${count}`, 'i32', [count], () => Int32Array.from({ length: count }, (_, i) => i));

@@ -103,17 +103,19 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
     const column = emit.reshape(required(inputs, 2), [rows, 1]);
     const logprobs: string[] = [];
     const directions: string[] = [];
-    chunked(emit, rows, [required(inputs, 0), column], ([hidden, targets], count) => {
+    const flat = emit.reshape(column, [rows]);
+    chunked(emit, rows, [required(inputs, 0), column, flat], ([hidden, targets, ids]) => {
       const logits = gemm(emit, hidden as string, head, true);
-      logprobs.push(
-        emit.node('GatherElements', [emit.node('LogSoftmax', [logits], { axis: { int: -1 } }), targets as string], {
-          axis: { int: 1 },
-        }),
-      );
-      const back = emit.node('Gemm', [residual(emit, logits, targets as string, count), head], {
-        alpha: { float: -1 },
-      });
-      directions.push(back);
+      const weights = emit.node('Softmax', [logits], { axis: { int: -1 } });
+      // ln Σ exp z = max z - ln max p: one softmax serves both outputs.
+      const most = (x: string) => emit.node('ReduceMax', [x, emit.ints([-1])], { keepdims: { int: 1 } });
+      const above = emit.node('Sub', [
+        emit.node('GatherElements', [logits, targets as string], { axis: { int: 1 } }),
+        most(logits),
+      ]);
+      logprobs.push(emit.node('Add', [above, emit.node('Log', [most(weights)])]));
+      const targetRows = emit.node('Gather', [head, ids as string], { axis: { int: 0 } });
+      directions.push(emit.node('Gemm', [weights, head, targetRows], { alpha: { float: -1 } }));
     });
     return [emit.reshape(concatRows(emit, logprobs), [rows]), concatRows(emit, directions)];
   },

@@ -75,7 +75,7 @@ async function loadProgram(
   await immediate();
   const simplified = simplify(graph, evaluateNode);
   await immediate();
-  const { model, hostFills, aliased } = lower(simplified);
+  const { model, hostFills, aliased } = await lower(simplified, () => immediate());
   await immediate();
   const encoded = encodeOnnx(model);
   await immediate();

@@ -1,4 +1,5 @@
 import { at, type Graph, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../../ir/graph.ts';
+import { aliasRule } from './alias.ts';
 import type { OnnxElementType } from './dtypes.ts';
 import { type GraphEmitter, graphEmitter } from './emitter.ts';
 import type { OnnxModel, OnnxNode } from './encode.ts';
@@ -18,11 +19,14 @@ export interface LoweredGraph {
   readonly aliased: ReadonlySet<string>;
 }
 
+/** Nodes that are lowered between two pauses. */
+const stride = 128;
+
 /**
- * A graph as an ONNX model. Composites without a lowering of their own are decomposed; unused outputs vanish.
- * Throws TypeError naming an op that has neither.
+ * A graph as an ONNX model. Composites without a lowering of their own are decomposed; unused outputs vanish. `pause` is
+ * awaited every few milliseconds, so that others may run. Throws TypeError naming an op that has neither.
  */
-export function lower(graph: Graph): LoweredGraph {
+export async function lower(graph: Graph, pause: () => Promise<unknown> = async () => {}): Promise<LoweredGraph> {
   const context: Context = { emit: graphEmitter(), names: new Map(), fills: [], overwrites: new Map() };
   const { emit, names, fills } = context;
   for (const { name, value } of graph.leaves) names.set(value, `in:${name}`);
@@ -30,7 +34,11 @@ export function lower(graph: Graph): LoweredGraph {
     const value = graph.outputs.get(output);
     if (value) context.overwrites.set(value, leaf);
   }
-  const named = [...graph.outputs.values()].map((value) => lowerValue(value, context));
+  for (const [index, node] of graph.nodes.entries()) {
+    lowerInto(node, context);
+    if (index % stride === stride - 1) await pause();
+  }
+  const named = [...graph.outputs.values()].map((value) => nameOf(names, value));
   const outputs = new Map([...graph.outputs.keys()].map((name, index) => [name, at(named, index)]));
   const { nodes, produced } = nameOutputs(emit, graph, outputs);
   const kept = prune(nodes, [...produced.values()]);
@@ -46,11 +54,10 @@ export function lower(graph: Graph): LoweredGraph {
     nodes: kept,
     initializers: [...emit.constants.values()].filter(({ name }) => used.has(name)),
   };
-  const aliased = new Set(
-    [...graph.inPlace]
-      .filter(([output, leaf]) => mayAlias(kept, `out:${output}`, `in:${leaf}`))
-      .map(([output]) => output),
-  );
+  await pause();
+  const mayAlias = aliasRule(kept);
+  const inPlace = [...graph.inPlace].filter(([output, leaf]) => mayAlias(`out:${output}`, `in:${leaf}`));
+  const aliased = new Set(inPlace.map(([output]) => output));
   return { model, hostFills: fills.filter(({ name }) => used.has(name)), aliased };
 }
 
@@ -67,16 +74,21 @@ interface Context {
   readonly overwrites: Map<Value, string>;
 }
 
+/** Lowers a node whose inputs are lowered. */
+function lowerInto(node: Node, context: Context): void {
+  const { names } = context;
+  if (node.outputs.every((output) => names.has(output))) return;
+  if (isLeaf(node)) throw new RangeError(`Expected a leaf of the graph but found ${leafAttrs(node).name}`);
+  lowerNode(node, context).forEach((name, index) => {
+    const output = node.outputs[index];
+    if (output) names.set(output, name);
+  });
+}
+
 function lowerValue(value: Value, context: Context): string {
   const { names } = context;
   const lowered = (node: Node): boolean => node.outputs.every((output) => names.has(output));
-  for (const node of topologicalOrder([value], lowered)) {
-    if (isLeaf(node)) throw new RangeError(`Expected a leaf of the graph but found ${leafAttrs(node).name}`);
-    lowerNode(node, context).forEach((name, index) => {
-      const output = node.outputs[index];
-      if (output) names.set(output, name);
-    });
-  }
+  for (const node of topologicalOrder([value], lowered)) lowerInto(node, context);
   return nameOf(names, value);
 }
 
@@ -153,35 +165,4 @@ function prune(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode
     kept.push({ ...node, outputs: node.outputs.slice(0, last + 1) });
   }
   return kept.toReversed();
-}
-
-const elementwise = new Set(['Add', 'Sub', 'Mul', 'Div', 'Neg', 'Sqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Where']);
-
-/**
- * Whether an output may share memory with a leaf: the node that writes it works element by element (or is the cache
- * append, which is made for it), and every other reader of the leaf is done before that node runs.
- */
-function mayAlias(nodes: readonly OnnxNode[], output: string, leaf: string): boolean {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name): [string, OnnxNode] => [name, node])));
-  const writer = producers.get(output);
-  if (!writer || !(elementwise.has(writer.opType) || writer.opType === 'GroupQueryAttention')) return false;
-  const before = new Set<OnnxNode>([writer]);
-  const queue = [writer];
-  for (let node = queue.pop(); node; node = queue.pop()) {
-    for (const input of node.inputs) {
-      const source = producers.get(input);
-      if (source && !before.has(source)) {
-        before.add(source);
-        queue.push(source);
-      }
-    }
-  }
-  // A reshape shares its input's memory, so its readers read the leaf too.
-  const views = new Set([leaf]);
-  for (const node of nodes) {
-    if (!node.inputs.some((input) => views.has(input))) continue;
-    if (!before.has(node)) return false;
-    if (node.opType === 'Reshape' || node.opType === 'Identity') for (const name of node.outputs) views.add(name);
-  }
-  return true;
 }
