@@ -68,6 +68,12 @@ const concatRows = (emit: OnnxEmitter, pieces: readonly string[]): string =>
 const gemm = (emit: OnnxEmitter, a: string, b: string, transB: boolean): string =>
   emit.node('Gemm', [a, b], { transB: { int: transB ? 1 : 0 } });
 
+/** x [N, D], once `signal` [N, 1] is there. */
+function joinNothing(emit: OnnxEmitter, x: string, signal: string): string {
+  const none = emit.node('Slice', [signal, emit.ints([0]), emit.ints([0]), emit.ints([1])]);
+  return emit.node('Concat', [x, none], { axis: { int: 1 } });
+}
+
 /** Softmax of the logits minus the one-hot targets: minus the gradient of the log-probabilities by the logits. */
 function residual(emit: OnnxEmitter, logits: string, column: string, count: number): string {
   const minusOne = emit.constant(`minus one:${count}`, 'f32', [count, 1], () => new Float32Array(count).fill(-1));
@@ -113,8 +119,10 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
         emit.node('GatherElements', [logits, targets as string], { axis: { int: 1 } }),
         most(logits),
       ]);
-      logprobs.push(emit.node('Add', [above, emit.node('Log', [most(weights)])]));
-      const targetRows = emit.node('Gather', [head, ids as string], { axis: { int: 0 } });
+      const chosen = emit.node('Add', [above, emit.node('Log', [most(weights)])]);
+      logprobs.push(chosen);
+      // Joined with nothing of the loss, the direction waits for it: logits and weights are freed before the next chunk.
+      const targetRows = joinNothing(emit, emit.node('Gather', [head, ids as string], { axis: { int: 0 } }), chosen);
       directions.push(emit.node('Gemm', [weights, head, targetRows], { alpha: { float: -1 } }));
     });
     return [emit.reshape(concatRows(emit, logprobs), [rows]), concatRows(emit, directions)];
