@@ -2,13 +2,14 @@ import type { Value } from '../ir/graph.ts';
 import type { RandomKey } from '../ir/random.ts';
 import type { Shape } from '../ir/types.ts';
 import type { Sites } from '../nn/sites.ts';
+import type { RandomService } from '../runtime/random.ts';
 
 /** A trained tensor of an adapter. */
 export interface AdapterParameter {
   readonly name: string;
   readonly shape: Shape;
   /** Writes the values that a new one starts from, a function of the key alone. */
-  readonly initialize: (values: Float32Array, key: RandomKey) => void;
+  readonly initialize: (values: Float32Array, key: RandomKey, random: RandomService) => Promise<void>;
 }
 
 /** Leaves that dropout draws its masks from. */

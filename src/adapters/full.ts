@@ -1,13 +1,19 @@
-import { fillNormal, type RandomKey } from '../ir/random.ts';
+import type { RandomKey } from '../ir/random.ts';
 import type { LanguageModel, ParameterSpec } from '../nn/model.ts';
 import { plainSites } from '../nn/sites.ts';
+import type { RandomService } from '../runtime/random.ts';
 import type { Adapter } from './adapter.ts';
 
 /** N(mean, deviation²), as the model's architecture wants it. */
-function draw(values: Float32Array, key: RandomKey, { mean, deviation }: ParameterSpec['init']): void {
+async function draw(
+  values: Float32Array,
+  key: RandomKey,
+  random: RandomService,
+  { mean, deviation }: ParameterSpec['init'],
+): Promise<void> {
   if (deviation === 0) values.fill(mean);
   else {
-    fillNormal(values, key);
+    await random.fillNormal(values, key);
     for (let i = 0; i < values.length; i++) values[i] = mean + deviation * (values[i] ?? 0);
   }
 }
@@ -20,7 +26,7 @@ export function full(model: LanguageModel): Adapter {
     parameters: model.parameters.map(({ name, shape, init }) => ({
       name,
       shape,
-      initialize: (values, key) => draw(values, key, init),
+      initialize: (values, key, random) => draw(values, key, random, init),
     })),
     drops: false,
     sites: () => plainSites,

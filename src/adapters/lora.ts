@@ -3,13 +3,14 @@ import { keepMask } from '../ir/ops/keepMask.ts';
 import { linear } from '../ir/ops/linear.ts';
 import { mul } from '../ir/ops/mul.ts';
 import { where } from '../ir/ops/where.ts';
-import { fillUniform, hashName, type RandomKey } from '../ir/random.ts';
+import { hashName, type RandomKey } from '../ir/random.ts';
 import type { Value } from '../ir/graph.ts';
 import { dimAt } from '../ir/types.ts';
 import type { PeftLoraConfig } from '../hub/peft.ts';
 import { rankOf, scaleOf, targetsModule } from '../hub/peft-target.ts';
 import type { LanguageModel, LinearSpec } from '../nn/model.ts';
 import { type SiteOperands, wrapSites } from '../nn/sites.ts';
+import type { RandomService } from '../runtime/random.ts';
 import type { Adapter, AdapterContext, AdapterParameter, DropoutInputs } from './adapter.ts';
 
 /** Names of a module's factors, as PEFT's files have them after `base_model.model.`. */
@@ -19,8 +20,13 @@ export const factorNames = (module: string): readonly [a: string, b: string] => 
 ];
 
 /** U(-1/√in, 1/√in): kaiming_uniform with a = √5, as torch's and PEFT's default has it. */
-function initializeA(values: Float32Array, key: RandomKey, inFeatures: number): void {
-  fillUniform(values, key);
+async function initializeA(
+  values: Float32Array,
+  key: RandomKey,
+  random: RandomService,
+  inFeatures: number,
+): Promise<void> {
+  await random.fillUniform(values, key);
   const bound = 1 / Math.sqrt(inFeatures);
   for (let i = 0; i < values.length; i++) values[i] = ((values[i] ?? 0) * 2 - 1) * bound;
 }
@@ -31,9 +37,9 @@ function parametersOf(module: LinearSpec, r: number): AdapterParameter[] {
     {
       name: a,
       shape: [r, module.inFeatures],
-      initialize: (values, key) => initializeA(values, key, module.inFeatures),
+      initialize: (values, key, random) => initializeA(values, key, random, module.inFeatures),
     },
-    { name: b, shape: [module.outFeatures, r], initialize: (values) => values.fill(0) },
+    { name: b, shape: [module.outFeatures, r], initialize: async (values) => void values.fill(0) },
   ];
 }
 

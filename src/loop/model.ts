@@ -9,6 +9,7 @@ import { formatShape, sameShape } from '../ir/types.ts';
 import type { LanguageModel } from '../nn/model.ts';
 import { languageModel } from '../nn/models/index.ts';
 import type { Engine } from '../runtime/engine.ts';
+import type { RandomService } from '../runtime/random.ts';
 import { assertFinite, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
 import { type ProgramCache, programCache } from './programCache.ts';
 import { loadFactors, loraFiles, modelFiles, type TrainedFiles } from './trainedFiles.ts';
@@ -135,10 +136,11 @@ async function attach(
   store: WeightStore,
   { adapter, fill, files }: Unattached,
   seed: number,
+  random: RandomService,
 ): Promise<AttachedAdapter> {
   const weights = store.allocate('adapter', adapter.parameters);
   for (const { name, initialize } of fill ? [] : adapter.parameters)
-    initialize(await store.get(name).f32(), randomKey(seed, name));
+    await initialize(await store.get(name).f32(), randomKey(seed, name), random);
   await fill?.(weights);
   return { adapter, weights, files: files(weights) };
 }
@@ -154,7 +156,8 @@ export async function openModel(options: OpenModelOptions): Promise<LoadedModel>
     const notices = addWeights(checkpoint, model, store, new Set(own));
     if (model.ignoredFields.length > 0)
       notices.push(`config.json fields without effect: ${model.ignoredFields.join(', ')}`);
-    const attached = unattached && (await attach(store, unattached, options.newAdapter?.seed ?? 0));
+    const attached =
+      unattached && (await attach(store, unattached, options.newAdapter?.seed ?? 0, options.engine.random));
     const programs = programCache(options.engine, store);
     const generation = (checkpoint.generationConfig ?? {}) as Record<string, unknown>;
     const eos = (generation['eos_token_id'] ?? checkpoint.config['eos_token_id']) as

@@ -5,7 +5,8 @@ import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
 import { randomKey } from '../ir/random.ts';
 import { sizeOf } from '../ir/types.ts';
 import { languageModel } from '../nn/models/index.ts';
-import { f32Source } from '../runtime/tensor-source.ts';
+import { randomService } from '../runtime/random.ts';
+import { f32Source, type TensorSource } from '../runtime/tensor-source.ts';
 
 export interface NewCheckpoint {
   readonly config: Readonly<Record<string, unknown>>;
@@ -16,10 +17,12 @@ export interface NewCheckpoint {
 
 /** Writes an untrained checkpoint in f32, each weight drawn from the seed and its name as the architecture wants it. */
 export async function newCheckpoint(folder: string, { config, seed, ...rest }: NewCheckpoint): Promise<void> {
-  const tensors = full(languageModel(config)).parameters.map(({ name, shape, initialize }) => {
+  const random = randomService();
+  const tensors: TensorSource[] = [];
+  for (const { name, shape, initialize } of full(languageModel(config)).parameters) {
     const values = new Float32Array(sizeOf(shape));
-    initialize(values, randomKey(seed, name));
-    return f32Source(name, shape, values);
-  });
+    await initialize(values, randomKey(seed, name), random);
+    tensors.push(f32Source(name, shape, values));
+  }
   await writeCheckpoint(folder, tensors, { ...rest, config: { ...config, ...dtypeFields(config, 'f32') } });
 }

@@ -1,4 +1,5 @@
 import type { Graph } from '../ir/graph.ts';
+import type { RandomService } from './random.ts';
 import type { Tensor } from './tensor.ts';
 import type { WeightHandle } from './weights.ts';
 
@@ -37,6 +38,8 @@ export interface Engine {
   readonly name: string;
   /** Precision of products and sums. */
   readonly precision: 'f64' | 'fp32' | 'bf16';
+  /** Random numbers, the same on every engine and for every number of threads. */
+  readonly random: RandomService;
   /** Compiles a graph. Throws, naming the op, when something in it is not covered. */
   load(graph: Graph): Promise<Program>;
   memory(): MemoryReport;

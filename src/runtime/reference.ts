@@ -4,6 +4,7 @@ import type { Dense } from '../ir/types.ts';
 import { evaluate } from './evaluate.ts';
 import type { Engine, Program, RunOptions, Tensors } from './engine.ts';
 import { bindings, checkedInputs, placeOutputs } from './program.ts';
+import { randomService } from './random.ts';
 import type { Tensor } from './tensor.ts';
 
 const toDense = ({ dtype, shape, data }: Tensor): Dense => ({ dtype, shape, data: Float64Array.from(data) });
@@ -38,6 +39,7 @@ export function referenceEngine(): Engine {
   return {
     name: 'reference',
     precision: 'f64',
+    random: randomService(),
     load,
     memory: () => ({ scratchBytes: 0, peakScratchBytes: 0, programs }),
     close: () => {},

@@ -22,6 +22,7 @@ import { languageModel } from '../../src/nn/models/index.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
+import { randomService } from '../../src/runtime/random.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { referenceEngine } from '../../src/runtime/reference.ts';
@@ -114,12 +115,12 @@ for (const engine of engines) {
   }
 }
 
-test('new parameters are drawn as the architecture says, from seed and name alone', () => {
+test('new parameters are drawn as the architecture says, from seed and name alone', async () => {
   const config = JSON.parse(readFileSync(join(fixtures, 'models/bias/config.json'), 'utf8')) as Record<string, unknown>;
   const { parameters } = full(languageModel({ ...config, initializer_range: 0.05 }));
   for (const { name, shape, initialize } of parameters) {
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    initialize(values, randomKey(7, name));
+    await initialize(values, randomKey(7, name), randomService());
     const rms = Math.hypot(...values) / Math.sqrt(values.length);
     if (name.endsWith('norm.weight'))
       assert.ok(

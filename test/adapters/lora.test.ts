@@ -12,6 +12,7 @@ import { gradientName, trainGraph } from '../../src/loop/programs.ts';
 import { score } from '../../src/loop/score.ts';
 import { languageModel } from '../../src/nn/models/index.ts';
 import { sft } from '../../src/objectives/sft.ts';
+import { randomService } from '../../src/runtime/random.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { referenceEngine } from '../../src/runtime/reference.ts';
@@ -165,12 +166,12 @@ for (const target of ['model.embed_tokens', 'embed_tokens', '.*(embed_tokens|q_p
 }
 
 for (const { inFeatures, bound, standardDeviation } of targets.initialisation) {
-  test(`A starts uniform on ±1/√${inFeatures}, B at zero`, () => {
+  test(`A starts uniform on ±1/√${inFeatures}, B at zero`, async () => {
     const wide = { ...model, linears: [{ name: 'layer.q_proj', inFeatures, outFeatures: 32 }] };
     const [a, b] = lora(configOf({ r: 256, target_modules: ['q_proj'] }), wide).parameters;
     assert.ok(typeof a?.initialize === 'function' && typeof b?.initialize === 'function');
     const values = new Float32Array(256 * inFeatures);
-    a.initialize(values, randomKey(3, a.name));
+    await a.initialize(values, randomKey(3, a.name), randomService());
     assert.ok(values.every((value) => Math.abs(value) <= bound));
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
@@ -185,12 +186,12 @@ for (const { inFeatures, bound, standardDeviation } of targets.initialisation) {
     );
     assert.ok(gap * Math.sqrt(sorted.length) < 2.23, `distance ${gap}`);
     const again = new Float32Array(values.length);
-    a.initialize(again, randomKey(3, a.name));
+    await a.initialize(again, randomKey(3, a.name), randomService());
     assert.deepEqual(again, values);
-    a.initialize(again, randomKey(4, a.name));
+    await a.initialize(again, randomKey(4, a.name), randomService());
     assert.notDeepEqual(again, values);
     const zeros = new Float32Array(32 * 256).fill(1);
-    b.initialize(zeros, randomKey(3, b.name));
+    await b.initialize(zeros, randomKey(3, b.name), randomService());
     assert.ok(zeros.every((value) => value === 0));
   });
 }

@@ -1,16 +1,28 @@
 import { Worker } from 'node:worker_threads';
 import type { Attrs } from '../../ir/op.ts';
+import type { RandomKey } from '../../ir/random.ts';
+import type { Distribution } from '../random.ts';
 import type { TensorData } from '../tensor.ts';
 
-/** One buffer to fill: `out` lies in shared memory, the inputs are copied. */
-export interface FillTask {
+/** A buffer to fill by an op's host function: `out` lies in shared memory, the inputs are copied. */
+export interface OpFill {
   readonly op: string;
   readonly inputs: readonly TensorData[];
   readonly attrs: Attrs;
   readonly out: TensorData;
 }
 
-/** Threads that fill buffers by ops' host functions, so that the event loop stays free. */
+/** A buffer in shared memory to fill with elements of a key's stream. */
+export interface RandomFill {
+  readonly distribution: Distribution;
+  readonly key: RandomKey;
+  readonly start: number;
+  readonly out: Float32Array;
+}
+
+export type FillTask = OpFill | RandomFill;
+
+/** Threads that fill buffers, so that the event loop stays free. */
 export interface FillPool {
   fill(tasks: readonly FillTask[]): Promise<void>;
   close(): void;

@@ -11,6 +11,7 @@ import { lower } from '../onnx/lower.ts';
 import { bindings, checkedInputs, placeOutputs } from '../program.ts';
 import { allocate, type Tensor } from '../tensor.ts';
 import { type FillPool, fillPool } from './fill-pool.ts';
+import { randomPool } from './random-pool.ts';
 import { openOnnxRuntime, type OrtRuntime, type OrtTensor } from './ort-api.ts';
 
 export interface OrtEngineOptions {
@@ -46,6 +47,7 @@ export function ortEngine(options: OrtEngineOptions = {}): Engine {
   return {
     name: 'ort',
     precision: 'fp32',
+    random: randomPool(pool, threads),
     load: async (graph) => {
       const program = await loadProgram({ runtime, pool }, graph, options, queued, () => programs--);
       programs++;
