@@ -53,6 +53,16 @@ export function llamaTensorName(name: string): string | undefined {
   return module === undefined ? outer[name] : `model.layers.${layer}.${module}.${kind}`;
 }
 
+const parts = new Map(Object.entries(modules).map(([part, module]) => [module, part]));
+const outerParts = new Map(Object.entries(outer).map(([part, name]) => [name, part]));
+
+/** The GGUF name of a Hugging Face llama tensor; undefined where there is none. */
+export function ggufLlamaName(name: string): string | undefined {
+  const [, layer, module = '', kind] = /^model\.layers\.(\d+)\.([\w.]+)\.(weight|bias)$/.exec(name) ?? [];
+  const part = parts.get(module);
+  return part === undefined ? outerParts.get(name) : `blk.${layer}.${part}.${kind}`;
+}
+
 /** Undoes GGUF's row order of llama's q and k: within a head of d rows, row 2j + p there is row p·d/2 + j here. Works on whole rows, so on blocks too. */
 export function unpermutedSource(file: ByteFile, tensor: GgufTensor, name: string, heads: number): TensorSource {
   const { shape, storage, position, byteLength } = tensor;

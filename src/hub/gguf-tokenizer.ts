@@ -2,6 +2,7 @@ import type { Gguf } from './gguf.ts';
 import { ggufFields } from './gguf-metadata.ts';
 import type { GgufFields } from './gguf-metadata.ts';
 import type { CheckpointTokenizer } from './checkpoint-tokenizer.ts';
+import { isRecord } from './json.ts';
 
 const byteLevel = (useRegex: boolean): unknown => ({
   type: 'ByteLevel',
@@ -52,8 +53,32 @@ const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
   },
 };
 
-const controlToken = 3;
-const userToken = 4;
+/** Token types of tokenizer.ggml.token_type. */
+export const ggufTokenTypes = { normal: 1, control: 3, user: 4, unused: 5 } as const;
+const { control: controlToken, user: userToken } = ggufTokenTypes;
+
+/** The name that tokenizer.ggml.pre has for a pre-tokenizer of tokenizer.json; undefined where there is none. */
+export function ggufPreTokenizerName(preTokenizer: unknown, ignoreMerges: boolean): string | undefined {
+  const wanted = splitting(preTokenizer);
+  const found = Object.entries(preTokenizers).find(
+    ([, known]) => known.ignoreMerges === ignoreMerges && splitting(known.json) === wanted,
+  );
+  return found?.[0];
+}
+
+/** How a pre-tokenizer splits, without what does not matter to that: one element sequences, offsets, defaults. */
+function splitting(json: unknown): string {
+  const parts = isRecord(json) && json['type'] === 'Sequence' ? (json['pretokenizers'] as unknown[]) : [json];
+  return JSON.stringify(
+    parts.map((part) => {
+      if (!isRecord(part)) return part;
+      const { trim_offsets: _, ...rest } = part;
+      return Object.entries(
+        rest['type'] === 'ByteLevel' ? { add_prefix_space: false, use_regex: true, ...rest } : rest,
+      ).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    }),
+  );
+}
 
 function preTokenizerOf(fields: GgufFields): PreTokenizer {
   const model = fields.string('tokenizer.ggml.model');

@@ -1,5 +1,5 @@
 import { bytesOf } from '../runtime/storage.ts';
-import type { WeightStorage } from '../runtime/storage.ts';
+import type { StorageType, WeightStorage } from '../runtime/storage.ts';
 import { elementCountOf } from '../runtime/tensor-source.ts';
 import { readRange } from './byte-file.ts';
 import type { ByteFile } from './byte-file.ts';
@@ -43,6 +43,12 @@ const ggmlTypes: Readonly<Record<number, { readonly name: string; readonly stora
   35: { name: 'TQ2_0' },
   39: { name: 'MXFP4' },
 };
+
+/** GGML's number of a storage type; TypeError for one that GGUF has not. */
+export function ggmlTypeOf(storage: StorageType): number {
+  for (const [number, type] of Object.entries(ggmlTypes)) if (type.storage === storage) return Number(number);
+  throw new TypeError(`Expected a storage type that GGUF has but found ${storage}`);
+}
 
 /** A tensor as the file holds it: shape outermost first, position in the file. */
 export interface GgufTensor {

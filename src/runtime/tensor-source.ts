@@ -1,3 +1,4 @@
+import { type BlockStorage, quantizeFromF32 } from './quantize.ts';
 import { blockBytesOf, bytesOf, elementsIn, isWeightStorage, narrowFromF32, widenToF32 } from './storage.ts';
 import type { StorageType } from './storage.ts';
 
@@ -95,15 +96,16 @@ export function f32Source(name: string, shape: readonly number[], values: Float3
   return memorySource(name, shape, 'f32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
 }
 
-/** The same tensor in f32, f16 or bf16, converted chunk by chunk, round to nearest even. */
-export function castSource(source: TensorSource, storage: 'f32' | 'f16' | 'bf16'): TensorSource {
+/** The same tensor in a float type, round to nearest even, or in blocks; converted chunk by chunk. */
+export function castSource(source: TensorSource, storage: 'f32' | 'f16' | 'bf16' | BlockStorage): TensorSource {
   if (source.storage === storage) return source;
   return tensorSource(source.name, source.shape, storage, async function* () {
     for await (const chunk of source.chunks()) {
       const values = new Float32Array(elementsIn(source.storage, chunk.byteLength));
       widenToF32(source.storage, chunk, values);
       const out = new Uint8Array(bytesOf(storage, values.length));
-      narrowFromF32(storage, values, out);
+      if (storage === 'q8_0' || storage === 'q4_0') quantizeFromF32(storage, values, out);
+      else narrowFromF32(storage, values, out);
       yield out;
     }
   });

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type Checkpoint, openCheckpoint } from '../../src/hub/checkpoint.ts';
+import { exportGguf, type GgufDtype } from '../../src/surgery/exportGguf.ts';
+import { openLlama, withoutLlama } from '../loop/llama-cpp.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tuneloop-gguf-'));
+after(() => rmSync(folder, { recursive: true }));
+const modelPath = (name: string): string => fileURLToPath(new URL(`../fixtures/models/${name}`, import.meta.url));
+
+/** A byte-level tokenizer of as many tokens as the tiny models have. */
+const letters = Array.from({ length: 64 }, (_, i) => String.fromCharCode(33 + i));
+const tinyTokenizer: NonNullable<Checkpoint['tokenizer']> = {
+  tokenizerJson: {
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: null,
+    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: { type: 'BPE', vocab: Object.fromEntries(letters.map((letter, id) => [letter, id])), merges: [] },
+  },
+  tokenizerConfig: {},
+  namedTemplates: {},
+};
+
+interface Expected {
+  readonly ids: readonly (readonly number[])[];
+  readonly lengths: readonly number[];
+  readonly logprobs: { readonly float64: readonly (readonly (number | null)[])[] };
+}
+
+async function write(name: string, dtype: GgufDtype, changes: Record<string, unknown> = {}): Promise<string> {
+  const checkpoint = await openCheckpoint(modelPath(name));
+  const out = join(folder, `${name}.${dtype}.gguf`);
+  const config = { ...checkpoint.config, ...changes };
+  await exportGguf({ ...checkpoint, config, tokenizer: tinyTokenizer }, out, { dtype });
+  await checkpoint.close();
+  return out;
+}
+
+const logprob = (logits: Float64Array, id: number): number => {
+  const most = logits.reduce((a, b) => Math.max(a, b));
+  return (logits[id] ?? Number.NaN) - most - Math.log(logits.reduce((sum, z) => sum + Math.exp(z - most), 0));
+};
+
+// llama.cpp derives yarn's other settings itself, and reads rope_freqs whatever scaling they come from.
+const written = [
+  'default',
+  'bias',
+  'tied',
+  'bf16',
+  'f16',
+  'sharded',
+  'wide-heads',
+  'linear',
+  'llama3',
+  'old-llama3',
+  'yarn',
+];
+
+for (const name of written) {
+  test(`${name}: llama.cpp computes what transformers does`, { skip: withoutLlama }, async () => {
+    const expected = JSON.parse(readFileSync(join(modelPath(name), 'expected.json'), 'utf8')) as Expected;
+    const llama = await openLlama(await write(name, 'f32'), 64);
+    try {
+      const ids = expected.ids[0] ?? [];
+      for (const t of [1, 5, 12, 23]) {
+        const wanted = expected.logprobs.float64[0]?.[t] ?? Number.NaN;
+        const found = logprob(await llama.logits(ids.slice(0, t)), ids[t] ?? 0);
+        // llama.cpp keeps keys and values in f16 unless told otherwise.
+        assert.ok(Math.abs(found - wanted) < 0.02, `token ${t}: ${found} instead of ${wanted}`);
+      }
+    } finally {
+      await llama.close();
+    }
+  });
+}
+
+for (const dtype of ['f16', 'q8_0', 'q4_0'] as const) {
+  test(`a ${dtype} file holds the weights rounded to ${dtype}, and reads back under their names`, async () => {
+    const before = await openCheckpoint(modelPath('default'));
+    const after = await openCheckpoint(await write('default', dtype));
+    try {
+      assert.deepEqual([...after.tensors.keys()].toSorted(), [...before.tensors.keys()].toSorted());
+      const half = { f16: 2 ** -11, q8_0: 0.57 / 127, q4_0: 1.01 / 8 }[dtype];
+      for (const [name, source] of before.tensors) {
+        const count = source.shape.reduce((a, b) => a * b, 1);
+        const [x, y] = [new Float32Array(count), new Float32Array(count)];
+        await source.readF32(x);
+        const written = after.tensors.get(name) ?? assert.fail(name);
+        await written.readF32(y);
+        assert.deepEqual(written.shape, source.shape);
+        const most = x.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0);
+        const bound = source.shape.length < 2 ? 0 : half * most;
+        assert.ok(
+          x.every((each, i) => Math.abs(each - (y[i] ?? Number.NaN)) <= bound),
+          name,
+        );
+      }
+      assert.equal(after.tensors.get('model.norm.weight')?.storage, 'f32');
+      const embedding = after.tensors.get('model.embed_tokens.weight')?.storage;
+      assert.equal(embedding, dtype === 'q4_0' ? 'q8_0' : dtype);
+    } finally {
+      await before.close();
+      await after.close();
+    }
+  });
+}
+
+test('what llama.cpp has no place for is refused by name', async () => {
+  await assert.rejects(write('gelu', 'f16'), /hidden_act gelu_pytorch_tanh/);
+  await assert.rejects(write('yarn-mscale', 'f16'), /mscale: .*yarn/);
+  await assert.rejects(write('yarn-no-truncate', 'f16'), /beta_fast/);
+  await assert.rejects(
+    write('default', 'f16', { model_type: 'mamba' }),
+    /expected model_type .*llama.* but found mamba/,
+  );
+});
