@@ -60,8 +60,8 @@ export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
   const targets = model.linears.filter(({ name }) => targetsModule(resolved, name));
   const isAll = typeof resolved.targetModules === 'string' && resolved.targetModules.toLowerCase() === 'all-linear';
   for (const [path, what] of [
-    ['lm_head', 'the output head'],
-    ['model.embed_tokens', 'the embedding'],
+    [model.headModule, 'the output head'],
+    ...model.embeddings.map(({ name }) => [name, 'the embedding'] as const),
   ] as const) {
     if (!isAll && targetsModule(resolved, path))
       throw new TypeError(`LoRA on ${what} (${path}) is not supported: leave it out of the target modules`);

@@ -8,6 +8,8 @@ export interface PeftLoraConfig {
   readonly loraAlpha: number;
   readonly loraDropout: number;
   readonly useRslora: boolean;
+  /** The adapted weights are stored as [in, out]; says nothing about the factors. */
+  readonly fanInFanOut?: boolean;
   /** Suffixes of module paths, or one regular expression, or all-linear; absent in files of writers that leave it to the tensors. */
   readonly targetModules?: readonly string[] | string;
   readonly excludeModules?: readonly string[] | string;
@@ -43,7 +45,6 @@ const offValues = {
   corda_config: null,
   ensure_weight_tying: false,
   eva_config: null,
-  fan_in_fan_out: false,
   inference_mode: true,
   kasa_config: null,
   layer_replication: null,
@@ -110,6 +111,7 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
   const excludeModules = field('exclude_modules', isStrings, 'names or a regular expression');
   const layersToTransform = field('layers_to_transform', isLayers, 'layer numbers');
   const layersPattern = field('layers_pattern', isStrings, 'names');
+  const fanInFanOut = field('fan_in_fan_out', isFlag, 'true or false') ?? false;
   const baseModelNameOrPath = field('base_model_name_or_path', isString, 'text');
   if (layersToTransform !== undefined && typeof targetModules === 'string') {
     throw new SyntaxError(
@@ -129,6 +131,7 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
     alphaPattern: field('alpha_pattern', mapOf(isFiniteNumber), 'numbers by module') ?? {},
     // Other kinds of init (pissa, olora, corda, loftq, ...) change the base weights too.
     initLoraWeights: field('init_lora_weights', isInit, 'true, false, gaussian, eva or orthogonal') ?? true,
+    ...(fanInFanOut ? { fanInFanOut } : {}),
     ...(taskType === undefined ? {} : { taskType }),
     ...(targetModules === undefined ? {} : { targetModules }),
     ...(excludeModules === undefined ? {} : { excludeModules }),
@@ -150,6 +153,7 @@ export function peftConfigJson(config: PeftLoraConfig): Record<string, unknown> 
     ...offValues,
     alpha_pattern: config.alphaPattern,
     base_model_name_or_path: config.baseModelNameOrPath ?? null,
+    fan_in_fan_out: config.fanInFanOut ?? false,
     exclude_modules: config.excludeModules ?? null,
     init_lora_weights: config.initLoraWeights,
     layers_pattern: config.layersPattern ?? null,

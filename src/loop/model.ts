@@ -8,6 +8,7 @@ import { randomKey } from '../ir/random.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
 import type { LanguageModel } from '../nn/model.ts';
 import { languageModel } from '../nn/models/index.ts';
+import { ownTensors } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { RandomService } from '../runtime/random.ts';
 import { assertFinite, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
@@ -55,8 +56,9 @@ function addWeights(
   trained: ReadonlySet<string>,
 ): string[] {
   const wanted = new Map(model.parameters.map(({ name, shape }) => [name, shape]));
+  const tensors = ownTensors(checkpoint.tensors, model);
   for (const [name, shape] of wanted) {
-    const source = checkpoint.tensors.get(name);
+    const source = tensors.get(name);
     if (!source)
       throw new RangeError(`${checkpoint.path}: expected tensor ${name} ${formatShape(shape)} but found none`);
     if (!sameShape(source.shape, shape)) {
@@ -66,9 +68,7 @@ function addWeights(
     }
     if (!trained.has(name)) store.add(source);
   }
-  const without = [...checkpoint.tensors.keys()].filter(
-    (name) => !wanted.has(name) && !name.endsWith('rotary_emb.inv_freq'),
-  );
+  const without = [...tensors.keys()].filter((name) => !wanted.has(name));
   const unused = without.filter((name) => !(model.tied && name === 'lm_head.weight'));
   return unused.length === 0
     ? []
@@ -84,10 +84,11 @@ interface Unattached {
 }
 
 /** The checkpoint's values into trained weights. */
-async function copyWeights(checkpoint: Checkpoint, weights: WeightGroup): Promise<void> {
+async function copyWeights(checkpoint: Checkpoint, model: LanguageModel, weights: WeightGroup): Promise<void> {
+  const tensors = ownTensors(checkpoint.tensors, model);
   for (const { name, f32 } of weights.members) {
     const values = await f32();
-    await checkpoint.tensors.get(name)?.readF32(values);
+    await tensors.get(name)?.readF32(values);
     assertFinite(name, values);
   }
   weights.flat.touch();
@@ -103,8 +104,8 @@ async function adapterOf(
       throw new TypeError('Expected a frozen base under an adapter but found a trained one');
     return {
       adapter: full(model),
-      fill: (weights) => copyWeights(checkpoint, weights),
-      files: (weights) => modelFiles(weights, checkpoint),
+      fill: (weights) => copyWeights(checkpoint, model, weights),
+      files: (weights) => modelFiles(weights, checkpoint, model),
     };
   }
   if (options.adapter !== undefined) {
@@ -127,7 +128,11 @@ async function adapterOf(
   }
   if (!options.newAdapter) return undefined;
   const { config } = options.newAdapter;
-  const resolved = { ...config, targetModules: config.targetModules ?? model.defaultTargets };
+  const resolved = {
+    ...config,
+    targetModules: config.targetModules ?? model.defaultTargets,
+    ...(model.linears.some(({ transposed }) => transposed) ? { fanInFanOut: true } : {}),
+  };
   const adapter = lora(resolved, model);
   return { adapter, files: (weights) => loraFiles(adapter, resolved, weights, checkpoint.path) };
 }

@@ -9,6 +9,7 @@ import { mul } from '../ir/ops/mul.ts';
 import { neg } from '../ir/ops/neg.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import { reshape } from '../ir/ops/reshape.ts';
+import { tanh } from '../ir/ops/tanh.ts';
 import { tokenLogprobs } from '../ir/ops/tokenLogprobs.ts';
 import type { LanguageModel } from '../nn/model.ts';
 import { plainSites, type Sites } from '../nn/sites.ts';
@@ -79,7 +80,7 @@ function forward(
   const rows = reshape(hidden, [batch * length, model.hiddenSize]);
   const flat = (leaf: Value): Value => reshape(leaf, [batch * length]);
   return {
-    logprobs: tokenLogprobs(rows, param(model.head), flat(tokens('targets'))),
+    logprobs: tokenLogprobs(rows, param(model.head), flat(tokens('targets')), { softCap: model.logitsSoftCap }),
     weights: flat(input('weights', 'f32', [batch, length])),
     param,
   };
@@ -195,7 +196,9 @@ export function decodeGraph(model: LanguageModel, adapter: Adapter | undefined, 
   const rows = reshape(outputs.hidden, [batch * length, dimAt(outputs.hidden.type.shape, 2)]);
   // Prompts are padded on the right: the state of each row's last token is taken before the head.
   const last = length === 1 ? rows : embedding(rows, input('last', 'i32', [batch]));
-  const logits = linear(last, param(model.head));
+  const product = linear(last, param(model.head));
+  const cap = model.logitsSoftCap;
+  const logits = cap === undefined ? product : mul(tanh(mul(product, 1 / cap)), cap);
   const named: Record<string, Value> = { next: argmax(logits), ...(shape.logits ? { logits } : {}) };
   const inPlace: Record<string, string> = {};
   layers.forEach(({ keys, values }, layer) => {

@@ -11,6 +11,8 @@ import {
 } from '../hub/peft.ts';
 import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
 import { formatShape, sameShape, sizeOf } from '../ir/types.ts';
+import type { Model } from '../nn/model.ts';
+import { ownTensors } from '../nn/ownNames.ts';
 import { castSource, f32Source } from '../runtime/tensor-source.ts';
 import type { WeightGroup } from '../runtime/weights.ts';
 
@@ -78,14 +80,15 @@ export function loraFiles(adapter: Adapter, config: PeftLoraConfig, weights: Wei
 const floats = ['f32', 'f16', 'bf16'] as const;
 
 /** All weights as a checkpoint folder in the base's storage types (f32 where it was quantised), or all in f32 where `exact`. */
-export function modelFiles(weights: WeightGroup, checkpoint: Checkpoint): TrainedFiles {
+export function modelFiles(weights: WeightGroup, checkpoint: Checkpoint, model: Model): TrainedFiles {
+  const base = ownTensors(checkpoint.tensors, model);
   return {
     folder: 'model',
     write: async (path, { replace = false, exact = false } = {}) => {
       const storages = new Set<(typeof floats)[number]>();
       const tensors = [];
       for (const { name, shape, f32 } of weights.members) {
-        const own = floats.find((each) => each === checkpoint.tensors.get(name)?.storage);
+        const own = floats.find((each) => each === base.get(name)?.storage);
         const storage = exact ? 'f32' : (own ?? 'f32');
         storages.add(storage);
         tensors.push(castSource(f32Source(name, shape, await f32()), storage));

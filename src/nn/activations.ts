@@ -3,27 +3,36 @@ import { gelu } from '../ir/ops/gelu.ts';
 import { geluTanh } from '../ir/ops/geluTanh.ts';
 import { mul } from '../ir/ops/mul.ts';
 import { relu } from '../ir/ops/relu.ts';
+import { silu } from '../ir/ops/silu.ts';
 import { swiglu } from '../ir/ops/swiglu.ts';
+import { tanh } from '../ir/ops/tanh.ts';
 
-/** Gated activations by the names that configs use: act(gate) · up. */
-const gates = {
-  silu: swiglu,
-  swish: swiglu,
-  gelu: (gate: Value, up: Value): Value => mul(gelu(gate), up),
-  gelu_pytorch_tanh: (gate: Value, up: Value): Value => mul(geluTanh(gate), up),
-  gelu_new: (gate: Value, up: Value): Value => mul(geluTanh(gate), up),
-  relu: (gate: Value, up: Value): Value => mul(relu(gate), up),
+/** Activations by the names that configs use. */
+const activations = {
+  silu,
+  swish: silu,
+  gelu,
+  gelu_pytorch_tanh: geluTanh,
+  gelu_new: geluTanh,
+  relu,
+  tanh,
 } as const;
 
-export type Activation = keyof typeof gates;
+export type Activation = keyof typeof activations;
 
 /** Throws TypeError naming an activation that is not known. */
 export function activationOf(name: string): Activation {
-  if (!Object.hasOwn(gates, name))
-    throw new TypeError(`Expected hidden_act of ${Object.keys(gates).join(', ')} but found ${name}`);
+  if (!Object.hasOwn(activations, name))
+    throw new TypeError(`Expected an activation of ${Object.keys(activations).join(', ')} but found ${name}`);
   return name as Activation;
 }
 
+export function activate(activation: Activation, x: Value): Value {
+  return activations[activation](x);
+}
+
+/** act(gate) · up. */
 export function gated(activation: Activation, gate: Value, up: Value): Value {
-  return gates[activation](gate, up);
+  const act = activations[activation];
+  return act === silu ? swiglu(gate, up) : mul(act(gate), up);
 }

@@ -2,6 +2,8 @@
 export interface Fields {
   number(name: string, fallback?: number): number;
   integer(name: string, fallback?: number): number;
+  /** As `integer`, but null stays null where a field says so. */
+  integerOrNull(name: string, fallback: number): number | null;
   boolean(name: string, fallback: boolean): boolean;
   string(name: string, fallback?: string): string;
   /** undefined where the field is absent or null. */
@@ -24,13 +26,19 @@ export function fieldsOf(object: Readonly<Record<string, unknown>>, where: strin
     if (typeof value !== 'number' || !Number.isFinite(value)) throw wrong(name, 'a number');
     return value;
   };
+  const integer = (name: string, fallback?: number): number => {
+    const value = number(name, fallback);
+    if (!Number.isSafeInteger(value) || value < 0) throw wrong(name, 'a non-negative integer');
+    return value;
+  };
   return {
     optional,
     number,
-    integer: (name, fallback) => {
-      const value = number(name, fallback);
-      if (!Number.isSafeInteger(value) || value < 0) throw wrong(name, 'a non-negative integer');
-      return value;
+    integer,
+    integerOrNull: (name, fallback) => {
+      if (object[name] !== null) return integer(name, fallback);
+      asked.add(name);
+      return null;
     },
     boolean: (name, fallback) => {
       const value = optional(name) ?? fallback;

@@ -40,6 +40,8 @@ export interface ModelOutputs {
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
+  /** False where weight decay leaves it out: norms and biases. */
+  readonly decays: boolean;
   /** A model that is trained from scratch draws it from this normal distribution. */
   readonly init: { readonly mean: number; readonly deviation: number };
 }
@@ -49,27 +51,49 @@ export interface LinearSpec {
   readonly name: string;
   readonly inFeatures: number;
   readonly outFeatures: number;
+  readonly bias?: boolean;
+  /** The weight is stored as [in, out]. */
+  readonly transposed?: boolean;
 }
 
-/** A causal language model: pure functions of its config. */
-export interface LanguageModel {
+/** An embedding table that an adapter may target. */
+export interface EmbeddingSpec {
+  readonly name: string;
+  /** Rows of the table. */
+  readonly count: number;
+  readonly width: number;
+}
+
+/** What every model says of itself: pure functions of its config. */
+export interface Model {
   /** The hub's model_type. */
   readonly type: string;
   readonly vocabSize: number;
   readonly hiddenSize: number;
-  readonly layers: number;
-  readonly kvHeads: number;
-  readonly headWidth: number;
   readonly maxPositions: number;
-  /** Name of the output head's weight; the embedding's when they are tied. */
-  readonly head: string;
-  readonly tied: boolean;
   readonly parameters: readonly ParameterSpec[];
   /** All linear layers inside the blocks: what `all-linear` means (the head is not among them). */
   readonly linears: readonly LinearSpec[];
+  readonly embeddings: readonly EmbeddingSpec[];
   /** What PEFT adapts when no target modules are named. */
   readonly defaultTargets: readonly string[];
   /** Fields of the config that are unknown to this architecture and have no effect. */
   readonly ignoredFields: readonly string[];
+  /** The parameter's own name of a tensor by a checkpoint's name for it; null for buffers. */
+  ownName(stored: string): string | null;
+}
+
+/** A causal language model. */
+export interface LanguageModel extends Model {
+  readonly layers: number;
+  readonly kvHeads: number;
+  readonly headWidth: number;
+  /** Name of the output head's weight; the embedding's when they are tied. */
+  readonly head: string;
+  /** The output head's module. */
+  readonly headModule: string;
+  readonly tied: boolean;
+  /** Bound c of the logits: c tanh(z / c). */
+  readonly logitsSoftCap?: number;
   hidden(inputs: ModelInputs): ModelOutputs;
 }

@@ -1,17 +1,17 @@
 import type { RotaryFrequencies } from '../ir/ops/rotary.ts';
 import type { Fields } from './fields.ts';
 
-interface Context {
+export interface RopeContext {
   readonly base: number;
   /** Rotated channels of a head. */
   readonly width: number;
   readonly maxPositions: number;
 }
 
-type RopeType = (parameters: Fields, context: Context) => RotaryFrequencies;
+type RopeType = (parameters: Fields, context: RopeContext) => RotaryFrequencies;
 
 /** θ_i = base^(-2i/width) (Su et al. 2021, §3.2.2). */
-function defaultFrequencies({ base, width }: Context): number[] {
+function defaultFrequencies({ base, width }: RopeContext): number[] {
   return Array.from({ length: width / 2 }, (_, i) => base ** ((-2 * i) / width));
 }
 
@@ -70,18 +70,10 @@ const ropeTypes: Readonly<Record<string, RopeType>> = {
 };
 
 /**
- * Frequencies of a config's rotary embedding, of the new form (`rope_parameters`) and the old (`rope_theta`,
- * `rope_scaling` with `type` or `rope_type`). Throws TypeError naming a type that is not known and a field that has no
- * effect here.
+ * Frequencies by the parameters of one rotary embedding, `rope_type` (formerly `type`) among them. Throws TypeError naming a
+ * type that is not known and a field that has no effect here.
  */
-export function ropeFrequencies(config: Fields, headWidth: number, maxPositions: number): RotaryFrequencies {
-  const scaling = config.object('rope_scaling');
-  const parameters = config.object('rope_parameters') ?? scaling;
-  const oldTheta = config.number('rope_theta', 10000);
-  const base = parameters ? parameters.number('rope_theta', oldTheta) : oldTheta;
-  const oldPartial = config.number('partial_rotary_factor', 1);
-  const partial = parameters ? parameters.number('partial_rotary_factor', oldPartial) : oldPartial;
-  const context: Context = { base, width: Math.floor(headWidth * partial), maxPositions };
+export function rotaryFrequencies(parameters: Fields | undefined, context: RopeContext): RotaryFrequencies {
   if (context.width % 2 !== 0)
     throw new RangeError(`Expected an even number of rotated channels but found ${context.width}`);
   if (!parameters) return { inverseFrequencies: defaultFrequencies(context), attentionFactor: 1 };
@@ -93,4 +85,18 @@ export function ropeFrequencies(config: Fields, headWidth: number, maxPositions:
   const unread = parameters.unread();
   if (unread.length > 0) throw new TypeError(`Expected fields of rope_type ${type} but found ${unread.join(', ')}`);
   return frequencies;
+}
+
+/**
+ * Frequencies of a config's rotary embedding, of the new form (`rope_parameters`) and the old (`rope_theta`,
+ * `rope_scaling`).
+ */
+export function ropeFrequencies(config: Fields, headWidth: number, maxPositions: number): RotaryFrequencies {
+  const scaling = config.object('rope_scaling');
+  const parameters = config.object('rope_parameters') ?? scaling;
+  const oldTheta = config.number('rope_theta', 10000);
+  const base = parameters ? parameters.number('rope_theta', oldTheta) : oldTheta;
+  const oldPartial = config.number('partial_rotary_factor', 1);
+  const partial = parameters ? parameters.number('partial_rotary_factor', oldPartial) : oldPartial;
+  return rotaryFrequencies(parameters, { base, width: Math.floor(headWidth * partial), maxPositions });
 }

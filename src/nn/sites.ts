@@ -6,8 +6,8 @@ export interface SiteOperands {
   readonly embedding: { readonly table: Value; readonly ids: Value };
   /** x [B, T, in], weight [out, in], bias [out] */
   readonly linear: { readonly x: Value; readonly weight: Value; readonly bias: Value | null };
-  /** x [B, T, D], weight [D] */
-  readonly norm: { readonly x: Value; readonly weight: Value };
+  /** x [B, T, D] or [B, T, H, D], weight [D], bias [D] where the norm has one */
+  readonly norm: { readonly x: Value; readonly weight: Value; readonly bias: Value | null };
   /** q [B, T, H, width], k and v [B, T, H/G, width], rotated */
   readonly attention: { readonly q: Value; readonly k: Value; readonly v: Value };
   /** x [B, T, D], normed */

@@ -4,6 +4,7 @@ import { checkPeftAdapter, type LoraTensors, readPeftAdapter } from '../hub/peft
 import { scaleOf } from '../hub/peft-target.ts';
 import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
 import { languageModel } from '../nn/models/index.ts';
+import { isWeightStorage } from '../runtime/storage.ts';
 import { castSource, type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
 import { sizeOf } from '../ir/types.ts';
 
@@ -23,6 +24,11 @@ export interface MergeSummary {
   readonly notices: readonly string[];
 }
 
+const transposed = ({ shape: [rows, columns], values }: LoraTensors['A']): LoraTensors['A'] => ({
+  shape: [columns, rows],
+  values: values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)] ?? 0),
+});
+
 /** W + s B A, summed in f64 and rounded to f32 once. */
 function addLowRank(weight: Float32Array, { A, B }: LoraTensors, scale: number): void {
   const [rank, inner] = A.shape;
@@ -39,7 +45,9 @@ function addLowRank(weight: Float32Array, { A, B }: LoraTensors, scale: number):
 }
 
 /** A tensor with its low-rank term added, computed when it is read. */
-function mergedSource(source: TensorSource, factors: LoraTensors, scale: number): TensorSource {
+function mergedSource(source: TensorSource, { A, B }: LoraTensors, scale: number, isTransposed: boolean): TensorSource {
+  // (B A)ᵀ = Aᵀ Bᵀ
+  const factors = isTransposed ? { A: transposed(B), B: transposed(A) } : { A, B };
   return tensorSource(source.name, source.shape, 'f32', async function* () {
     const values = new Float32Array(sizeOf(source.shape));
     await source.readF32(values);
@@ -68,15 +76,24 @@ export async function mergeAdapter({ model: path, adapter: adapterPath, out }: M
       [...linears, { path: 'lm_head', inFeatures: model.hiddenSize, outFeatures: model.vocabSize, isHead: true }],
       adapterPath,
     );
+    const stored = new Set(model.linears.filter(({ transposed: isIt }) => isIt).map(({ name }) => name));
     const storages = new Set<FloatStorage>();
     const tensors = [...checkpoint.tensors.values()].map((source) => {
+      if (!isWeightStorage(source.storage)) return source;
       const storage = isFloat(source.storage) ? source.storage : 'f32';
       storages.add(storage);
-      const module = source.name.replace(/\.weight$/, '');
-      const factors = source.name.endsWith('.weight') ? adapter.modules.get(module) : undefined;
-      return castSource(factors ? mergedSource(source, factors, scaleOf(adapter.config, module)) : source, storage);
+      const name = model.ownName(source.name);
+      const module = name?.replace(/\.weight$/, '') ?? '';
+      const factors = name?.endsWith('.weight') === true ? adapter.modules.get(module) : undefined;
+      const isTransposed = stored.has(module);
+      return castSource(
+        factors ? mergedSource(source, factors, scaleOf(adapter.config, module), isTransposed) : source,
+        storage,
+      );
     });
-    const quantised = [...checkpoint.tensors.values()].filter(({ storage }) => !isFloat(storage)).length;
+    const quantised = [...checkpoint.tensors.values()].filter(
+      ({ storage }) => isWeightStorage(storage) && !isFloat(storage),
+    ).length;
     const [only] = storages;
     const config =
       storages.size === 1 && only !== undefined

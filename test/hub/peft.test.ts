@@ -79,7 +79,6 @@ test('an option that is not honoured is refused by name when it is set', () => {
     ['modules_to_save', ['lm_head']],
     ['trainable_token_indices', [1]],
     ['layer_replication', [[0, 4]]],
-    ['fan_in_fan_out', true],
     ['target_parameters', ['w']],
     ['lora_bias', true],
     ['loftq_config', { bits: 4 }],

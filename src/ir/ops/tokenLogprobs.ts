@@ -6,23 +6,30 @@ import type { OnnxEmitter } from '../onnx.ts';
 import { dimAt, formatShape, type TensorType, tensorType } from '../types.ts';
 import { add } from './add.ts';
 import { div } from './div.ts';
-import type { NoAttrs } from './elementwise.ts';
 import { embedding } from './embedding.ts';
 import { exp } from './exp.ts';
 import { log } from './log.ts';
 import { matmul } from './matmul.ts';
 import { mul } from './mul.ts';
+import { oneHot } from './oneHot.ts';
 import { max } from './reduceMax.ts';
 import { sum } from './reduceSum.ts';
 import { reshape } from './reshape.ts';
 import { stopGradient } from './stopGradient.ts';
 import { sub } from './sub.ts';
 import { takeAlong } from './takeAlong.ts';
+import { tanh } from './tanh.ts';
+
+type LogprobsAttrs = {
+  /** Bound c of the logits: c tanh(z / c). */
+  readonly softCap?: number;
+};
 
 /** Rows of logits that exist at once: 256 x 49,152 in f32 are 48 MiB. */
 const chunkRows = 256;
 
-function infer(inputs: readonly (TensorType | null)[]): readonly TensorType[] {
+function infer(inputs: readonly (TensorType | null)[], { softCap }: LogprobsAttrs): readonly TensorType[] {
+  if (softCap !== undefined && !(softCap > 0)) throw new RangeError(`Expected a soft cap above 0 but found ${softCap}`);
   const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
   const rows = hidden.shape[0];
   if (hidden.shape.length !== 2 || head.shape.length !== 2 || hidden.shape[1] !== head.shape[1]) {
@@ -36,13 +43,24 @@ function infer(inputs: readonly (TensorType | null)[]): readonly TensorType[] {
   return [tensorType('f32', targets.shape), hidden];
 }
 
-function logprobsOf(hidden: Value, head: Value, targets: Value): { logprobs: Value; weights: Value; total: Value } {
-  const logits = matmul(hidden, head, { transposeB: true });
+function logprobsOf(
+  hidden: Value,
+  head: Value,
+  targets: Value,
+  { softCap }: LogprobsAttrs,
+): { logprobs: Value; logits: Value; weights: Value; total: Value } {
+  const product = matmul(hidden, head, { transposeB: true });
+  const logits = softCap === undefined ? product : mul(tanh(mul(product, 1 / softCap)), softCap);
   const top = stopGradient(max(logits, [-1], true));
   const weights = exp(sub(logits, top));
   const total = sum(weights, [-1], true);
   const logsumexp = add(top, log(total));
-  return { logprobs: sub(takeAlong(logits, targets), reshape(logsumexp, targets.type.shape)), weights, total };
+  return { logprobs: sub(takeAlong(logits, targets), reshape(logsumexp, targets.type.shape)), logits, weights, total };
+}
+
+/** 1 - (z / c)²: the slope of z = c tanh(x / c) by x. */
+function capSlope(logits: Value, softCap: number): Value {
+  return sub(1, mul(mul(logits, logits), 1 / softCap ** 2));
 }
 
 /** Calls `body` for each chunk of rows with its sliced operands. */
@@ -68,6 +86,23 @@ const concatRows = (emit: OnnxEmitter, pieces: readonly string[]): string =>
 const gemm = (emit: OnnxEmitter, a: string, b: string, transB: boolean): string =>
   emit.node('Gemm', [a, b], { transB: { int: transB ? 1 : 0 } });
 
+const scaled = (emit: OnnxEmitter, x: string, factor: number): string =>
+  emit.node('Mul', [x, emit.constant(`scalar:${factor}`, 'f32', [], () => Float32Array.of(factor))]);
+
+/** Logits h Wᵀ under the soft cap, where there is one. */
+function logitsOf(emit: OnnxEmitter, hidden: string, head: string, softCap: number | undefined): string {
+  const product = gemm(emit, hidden, head, true);
+  return softCap === undefined
+    ? product
+    : scaled(emit, emit.node('Tanh', [scaled(emit, product, 1 / softCap)]), softCap);
+}
+
+/** 1 - (z / c)². */
+function capSlopeNode(emit: OnnxEmitter, logits: string, softCap: number): string {
+  const square = scaled(emit, emit.node('Mul', [logits, logits]), -1 / softCap ** 2);
+  return emit.node('Add', [square, emit.constant('scalar:1', 'f32', [], () => Float32Array.of(1))]);
+}
+
 /** x [N, D], once `signal` [N, 1] is there. */
 function joinNothing(emit: OnnxEmitter, x: string, signal: string): string {
   const none = emit.node('Slice', [signal, emit.ints([0]), emit.ints([0]), emit.ints([1])]);
@@ -82,12 +117,12 @@ function residual(emit: OnnxEmitter, logits: string, column: string, count: numb
 }
 
 /** Inputs hidden, head, targets. */
-export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
+export const tokenLogprobsOp: Op<LogprobsAttrs> = defineOp<LogprobsAttrs>({
   name: 'tokenLogprobs',
   formula:
-    'ℓ_n = z_{n,t_n} - ln Σ_v exp z_{n,v} with z = h Wᵀ, streamed over rows so that z never exists whole. Outputs ℓ and ∂ℓ_n/∂h_n = W_{t_n} - softmax(z_n) W',
+    'ℓ_n = z_{n,t_n} - ln Σ_v exp z_{n,v} with z = h Wᵀ, under a soft cap z = c tanh(h Wᵀ / c), streamed over rows so that z never exists whole. Outputs ℓ and ∂ℓ_n/∂h_n = W_{t_n} - softmax(z_n) W, under a soft cap ((1[t_n] - softmax(z_n)) ∘ (1 - (z_n/c)²)) W',
   infer,
-  vjp: ({ inputs, outputs, cotangents, needs }) => {
+  vjp: ({ inputs, outputs, cotangents, needs, attrs }) => {
     const [dLogprobs, dDirection] = cotangents;
     if (dDirection) throw new TypeError('The gradient of the saved direction is not taken: decompose the graph first');
     if (!dLogprobs) return [];
@@ -95,23 +130,26 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
     const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
     return [
       needs[0] ? mul(at(outputs, 1), column) : undefined,
-      needs[1] ? apply1(tokenLogprobsHeadGradOp, [hidden, head, targets, dLogprobs], {}) : undefined,
+      needs[1] ? apply1(tokenLogprobsHeadGradOp, [hidden, head, targets, dLogprobs], attrs) : undefined,
     ];
   },
-  decompose: (inputs) => {
+  decompose: (inputs, attrs) => {
     const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
-    const { logprobs, weights, total } = logprobsOf(hidden, head, targets);
-    return [logprobs, sub(embedding(head, targets), matmul(div(weights, total), head))];
+    const { logprobs, logits, weights, total } = logprobsOf(hidden, head, targets, attrs);
+    const { softCap } = attrs;
+    if (softCap === undefined) return [logprobs, sub(embedding(head, targets), matmul(div(weights, total), head))];
+    const chosen = oneHot(targets, dimAt(head.type.shape, 0));
+    return [logprobs, matmul(mul(sub(chosen, div(weights, total)), capSlope(logits, softCap)), head)];
   },
-  onnx: (emit, inputs, { inputTypes }) => {
+  onnx: (emit, inputs, { attrs: { softCap }, inputTypes }) => {
     const head = required(inputs, 1);
     const rows = dimAt(required(inputTypes, 0).shape, 0);
     const column = emit.reshape(required(inputs, 2), [rows, 1]);
     const logprobs: string[] = [];
     const directions: string[] = [];
     const flat = emit.reshape(column, [rows]);
-    chunked(emit, rows, [required(inputs, 0), column, flat], ([hidden, targets, ids]) => {
-      const logits = gemm(emit, hidden as string, head, true);
+    chunked(emit, rows, [required(inputs, 0), column, flat], ([hidden, targets, ids], count) => {
+      const logits = logitsOf(emit, hidden as string, head, softCap);
       const weights = emit.node('Softmax', [logits], { axis: { int: -1 } });
       // ln Σ exp z = max z - ln max p: one softmax serves both outputs.
       const most = (x: string) => emit.node('ReduceMax', [x, emit.ints([-1])], { keepdims: { int: 1 } });
@@ -121,6 +159,15 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
       ]);
       const chosen = emit.node('Add', [above, emit.node('Log', [most(weights)])]);
       logprobs.push(chosen);
+      if (softCap !== undefined) {
+        const slope = capSlopeNode(emit, logits, softCap);
+        const minus = emit.node('Mul', [
+          residual(emit, joinNothing(emit, logits, chosen), targets as string, count),
+          slope,
+        ]);
+        directions.push(emit.node('Gemm', [minus, head], { alpha: { float: -1 } }));
+        return;
+      }
       // Joined with nothing of the loss, the direction waits for it: logits and weights are freed before the next chunk.
       const targetRows = joinNothing(emit, emit.node('Gather', [head, ids as string], { axis: { int: 0 } }), chosen);
       directions.push(emit.node('Gemm', [weights, head, targetRows], { alpha: { float: -1 } }));
@@ -129,6 +176,7 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
   },
   samples: () => [
     { name: 'rows', attrs: {}, inputs: [normal([3, 4], 1), normal([7, 4], 2), i32([3], [0, 6, 3])] },
+    { name: 'soft cap', attrs: { softCap: 1.5 }, inputs: [normal([3, 4], 6), normal([7, 4], 7), i32([3], [0, 6, 3])] },
     {
       name: 'more rows than a chunk',
       attrs: {},
@@ -150,28 +198,28 @@ export const tokenLogprobsOp: Op<NoAttrs> = defineOp<NoAttrs>({
   ],
 });
 
-export const tokenLogprobsHeadGradOp: Op<NoAttrs> = defineOp<NoAttrs>({
+export const tokenLogprobsHeadGradOp: Op<LogprobsAttrs> = defineOp<LogprobsAttrs>({
   name: 'tokenLogprobsHeadGrad',
-  formula: 'dW_v = Σ_n dℓ_n (1[v = t_n] - softmax(z_n)_v) h_n. Inputs hidden, head, targets, dℓ',
-  infer: (inputs) => {
-    infer(inputs);
+  formula:
+    'dW_v = Σ_n dℓ_n (1[v = t_n] - softmax(z_n)_v) h_n, under a soft cap times 1 - (z_nv/c)². Inputs hidden, head, targets, dℓ',
+  infer: (inputs, attrs) => {
+    infer(inputs, attrs);
     return [required(inputs, 1)];
   },
   vjp: 'nondifferentiable',
-  decompose: (inputs) => {
+  decompose: (inputs, attrs) => {
     const [hidden, head, targets] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
-    return vjp([[logprobsOf(hidden, head, targets).logprobs, required(inputs, 3)]], [head]);
+    return vjp([[logprobsOf(hidden, head, targets, attrs).logprobs, required(inputs, 3)]], [head]);
   },
-  onnx: (emit, inputs, { inputTypes }) => {
+  onnx: (emit, inputs, { attrs: { softCap }, inputTypes }) => {
     const head = required(inputs, 1);
     const rows = dimAt(required(inputTypes, 0).shape, 0);
     const columns = [required(inputs, 2), required(inputs, 3)].map((x) => emit.reshape(x, [rows, 1]));
     let total: string | undefined;
     chunked(emit, rows, [required(inputs, 0), ...columns], ([hidden, targets, d], count) => {
-      const weighted = emit.node('Mul', [
-        residual(emit, gemm(emit, hidden as string, head, true), targets as string, count),
-        d as string,
-      ]);
+      const logits = logitsOf(emit, hidden as string, head, softCap);
+      const minus = emit.node('Mul', [residual(emit, logits, targets as string, count), d as string]);
+      const weighted = softCap === undefined ? minus : emit.node('Mul', [minus, capSlopeNode(emit, logits, softCap)]);
       const operands = [weighted, hidden as string, ...(total === undefined ? [] : [total])];
       total = emit.node('Gemm', operands, { transA: { int: 1 }, alpha: { float: -1 } });
     });
@@ -179,6 +227,11 @@ export const tokenLogprobsHeadGradOp: Op<NoAttrs> = defineOp<NoAttrs>({
   },
   samples: () => [
     { name: 'rows', attrs: {}, inputs: [normal([3, 4], 1), normal([7, 4], 2), i32([3], [0, 6, 3]), normal([3], 3)] },
+    {
+      name: 'soft cap',
+      attrs: { softCap: 1.5 },
+      inputs: [normal([3, 4], 1), normal([7, 4], 2), i32([3], [0, 6, 3]), normal([3], 3)],
+    },
     {
       name: 'more rows than a chunk',
       attrs: {},
@@ -195,7 +248,12 @@ export const tokenLogprobsHeadGradOp: Op<NoAttrs> = defineOp<NoAttrs>({
   ],
 });
 
+export interface LogprobsOptions {
+  /** Bound c of the logits: c tanh(z / c). */
+  readonly softCap?: number | undefined;
+}
+
 /** ln p(targets) [N] of hidden states [N, D] under a head [V, D]; logits are never stored whole. */
-export function tokenLogprobs(hidden: Value, head: Value, targets: Value): Value {
-  return at(apply(tokenLogprobsOp, [hidden, head, targets], {}), 0);
+export function tokenLogprobs(hidden: Value, head: Value, targets: Value, { softCap }: LogprobsOptions = {}): Value {
+  return at(apply(tokenLogprobsOp, [hidden, head, targets], softCap === undefined ? {} : { softCap }), 0);
 }
