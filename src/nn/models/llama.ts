@@ -17,7 +17,8 @@ import type { LanguageModel, ModelInputs, ModelOutputs } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 import { ropeFrequencies } from '../rope.ts';
 
-interface LlamaConfig extends DecoderSizes {
+/** The fields of a Llama's config.json that shape its computation. */
+export interface LlamaConfig extends DecoderSizes {
   readonly rmsNormEps: number;
   readonly activation: Activation;
   readonly biases: DecoderBiases;
@@ -26,7 +27,7 @@ interface LlamaConfig extends DecoderSizes {
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): LlamaConfig {
+export function parseLlamaConfig(json: Readonly<Record<string, unknown>>): LlamaConfig {
   const fields = configFields(json);
   expectOnly(fields, 'llama', { pretraining_tp: 1, attention_dropout: 0, rope_interleaved: false });
   const sizes = decoderSizes(fields, { maxPositions: 2048, tied: false });
@@ -69,7 +70,7 @@ function hidden(config: LlamaConfig, inputs: ModelInputs): ModelOutputs {
 
 /** Llama (Touvron et al. 2023; transformers' LlamaForCausalLM). */
 export function llama(json: Readonly<Record<string, unknown>>): LanguageModel {
-  const config = parseConfig(json);
+  const config = parseLlamaConfig(json);
   const linears = gatedDecoderLinears(config, config.biases);
   const norms = ['input_layernorm', 'post_attention_layernorm'].map((name) => [name, config.hiddenSize] as const);
   return {
