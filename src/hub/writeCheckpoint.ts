@@ -14,22 +14,29 @@ export type CheckpointMetadata = Pick<Checkpoint, 'config' | 'tokenizer' | 'gene
 export async function writeCheckpoint(
   folder: string,
   tensors: Iterable<TensorSource>,
-  { config, tokenizer, generationConfig }: CheckpointMetadata,
+  metadata: CheckpointMetadata,
   options: { readonly replace?: boolean } = {},
 ): Promise<void> {
   await writeFolderAtomic(
     folder,
     async (temporary) => {
-      const at = (name: string): string => joinPath(temporary, name);
-      await writeFileAtomic(at('model.safetensors'), safetensorsBytes(tensors));
-      await writeJsonFile(at('config.json'), config);
-      if (generationConfig !== undefined) await writeJsonFile(at('generation_config.json'), generationConfig);
-      if (!tokenizer) return;
-      await writeJsonFile(at('tokenizer.json'), tokenizer.tokenizerJson);
-      await writeJsonFile(at('tokenizer_config.json'), tokenizer.tokenizerConfig);
-      if (tokenizer.chatTemplate !== undefined)
-        await writeFileAtomic(at('chat_template.jinja'), tokenizer.chatTemplate);
+      await writeFileAtomic(joinPath(temporary, 'model.safetensors'), safetensorsBytes(tensors));
+      await writeCheckpointFiles(temporary, metadata);
     },
     options,
   );
+}
+
+/** What stands in a checkpoint's folder beside its weights, into a folder that is there. */
+export async function writeCheckpointFiles(
+  folder: string,
+  { config, tokenizer, generationConfig }: CheckpointMetadata,
+): Promise<void> {
+  const at = (name: string): string => joinPath(folder, name);
+  await writeJsonFile(at('config.json'), config);
+  if (generationConfig !== undefined) await writeJsonFile(at('generation_config.json'), generationConfig);
+  if (!tokenizer) return;
+  await writeJsonFile(at('tokenizer.json'), tokenizer.tokenizerJson);
+  await writeJsonFile(at('tokenizer_config.json'), tokenizer.tokenizerConfig);
+  if (tokenizer.chatTemplate !== undefined) await writeFileAtomic(at('chat_template.jinja'), tokenizer.chatTemplate);
 }

@@ -4,7 +4,7 @@ import type { Engine } from '../runtime/engine.ts';
 import { openModel, tokenizerOf } from './model.ts';
 import { score } from './score.ts';
 
-/** Texts that tokenizers get wrong: spaces, digits, scripts, emoji, code, apostrophes, special tokens inside text. */
+/** Texts that tokenizers get wrong: spaces, digits, scripts, emoji, code, apostrophes. */
 const hardTexts: readonly string[] = [
   'The quick brown fox jumps over the lazy dog. It was 3.14159 past 12:45 on 2024-02-29.',
   '  leading spaces,\ttabs\nand\r\nnew lines   \n\n\n  at the end  ',
@@ -19,63 +19,74 @@ const conversation = [
   { role: 'user', content: 'Which of them has the longest wavelength?' },
 ];
 
-export interface ExportCheck {
-  /** Tokens whose log-probabilities were compared. */
-  readonly tokens: number;
-  /** Mean and largest |Δ ln p| in nats. */
-  readonly meanNats: number;
-  readonly worstNats: number;
+/** A sequence to compare models on, and where it comes from. */
+export interface Probe {
+  readonly source: string;
+  readonly ids: readonly number[];
 }
 
-/** What both models are given: texts as the first one's tokenizer reads them, and a conversation where it has a template. */
-function probes(tokenizer: Tokenizer): number[][] {
-  const texts = hardTexts.map((text) => tokenizer.encode(text));
+/** Hard texts as a tokenizer reads them, and a conversation where it has a template. */
+export function probesOf(tokenizer: Tokenizer): Probe[] {
+  const texts = hardTexts.map((text) => ({ source: JSON.stringify(text), ids: tokenizer.encode(text) }));
   if (tokenizer.chatTemplate === undefined) return texts;
-  return [...texts, tokenizer.applyChatTemplate(conversation, { addGenerationPrompt: true }).ids];
+  const { ids } = tokenizer.applyChatTemplate(conversation, { addGenerationPrompt: true });
+  return [...texts, { source: 'a conversation through the chat template', ids }];
 }
 
-interface Reading {
-  readonly ids: readonly (readonly number[])[];
-  readonly logprobs: readonly number[];
-}
+/** ln p of every token after the first, sequence after sequence. */
+export type Scorer = (sequences: readonly (readonly number[])[]) => Promise<number[]>;
 
-/** Token ids by the model's own tokenizer, and log-probabilities of `given` (its own ids unless given). */
-async function read(model: string, engine: Engine, given?: readonly (readonly number[])[]): Promise<Reading> {
+/** A checkpoint's tokenizer and scores, for as long as `use` takes. */
+export async function withModel<T>(
+  model: string,
+  engine: Engine,
+  use: (tokenizer: Tokenizer, scorer: Scorer, maxPositions: number) => Promise<T>,
+): Promise<T> {
   const loaded = await openModel({ model, engine });
-  try {
-    const ids = probes(tokenizerOf(loaded));
-    const examples = (given ?? ids).map((row, index): TrainExample => {
-      const cut = row.slice(0, loaded.model.maxPositions);
-      return { index, ids: Int32Array.from(cut), mask: new Uint8Array(cut.length).fill(1) };
-    });
+  const scorer: Scorer = async (sequences) => {
+    const examples = sequences.map(
+      (ids, index): TrainExample => ({
+        index,
+        ids: Int32Array.from(ids),
+        mask: new Uint8Array(ids.length).fill(1),
+      }),
+    );
     const logprobs: number[] = [];
     for await (const line of score(loaded, examples, { batchSize: examples.length }))
       for (const logprob of line.logprobs) if (logprob !== null) logprobs.push(logprob);
-    return { ids, logprobs };
+    return logprobs;
+  };
+  try {
+    return await use(tokenizerOf(loaded), scorer, loaded.model.maxPositions);
   } finally {
     await loaded.close();
   }
 }
 
-/**
- * Whether an exported checkpoint is the same model: its tokenizer and template must give the same ids, and the
- * log-probabilities of the same tokens are compared. Throws Error naming the text whose tokens differ.
- */
-export async function checkExport(before: string, after: string, engine: Engine): Promise<ExportCheck> {
-  const expected = await read(before, engine);
-  const found = await read(after, engine, expected.ids);
-  expected.ids.forEach((row, i) => {
-    const other = found.ids[i] ?? [];
-    if (row.length === other.length && row.every((id, t) => id === other[t])) return;
-    const text = hardTexts[i] === undefined ? 'a conversation through the chat template' : JSON.stringify(hardTexts[i]);
-    throw new Error(`The exported tokenizer reads ${text} as ${other.join(' ')} instead of ${row.join(' ')}`);
+/** Throws Error naming the first text that two tokenizers read differently. */
+export function assertSameTokens(expected: readonly Probe[], found: readonly Probe[]): void {
+  expected.forEach(({ source, ids }, i) => {
+    const other = found[i]?.ids ?? [];
+    if (ids.length === other.length && ids.every((id, t) => id === other[t])) return;
+    throw new Error(`The exported tokenizer reads ${source} as ${other.join(' ')} instead of ${ids.join(' ')}`);
   });
+}
+
+export interface Distance {
+  /** Tokens whose log-probabilities were compared. */
+  readonly tokens: number;
+  /** Mean and largest |Δ ln p| in nats; NaN where one is. */
+  readonly meanNats: number;
+  readonly worstNats: number;
+}
+
+export function distanceOf(expected: readonly number[], found: readonly number[]): Distance {
   let total = 0;
   let worst = 0;
-  expected.logprobs.forEach((logprob, i) => {
-    const distance = Math.abs(logprob - (found.logprobs[i] ?? Number.NaN));
+  expected.forEach((logprob, i) => {
+    const distance = Math.abs(logprob - (found[i] ?? Number.NaN));
     total += distance;
     worst = Number.isNaN(distance) ? Number.NaN : Math.max(worst, distance);
   });
-  return { tokens: expected.logprobs.length, meanNats: total / expected.logprobs.length, worstNats: worst };
+  return { tokens: expected.length, meanNats: total / expected.length, worstNats: worst };
 }

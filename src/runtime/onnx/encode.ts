@@ -32,11 +32,11 @@ export interface OnnxNode {
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
 }
 
-/** A graph input or output with its static shape. */
+/** A graph input or output; an axis whose size is only known when it runs has a name. */
 export interface OnnxValue {
   readonly name: string;
   readonly dtype: OnnxElementType;
-  readonly shape: readonly number[];
+  readonly shape: readonly (number | string)[];
 }
 
 /** A model: nodes in topological order. */
@@ -112,13 +112,14 @@ function writeNode(out: ProtobufWriter, node: OnnxNode): void {
 }
 
 function writeValue(out: ProtobufWriter, value: OnnxValue): void {
-  elementCount(value.shape);
+  elementCount(value.shape.filter((size) => typeof size === 'number'));
   out.string(1, value.name);
   out.message(2, () =>
     out.message(1, () => {
       out.int(1, onnxTypeCode(value.dtype));
       out.message(2, () => {
-        for (const size of value.shape) out.message(1, () => out.int(1, size));
+        for (const size of value.shape)
+          out.message(1, () => (typeof size === 'number' ? out.int(1, size) : out.string(2, size)));
       });
     }),
   );
