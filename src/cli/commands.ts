@@ -40,6 +40,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./merge.ts')).mergeCommand,
   },
   {
+    name: 'export',
+    summary: 'A model as a GGUF file for llama.cpp or an ONNX folder for transformers.js',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
     name: 'doctor',
     summary: 'What this machine has, and whether the engines work on it',
     load: async () => (await import('./doctor.ts')).doctorCommand,

@@ -44,13 +44,11 @@ export async function withModel<T>(
 ): Promise<T> {
   const loaded = await openModel({ model, engine });
   const scorer: Scorer = async (sequences) => {
-    const examples = sequences.map(
-      (ids, index): TrainExample => ({
-        index,
-        ids: Int32Array.from(ids),
-        mask: new Uint8Array(ids.length).fill(1),
-      }),
-    );
+    const examples = sequences.map((ids, index): TrainExample => ({
+      index,
+      ids: Int32Array.from(ids),
+      mask: new Uint8Array(ids.length).fill(1),
+    }));
     const logprobs: number[] = [];
     for await (const line of score(loaded, examples, { batchSize: examples.length }))
       for (const logprob of line.logprobs) if (logprob !== null) logprobs.push(logprob);

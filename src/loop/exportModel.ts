@@ -9,7 +9,15 @@ import { exportGguf, type GgufDtype, ggufDtypes } from '../surgery/exportGguf.ts
 import { exportOnnx, onnxFile } from '../surgery/exportOnnx.ts';
 import { mergeAdapter } from '../surgery/merge.ts';
 import { type OnnxDtype, onnxDtypes } from '../surgery/onnxDecoder.ts';
-import { assertSameTokens, distanceOf, type Distance, type Probe, probesOf, type Scorer, withModel } from './exportCheck.ts';
+import {
+  assertSameTokens,
+  distanceOf,
+  type Distance,
+  type Probe,
+  probesOf,
+  type Scorer,
+  withModel,
+} from './exportCheck.ts';
 
 interface Written {
   readonly probes: readonly Probe[];
@@ -22,7 +30,13 @@ interface Format<D extends string> {
   /** Largest mean |Δ ln p| in nats between a model and its export that counts as the same model. */
   readonly toleranceNats: Readonly<Record<D, number>>;
   /** Writes to `path` and reads back: how the export tokenises the hard texts, and its scores of `probes`. */
-  write(checkpoint: Checkpoint, path: string, dtype: D, probes: readonly Probe[], options: ExportOptions): Promise<Written>;
+  write(
+    checkpoint: Checkpoint,
+    path: string,
+    dtype: D,
+    probes: readonly Probe[],
+    options: ExportOptions,
+  ): Promise<Written>;
 }
 
 const sequencesOf = (probes: readonly Probe[]): (readonly number[])[] => probes.map(({ ids }) => ids);
@@ -34,7 +48,8 @@ const gguf: Format<GgufDtype> = {
     // A checkpoint is told by its ending.
     const file = `${path}.gguf`;
     const { kept } = await exportGguf(checkpoint, file, { dtype, name: basename(out).replace(/\.gguf$/, '') });
-    const notices = kept.length === 0 ? [] : [`${kept.length} tensors have rows that are no whole blocks: they are in f16`];
+    const notices =
+      kept.length === 0 ? [] : [`${kept.length} tensors have rows that are no whole blocks: they are in f16`];
     const read = await withModel(file, engine, async (tokenizer, scorer) => ({
       probes: probesOf(tokenizer),
       logprobs: await scorer(sequencesOf(probes)),
@@ -112,7 +127,9 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
   const { model, adapter, out, engine } = options;
   const dtype = format.dtypes.find((each) => each === options.dtype);
   if (dtype === undefined) {
-    throw new RangeError(`Expected a dtype of ${format.dtypes.join(', ')} for ${options.format} but found ${options.dtype}`);
+    throw new RangeError(
+      `Expected a dtype of ${format.dtypes.join(', ')} for ${options.format} but found ${options.dtype}`,
+    );
   }
   if ((await pathKind(out)) !== undefined) throw new Error(`Cannot write ${out}: it exists already`);
   return withFolderBeside(out, async (folder) => {
@@ -140,6 +157,13 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
       );
     }
     await moveInto(path, out);
-    return { out, format: options.format, dtype, toleranceNats, ...distance, notices: [...notices, ...written.notices] };
+    return {
+      out,
+      format: options.format,
+      dtype,
+      toleranceNats,
+      ...distance,
+      notices: [...notices, ...written.notices],
+    };
   });
 }

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../hub/checkpoint.ts';
 import { joinPath, makeFolder, writeFileAtomic } from '../hub/files.ts';
+import { isRecord } from '../hub/json.ts';
 import { writeCheckpointFiles } from '../hub/writeCheckpoint.ts';
 import { parseLlamaConfig } from '../nn/models/llama.ts';
 import { encodeOnnx, type OnnxModel } from '../runtime/onnx/encode.ts';
@@ -23,6 +24,13 @@ const architectures: Readonly<Record<string, OnnxArchitecture>> = {
   llama: (json, tensors, dtype) => onnxOfLlama(parseLlamaConfig(json), tensors, dtype),
 };
 
+/** transformers.js looks for the chat template in tokenizer_config.json alone. */
+function withTemplateInside({ tokenizer }: Checkpoint): Pick<Checkpoint, 'tokenizer'> {
+  if (tokenizer?.chatTemplate === undefined) return {};
+  const settings = isRecord(tokenizer.tokenizerConfig) ? tokenizer.tokenizerConfig : {};
+  return { tokenizer: { ...tokenizer, tokenizerConfig: { ...settings, chat_template: tokenizer.chatTemplate } } };
+}
+
 /**
  * Writes a checkpoint as a folder that transformers.js loads: the model as onnx/model….onnx, config, tokenizer, chat
  * template. TypeError, naming it, for an architecture or option that has no export, RangeError for a model of 2 GiB.
@@ -37,5 +45,5 @@ export async function exportOnnx(checkpoint: Checkpoint, folder: string, dtype: 
   }
   await makeFolder(joinPath(folder, 'onnx'));
   await writeFileAtomic(joinPath(folder, onnxFile(dtype)), encodeOnnx(model));
-  await writeCheckpointFiles(folder, checkpoint);
+  await writeCheckpointFiles(folder, { ...checkpoint, ...withTemplateInside(checkpoint) });
 }

@@ -65,7 +65,10 @@ function decoderEmitter(tensors: ReadonlyMap<string, TensorSource>, dtype: OnnxD
       return emit.node('Mul', [emit.node('Div', [x, root]), weight]);
     },
     reshape: (x: string, ...shape: string[]): string =>
-      emit.node('Reshape', [x, shape.length === 1 ? (shape[0] ?? '') : emit.node('Concat', shape, { axis: { int: 0 } })]),
+      emit.node('Reshape', [
+        x,
+        shape.length === 1 ? (shape[0] ?? '') : emit.node('Concat', shape, { axis: { int: 0 } }),
+      ]),
     transpose: (x: string, ...perm: number[]): string => emit.node('Transpose', [x], { perm: { ints: perm } }),
     slice: (x: string, from: number, to: number): string =>
       emit.node('Slice', [x, emit.ints([from]), emit.ints([to]), axes(-1)]),
@@ -102,8 +105,16 @@ function positionsOf({ emit }: Decoder, { rope }: LlamaConfig): Positions {
   const present = emit.node('Unsqueeze', [emit.cast('attention_mask', 'bool'), emit.ints([1, 2])]);
   const seen = emit.node('And', [emit.node('Unsqueeze', [before, emit.ints([0, 1])]), present]);
   const mask = emit.node('Where', [seen, emit.scalar(0), emit.scalar(-3e38)]);
-  const frequencies = emit.constant('frequencies', 'f32', [rope.inverseFrequencies.length], () => rope.inverseFrequencies);
-  const angles = emit.node('Mul', [emit.node('Unsqueeze', [emit.cast('position_ids', 'f32'), emit.ints([1, 3])]), frequencies]);
+  const frequencies = emit.constant(
+    'frequencies',
+    'f32',
+    [rope.inverseFrequencies.length],
+    () => rope.inverseFrequencies,
+  );
+  const angles = emit.node('Mul', [
+    emit.node('Unsqueeze', [emit.cast('position_ids', 'f32'), emit.ints([1, 3])]),
+    frequencies,
+  ]);
   const scaled = (wave: 'Cos' | 'Sin'): string =>
     rope.attentionFactor === 1
       ? emit.node(wave, [angles])
@@ -200,7 +211,11 @@ export async function onnxOfLlama(
   ]);
   const cache = (length: string): readonly (number | string)[] => ['batch', config.kvHeads, length, config.headWidth];
   const caches = Array.from({ length: config.layers }, (_, layer) =>
-    ['key', 'value'].map((part) => ({ name: `past_key_values.${layer}.${part}`, dtype: 'f32' as const, shape: cache('past') })),
+    ['key', 'value'].map((part) => ({
+      name: `past_key_values.${layer}.${part}`,
+      dtype: 'f32' as const,
+      shape: cache('past'),
+    })),
   ).flat();
   return {
     inputs: [

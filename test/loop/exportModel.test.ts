@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadTokenizer } from '../../src/hub/tokenizer.ts';
+import { readCheckpointTokenizer } from '../../src/hub/checkpoint-tokenizer.ts';
+import { exportFormats, type ExportFormat, exportModel } from '../../src/loop/exportModel.ts';
+import { generate } from '../../src/loop/generate.ts';
+import { openModel, tokenizerOf } from '../../src/loop/model.ts';
+import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
+import { runCli } from '../cli/run.ts';
+import { openLlama, renderInLlama, withoutLlama } from './llama-cpp.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tuneloop-export-'));
+const engine = ortEngine({ threads: 2 });
+after(() => {
+  engine.close();
+  rmSync(folder, { recursive: true });
+});
+const pico = fileURLToPath(new URL('../../assets/pico', import.meta.url));
+
+const greedy = { temperature: 0, topK: 0, topP: 1, seed: 0 };
+const messages = [{ role: 'user', content: 'Say again: red two Emma blue seven Ana' }];
+
+/** What pico writes on this engine, greedily. */
+async function expectedAnswer(): Promise<{ ids: number[]; answer: number[]; text: string }> {
+  const loaded = await openModel({ model: pico, engine });
+  try {
+    const { ids, text } = tokenizerOf(loaded).applyChatTemplate(messages, { addGenerationPrompt: true });
+    for await (const { ids: answer } of generate(loaded, [{ index: 0, ids }], {
+      ...greedy,
+      maxNewTokens: 12,
+      batchSize: 1,
+    }))
+      return { ids, answer: [...answer], text };
+    return assert.fail('nothing was generated');
+  } finally {
+    await loaded.close();
+  }
+}
+
+const expected = await expectedAnswer();
+assert.ok(expected.answer.length > 4, 'an answer of some tokens');
+
+async function exported(format: ExportFormat, dtype: string): Promise<string> {
+  const out = join(folder, `pico-${format}-${dtype}`);
+  const summary = await exportModel({ model: pico, format, dtype, out, engine, threads: 2 });
+  assert.ok(summary.tokens > 100);
+  assert.ok(summary.meanNats <= summary.toleranceNats);
+  return out;
+}
+
+test(
+  'llama.cpp reads, renders and generates from an exported GGUF as tuneloop does',
+  { skip: withoutLlama },
+  async () => {
+    const tokenizer = loadTokenizer((await readCheckpointTokenizer(pico)) ?? assert.fail());
+    const llama = await openLlama(await exported('gguf', 'f32'), 1024);
+    try {
+      const texts = ['Mara bought 3 apples.', "  don't stop\n\n", 'naïve – 12,5 %', expected.text];
+      for (const text of texts) assert.deepEqual(llama.tokenize(text), tokenizer.encode(text), text);
+      const rendered = renderInLlama(tokenizer.chatTemplate ?? '', { messages, add_generation_prompt: true });
+      assert.equal(rendered, expected.text);
+      const stops = new Set(tokenizer.eosTokenIds);
+      const wanted = expected.answer.filter((id) => !stops.has(id));
+      assert.deepEqual(await llama.greedy(expected.ids, 12), wanted);
+    } finally {
+      await llama.close();
+    }
+  },
+);
+
+test('transformers.js generates from an exported ONNX folder as tuneloop does, alone and padded on the left', async () => {
+  const out = await exported('onnx', 'fp32');
+  const { AutoModelForCausalLM, AutoTokenizer, env } = await import('@huggingface/transformers');
+  env.allowRemoteModels = false;
+  env.localModelPath = folder;
+  const name = out.slice(folder.length + 1);
+  const tokenizer = await AutoTokenizer.from_pretrained(name);
+  tokenizer.padding_side = 'left';
+  const model = await AutoModelForCausalLM.from_pretrained(name, { dtype: 'fp32', device: 'cpu' });
+  const longer = [{ role: 'user', content: `${messages[0]?.content} green nine Jack` }];
+  const render = (chat: typeof messages): string =>
+    tokenizer.apply_chat_template(chat, { add_generation_prompt: true, tokenize: false });
+  assert.equal(render(messages), expected.text);
+  for (const texts of [[expected.text], [expected.text, render(longer)]]) {
+    const inputs = tokenizer(texts, { padding: true, add_special_tokens: false }) as { input_ids: { dims: number[] } };
+    const rows = (await model.generate({ ...inputs, max_new_tokens: 12, do_sample: false })) as {
+      tolist(): bigint[][];
+    };
+    const start = inputs.input_ids.dims[1] ?? 0;
+    const answer = (rows.tolist()[0] ?? []).slice(start).map(Number);
+    assert.deepEqual(answer.slice(0, expected.answer.length), expected.answer);
+  }
+});
+
+for (const [format, { dtypes }] of Object.entries(exportFormats)) {
+  for (const dtype of dtypes) {
+    if (dtype === 'f32' || dtype === 'fp32') continue;
+    test(`${format} ${dtype}: the export scores as the model does, within its tolerance`, async () => {
+      await exported(format as ExportFormat, dtype);
+    });
+  }
+}
+
+test('through the command line, with an adapter merged in', async () => {
+  const data = join(folder, 'train.jsonl');
+  const { writeFileSync } = await import('node:fs');
+  writeFileSync(data, '{"prompt": "Say hi.", "completion": "Hi there!"}\n'.repeat(4));
+  const run = join(folder, 'run');
+  const tuned = await runCli([
+    'tune',
+    '--model',
+    pico,
+    '--data',
+    data,
+    '--out',
+    run,
+    '--max-steps',
+    '3',
+    '--learning-rate',
+    '0.01',
+  ]);
+  assert.equal(tuned.code, 0, tuned.err);
+  const out = join(folder, 'adapted.gguf');
+  const argv = [
+    'export',
+    '--model',
+    pico,
+    '--adapter',
+    join(run, 'adapter'),
+    '--format',
+    'gguf',
+    '--dtype',
+    'f16',
+    '--out',
+    out,
+  ];
+  const { code, out: printed, err } = await runCli([...argv, '--json']);
+  assert.equal(code, 0, err);
+  assert.ok((JSON.parse(printed) as { meanNats: number }).meanNats < 0.01);
+  assert.ok(existsSync(out));
+  const again = await runCli(argv);
+  assert.equal(again.code, 1);
+  assert.match(again.err, /exists already/);
+});
+
+test('an export that fails leaves nothing, and a wrong dtype is a wrong use', async () => {
+  const out = join(folder, 'not-there.gguf');
+  const model = fileURLToPath(new URL('../fixtures/models/gelu', import.meta.url));
+  const failed = await runCli(['export', '--model', model, '--format', 'gguf', '--out', out]);
+  assert.equal(failed.code, 1);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('not-there')),
+    [],
+  );
+  const wrong = await runCli(['export', '--model', model, '--format', 'onnx', '--dtype', 'q8_0', '--out', out]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /--dtype: expected fp32, fp16, q8, q4 for onnx but found q8_0/);
+  assert.ok(readFileSync(join(model, 'config.json')).length > 0);
+});
