@@ -144,7 +144,7 @@ async function attention(
   const { heads, kvHeads, headWidth } = config;
   const prefix = `model.layers.${layer}.self_attn`;
   const project = async (name: string): Promise<string> =>
-    linear(x, `${prefix}.${name}.weight`, config.attentionBias ? await vector(`${prefix}.${name}.bias`) : null);
+    linear(x, `${prefix}.${name}.weight`, config.biases.qkv ? await vector(`${prefix}.${name}.bias`) : null);
   const split = (y: string, count: number): string =>
     transpose(reshape(y, positions.batch, positions.sequence, emit.ints([count, headWidth])), 0, 2, 1, 3);
   const q = rotated(decoder, split(await project('q_proj'), heads), headWidth, positions);
@@ -164,14 +164,14 @@ async function attention(
   const mixed = emit.node('MatMul', [heads === kvHeads ? weights : reshape(weights, ...groups), values]);
   const perHead = reshape(mixed, positions.batch, emit.ints([heads]), positions.sequence, emit.ints([headWidth]));
   const flat = reshape(transpose(perHead, 0, 2, 1, 3), emit.ints([-1, heads * headWidth]));
-  const bias = config.attentionBias ? await vector(`${prefix}.o_proj.bias`) : null;
+  const bias = config.biases.output ? await vector(`${prefix}.o_proj.bias`) : null;
   return { out: await linear(flat, `${prefix}.o_proj.weight`, bias), keys, values };
 }
 
 async function mlp({ emit, vector, linear }: Decoder, config: LlamaConfig, layer: number, x: string): Promise<string> {
   const prefix = `model.layers.${layer}.mlp`;
   const project = async (name: string, y: string): Promise<string> =>
-    linear(y, `${prefix}.${name}.weight`, config.mlpBias ? await vector(`${prefix}.${name}.bias`) : null);
+    linear(y, `${prefix}.${name}.weight`, config.biases.mlp ? await vector(`${prefix}.${name}.bias`) : null);
   const gate = await project('gate_proj', x);
   const activated = emit.node('Mul', [gate, emit.node('Sigmoid', [gate])]);
   return project('down_proj', emit.node('Mul', [activated, await project('up_proj', x)]));
