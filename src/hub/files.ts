@@ -53,6 +53,17 @@ export async function listFolder(path: string): Promise<string[]> {
   }
 }
 
+/** Names of all files below a folder, with slashes. */
+export async function filesBelow(folder: string, prefix = ''): Promise<string[]> {
+  const names: string[] = [];
+  for (const name of await listFolder(join(folder, prefix))) {
+    const path = prefix === '' ? name : `${prefix}/${name}`;
+    if ((await pathKind(join(folder, path))) === 'folder') names.push(...(await filesBelow(folder, path)));
+    else names.push(path);
+  }
+  return names;
+}
+
 /** Opens a regular file for reads in ranges. */
 export async function openFile(path: string): Promise<ByteFile> {
   try {
@@ -201,7 +212,7 @@ const isBelow = (folder: string, path: string): boolean => {
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 };
 
-/** Path of a file that another file of `folder` names. RangeError where it, or the link that stands there, leads out; links of the hub's cache from snapshots/REVISION to blobs are allowed. */
+/** Path of a file that another file of `folder` names. RangeError where it, or the link that stands there, leads out; links of the hub's cache from snapshots/REVISION to its blobs are allowed. */
 export async function pathInFolder(folder: string, name: string, namedBy: string): Promise<string> {
   const escapes = (): RangeError => new RangeError(`${namedBy}: expected a file inside the folder but found ${name}`);
   // A backslash separates on Windows, so such a name means another file there.
@@ -213,8 +224,10 @@ export async function pathInFolder(folder: string, name: string, namedBy: string
     const realFile = await realpath(path);
     if (isBelow(realFolder, realFile)) return path;
     const snapshots = dirname(realFolder);
-    const blobs = join(dirname(snapshots), 'blobs');
-    if (basename(snapshots) === 'snapshots' && isBelow(blobs, realFile)) return path;
+    // The repository's own blobs, and those that several repositories of the cache share.
+    const repository = dirname(snapshots);
+    const blobs = [join(repository, 'blobs'), join(dirname(repository), 'blobs')];
+    if (basename(snapshots) === 'snapshots' && blobs.some((store) => isBelow(store, realFile))) return path;
   } catch (cause) {
     throw fileError('read', path, cause);
   }

@@ -1,5 +1,6 @@
 import {
   createHash,
+  filesBelow,
   joinPath,
   listFolder,
   openFile,
@@ -35,17 +36,6 @@ async function checksum(path: string): Promise<{ bytes: number; sha256: string }
   } finally {
     await file.close();
   }
-}
-
-/** Names of all files below a folder, with slashes. */
-async function filesBelow(folder: string, prefix = ''): Promise<string[]> {
-  const names: string[] = [];
-  for (const name of await listFolder(joinPath(folder, prefix))) {
-    const path = prefix === '' ? name : `${prefix}/${name}`;
-    if ((await pathKind(joinPath(folder, path))) === 'folder') names.push(...(await filesBelow(folder, path)));
-    else names.push(path);
-  }
-  return names;
 }
 
 /** What is wrong with a checkpoint; undefined when every file is there with the bytes that were written. */
