@@ -1,4 +1,5 @@
 import { mergeAdapter } from '../surgery/merge.ts';
+import { bring } from './bring.ts';
 import type { Command } from './command.ts';
 import { adapterOption, modelOption, outOption } from './rows.ts';
 
@@ -14,7 +15,9 @@ export const mergeCommand: Command = {
   stopsBySignal: false,
   async run(args, context) {
     const out = args.required('out');
-    const summary = await mergeAdapter({ model: args.required('model'), adapter: args.required('adapter'), out });
+    const model = await bring(args.required('model'), 'model', context);
+    const adapter = await bring(args.required('adapter'), 'adapter', context);
+    const summary = await mergeAdapter({ model, adapter, out });
     const { merged, storage, notices } = summary;
     for (const notice of notices) context.err(`${notice}\n`);
     if (context.json) await context.out(`${JSON.stringify({ out, ...summary })}\n`);

@@ -4,6 +4,7 @@ import { type Columns, readRows, type Row } from '../data/reader.ts';
 import type { EngineChoice } from '../loop/engines.ts';
 import type { LoadedModel } from '../loop/model.ts';
 import type { Args, Option } from './args.ts';
+import { bring } from './bring.ts';
 import type { Context } from './command.ts';
 import { Interrupted } from './errors.ts';
 
@@ -12,14 +13,14 @@ export const modelOption: Option = {
   kind: { type: 'text' },
   value: 'M',
   required: true,
-  description: 'Checkpoint folder or .gguf file',
+  description: 'Hugging Face id (org/name, org/name@revision), checkpoint folder or .gguf file',
 };
 
 export const adapterOption: Option = {
   name: 'adapter',
   kind: { type: 'text' },
   value: 'A',
-  description: 'PEFT adapter folder',
+  description: 'PEFT adapter folder, or an id',
 };
 
 export const dataOptions: readonly Option[] = [
@@ -118,7 +119,12 @@ export async function runModel(
   const name = args.text('engine') as EngineChoice['name'];
   const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') });
   try {
-    const loaded = await openModel({ model: args.required('model'), adapter: args.text('adapter'), engine });
+    const adapter = args.text('adapter');
+    const loaded = await openModel({
+      model: await bring(args.required('model'), 'model', context),
+      adapter: adapter === undefined ? undefined : await bring(adapter, 'adapter', context),
+      engine,
+    });
     try {
       return await writeResults(args, context, work(loaded), [...notices, ...loaded.notices]);
     } finally {

@@ -2,6 +2,7 @@ import { readExample, tokenizeFormats } from '../data/formats.ts';
 import type { Row } from '../data/reader.ts';
 import type { Tokenizer } from '../hub/tokenizer.ts';
 import { openTokenizer } from '../loop/openTokenizer.ts';
+import { bring } from './bring.ts';
 import type { Command } from './command.ts';
 import { atRow, dataOptions, modelOption, outOption, readInput, writeResults } from './rows.ts';
 
@@ -32,7 +33,7 @@ Text gets the special tokens that the tokenizer adds by default; rendered is the
   stopsBySignal: true,
   async run(args, context) {
     const rows = await readInput(args);
-    const tokenizer = await openTokenizer(args.required('model'));
+    const tokenizer = await openTokenizer(await bring(args.required('model'), 'tokenizer', context));
     const results = async function* (): AsyncGenerator<Tokenized> {
       for (const row of rows) yield atRow(row, () => tokenizeRow(row, tokenizer));
     };

@@ -7,6 +7,7 @@ import { formatDuration } from '../loop/units.ts';
 import { UsageError } from '../loop/usageError.ts';
 import { peakBytes, runtimeVersions } from '../runtime/node/host.ts';
 import type { Args, Option } from './args.ts';
+import { bring } from './bring.ts';
 import type { Command, Context } from './command.ts';
 import { tuneProgress } from './progress.ts';
 import { quoted } from './quoted.ts';
@@ -40,21 +41,25 @@ const endings: Readonly<Record<StopReason, string>> = {
   interrupted: 'interrupted',
 };
 
-/** Paths made absolute, so that the run goes on from any folder. */
-async function resolved(config: TuneConfig): Promise<TuneConfig> {
+/** Paths made absolute and ids pinned to their commit, so that the run goes on from any folder and on any day. */
+async function resolved(config: TuneConfig, context: Context): Promise<TuneConfig> {
   const there = async (path: string): Promise<string> =>
     (await pathKind(path)) === undefined ? path : resolvePath(path);
+  const brought = async (text: string, kind: 'model' | 'adapter'): Promise<string> =>
+    there(await bring(text, kind, context));
   const { model, data, adapter } = config;
   return {
     ...config,
-    model: { ...model, path: await there(model.path) },
+    model: { ...model, path: await brought(model.path, 'model') },
     data: {
       ...data,
       path: await there(data.path),
       ...(data.evalPath === undefined ? {} : { evalPath: await there(data.evalPath) }),
     },
     adapter:
-      'init' in adapter && adapter.init !== undefined ? { ...adapter, init: await there(adapter.init) } : adapter,
+      'init' in adapter && adapter.init !== undefined
+        ? { ...adapter, init: await brought(adapter.init, 'adapter') }
+        : adapter,
   };
 }
 
@@ -130,7 +135,7 @@ async function sayFinished(path: string, { step, stopReason }: DoneEvent, contex
 }
 
 async function start(args: Args, options: readonly Option[], context: Context): Promise<number> {
-  const config = await resolved(await configOf(args, options));
+  const config = await resolved(await configOf(args, options), context);
   const out = args.text('out');
   if (out === undefined && !args.flag('dry-run')) throw new UsageError('--out is missing');
   // A dry run without a folder writes nothing anywhere.

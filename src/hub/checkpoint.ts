@@ -8,6 +8,7 @@ import { ggufLlamaConfig, ggufLlamaTensors } from './gguf-llama.ts';
 import { ggufFields } from './gguf-metadata.ts';
 import { ggufTokenizer } from './gguf-tokenizer.ts';
 import { recordOf } from './json.ts';
+import { locateModel } from './node/locate.ts';
 import { readCheckpointTokenizer } from './checkpoint-tokenizer.ts';
 import type { CheckpointTokenizer } from './checkpoint-tokenizer.ts';
 
@@ -117,8 +118,9 @@ async function openGguf(path: string): Promise<Checkpoint> {
   }
 }
 
-/** Opens a checkpoint folder or a .gguf file; Error, SyntaxError, RangeError or TypeError that names the file. */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+/** Opens a checkpoint folder, a .gguf file or a model of the Hugging Face hub; Error, SyntaxError, RangeError or TypeError that names the file. */
+export async function openCheckpoint(model: string): Promise<Checkpoint> {
+  const { path } = await locateModel(model);
   const kind = await pathKind(path);
   if (kind === 'folder') return openFolder(path);
   if (kind === 'file' && path.endsWith('.gguf')) return openGguf(path);

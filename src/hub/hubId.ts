@@ -43,3 +43,6 @@ export function hubIdOfSnapshot(path: string): HubId | undefined {
   if (id === undefined || snapshots !== 'snapshots' || !/^[0-9a-f]{40}$/.test(commit)) return undefined;
   return { id: id.replace('--', '/'), revision: commit };
 }
+
+/** What others call a model: its id where it lies in the hub's cache, else its path. */
+export const modelName = (path: string): string => hubIdOfSnapshot(path)?.id ?? path;

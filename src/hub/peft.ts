@@ -1,6 +1,7 @@
 import { elementCountOf, f32Source } from '../runtime/tensor-source.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
 import { joinPath, openFile, pathKind, readJsonFile, writeFileAtomic, writeFolderAtomic } from './files.ts';
+import { locateAdapter } from './node/locate.ts';
 import { parsePeftConfig, peftConfigJson, peftVersion } from './peft-config.ts';
 import type { PeftLoraConfig } from './peft-config.ts';
 import { rankOf, targetsModule } from './peft-target.ts';
@@ -80,8 +81,9 @@ async function readModules(
   return modules;
 }
 
-/** Reads a LoRA folder that PEFT or this library wrote; stricter than PEFT: a missing, unknown, mis-shaped or non-finite tensor is an error that names it. */
-export async function readPeftAdapter(folder: string): Promise<PeftAdapter> {
+/** Reads a LoRA folder, here or on the hub, that PEFT or this library wrote; stricter than PEFT: a missing, unknown, mis-shaped or non-finite tensor is an error that names it. */
+export async function readPeftAdapter(adapter: string): Promise<PeftAdapter> {
+  const { path: folder } = await locateAdapter(adapter);
   const configPath = joinPath(folder, configName);
   if ((await pathKind(configPath)) === undefined) {
     throw new Error(`${folder}: expected an adapter folder with ${configName} but found none`);

@@ -9,7 +9,7 @@ const rate = z.number().min(0).lt(1);
 const path = z.string().min(1);
 
 const model = z.strictObject({
-  path: path.describe('Checkpoint folder or .gguf file to start from'),
+  path: path.describe('Hugging Face id (org/name, org/name@revision), checkpoint folder or .gguf file to start from'),
 });
 
 const data = z.strictObject({
@@ -51,7 +51,7 @@ const lora = z.strictObject({
     .default({})
     .describe('Other alphas for layers whose path ends in a pattern'),
   useRslora: z.boolean().default(false).describe('The factors count alpha / √r instead'),
-  init: path.optional().describe('PEFT adapter folder to start from; its r, alpha, dropout and targets hold'),
+  init: path.optional().describe('PEFT adapter folder or id to start from; its r, alpha, dropout and targets hold'),
 });
 
 const none = z.strictObject({ type: z.literal('none') });

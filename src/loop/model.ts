@@ -2,6 +2,7 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { full } from '../adapters/full.ts';
 import { lora } from '../adapters/lora.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
+import { modelName } from '../hub/hubId.ts';
 import { checkPeftAdapter, type PeftLoraConfig, readPeftAdapter } from '../hub/peft.ts';
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
 import { randomKey } from '../ir/random.ts';
@@ -37,9 +38,9 @@ export interface LoadedModel {
 }
 
 export interface OpenModelOptions {
-  /** Checkpoint folder or .gguf file. */
+  /** Checkpoint folder, .gguf file or id on the Hugging Face hub. */
   readonly model: string;
-  /** PEFT adapter folder. */
+  /** PEFT adapter folder or id. */
   readonly adapter?: string | undefined;
   /** A new adapter instead, drawn from the seed. */
   readonly newAdapter?: { readonly config: PeftLoraConfig; readonly seed: number } | undefined;
@@ -123,7 +124,7 @@ async function adapterOf(
     return {
       adapter,
       fill: (weights) => loadFactors(weights, peft),
-      files: (weights) => loraFiles(adapter, config, weights, checkpoint.path),
+      files: (weights) => loraFiles(adapter, config, weights, modelName(checkpoint.path)),
     };
   }
   if (!options.newAdapter) return undefined;
@@ -134,7 +135,7 @@ async function adapterOf(
     ...(model.linears.some(({ transposed }) => transposed) ? { fanInFanOut: true } : {}),
   };
   const adapter = lora(resolved, model);
-  return { adapter, files: (weights) => loraFiles(adapter, resolved, weights, checkpoint.path) };
+  return { adapter, files: (weights) => loraFiles(adapter, resolved, weights, modelName(checkpoint.path)) };
 }
 
 async function attach(

@@ -2,6 +2,7 @@ import { openCheckpoint } from '../hub/checkpoint.ts';
 import { type CheckpointTokenizer, readCheckpointTokenizer } from '../hub/checkpoint-tokenizer.ts';
 import { joinPath, pathKind, readOptionalJsonFile } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
+import { locateTokenizer } from '../hub/node/locate.ts';
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
 
 /** The tokenizer of a checkpoint's files; the first config that names stop tokens decides them. Error where there is none. */
@@ -17,8 +18,9 @@ export function tokenizerOf(
   return loadTokenizer(files, eos ?? {});
 }
 
-/** The tokenizer of a checkpoint folder or .gguf file, without its weights. */
-export async function openTokenizer(path: string): Promise<Tokenizer> {
+/** The tokenizer of a checkpoint folder, .gguf file or Hugging Face id, without its weights. */
+export async function openTokenizer(model: string): Promise<Tokenizer> {
+  const { path } = await locateTokenizer(model);
   if ((await pathKind(path)) === 'folder') {
     const files = await readCheckpointTokenizer(path);
     const generation = await readOptionalJsonFile(joinPath(path, 'generation_config.json'));

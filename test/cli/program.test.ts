@@ -68,7 +68,7 @@ const wrong: readonly (readonly [string[], number, RegExp])[] = [
   [
     ['tune', '--model', at('none'), '--data', texts, '--out', at('r')],
     1,
-    /none: expected a checkpoint folder or a \.gguf file but found nothing/,
+    /none: expected a checkpoint folder, a \.gguf file or a Hugging Face id \(org\/name\) but found nothing/,
   ],
   [['score', '--model', model, '--data', at('none.jsonl')], 1, /Cannot read .*none\.jsonl: it does not exist/],
   [['score', '--model', model, '--data', broken, '--out', at('o')], 1, /broken\.jsonl, line 7/],

@@ -17,6 +17,6 @@ test('a folder needs only its tokenizer files, and says when it has none', async
   await assert.rejects(openTokenizer(folder), /expected a tokenizer \(tokenizer\.json\) but found none/);
   await assert.rejects(
     openTokenizer(join(folder, 'none')),
-    /expected a checkpoint folder or a \.gguf file but found nothing/,
+    /expected a checkpoint folder, a \.gguf file or a Hugging Face id \(org\/name\) but found nothing/,
   );
 });

@@ -47,7 +47,7 @@ export async function locate(text: string, kind: Kind, options: SnapshotOptions 
   const hubId = parseHubId(text);
   if (hubId === undefined)
     throw new Error(
-      `${text}: expected ${kind.expected} or a Hugging Face id (org/name), but it does not exist and cannot be an id`,
+      `${text}: expected ${kind.expected} or a Hugging Face id (org/name) but found nothing here, and it cannot be an id`,
     );
   const { file } = hubId;
   const single: FileChoice = async (files) => {

@@ -127,7 +127,7 @@ test('refusals say what to do', () =>
     assert.match(await message({}, 'org/tiny@absent'), /model org\/tiny@absent: .* has no such revision/);
     assert.match(
       await message({}, 'no/such/thing\\'),
-      /expected a checkpoint folder, a \.gguf file or a Hugging Face id \(org\/name\), but it does not exist and cannot be an id/,
+      /expected a checkpoint folder, a \.gguf file or a Hugging Face id \(org\/name\) but found nothing here, and it cannot be an id/,
     );
     for (const bad of ['../up', 'a/..', '/abs/x', 'org', 'org/na:me', 'org/name@../../x', 'org/name.git'])
       assert.match(await message({}, bad), /cannot be an id/);
