@@ -21,12 +21,15 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** The real model of the shared folder; undefined where there is none. */
-export function sharedModel(): string | undefined {
+/** A path in the shared folder; undefined where it is not there. */
+export function sharedPath(path: string): string | undefined {
   const shared = process.env['TUNELOOP_SHARED'] ?? fileURLToPath(new URL('../../shared', import.meta.url));
-  const path = `${shared}/models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf`;
-  return existsSync(path) ? path : undefined;
+  return existsSync(`${shared}/${path}`) ? `${shared}/${path}` : undefined;
 }
+
+/** The real model of the shared folder; undefined where there is none. */
+export const sharedModel = (): string | undefined =>
+  sharedPath('models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf');
 
 /** F64 and F32 tensors of a safetensors fixture by name. */
 export async function readTensors(path: string): Promise<Map<string, Float64Array>> {

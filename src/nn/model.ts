@@ -97,3 +97,35 @@ export interface LanguageModel extends Model {
   readonly logitsSoftCap?: number;
   hidden(inputs: ModelInputs): ModelOutputs;
 }
+
+export interface EncoderInputs extends Pick<ModelInputs, 'param' | 'ids' | 'positionLimit' | 'sites' | 'recompute'> {
+  /** i32 [B, T]: from 0 in every sequence. */
+  readonly positions: Value;
+  /** i32 [B, T]: tokens see their own segment only; padding is one of its own. */
+  readonly segments: Value;
+  /** i32 [B, T]: 0 in the first text of a pair, 1 in the second, where the tokenizer tells them apart. */
+  readonly tokenTypes: Value;
+}
+
+/** A model whose tokens all see each other. */
+export interface Encoder extends Model {
+  readonly layers: number;
+  /** Final hidden states [B, T, D]. */
+  hidden(inputs: EncoderInputs): Value;
+}
+
+/** What a classifier's logits say: one of the labels, each label by itself, or numbers; null goes by the number of labels and the data. */
+export type ProblemType = 'single_label_classification' | 'multi_label_classification' | 'regression' | null;
+
+/** A model with a head that reads one token of each sequence. */
+export interface Classifier extends Model {
+  /** By their ids. */
+  readonly labels: readonly string[];
+  readonly problemType: ProblemType;
+  /** The token that is read: an encoder's first, a decoder's last. */
+  readonly reads: 'first' | 'last';
+  /** Modules of the head, which are trained and saved with every adapter. */
+  readonly headModules: readonly string[];
+  /** Logits [N, labels] of the tokens at `places` i32 [N], counted over all rows. */
+  logits(inputs: EncoderInputs, places: Value): Value;
+}

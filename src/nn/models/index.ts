@@ -1,28 +1,69 @@
-import type { LanguageModel } from '../model.ts';
+import type { Classifier, Encoder, LanguageModel } from '../model.ts';
+import { bert, bertClassifier } from './bert.ts';
+import { decoderClassifier } from './decoderClassifier.ts';
+import { distilbert, distilbertClassifier } from './distilbert.ts';
 import { gemma3Text } from './gemma3_text.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { roberta, robertaClassifier } from './roberta.ts';
 
-const languageModels: Readonly<Record<string, (json: Readonly<Record<string, unknown>>) => LanguageModel>> = {
-  gemma3_text: gemma3Text,
-  gpt2,
-  llama,
-  mistral,
-  qwen2,
-  qwen3,
+type Json = Readonly<Record<string, unknown>>;
+type Builders<M> = Readonly<Record<string, (json: Json) => M>>;
+
+const languageModels: Builders<LanguageModel> = { gemma3_text: gemma3Text, gpt2, llama, mistral, qwen2, qwen3 };
+const encoders: Builders<Encoder> = { bert, distilbert, roberta };
+const encoderClassifiers: Builders<Classifier> = {
+  bert: bertClassifier,
+  distilbert: distilbertClassifier,
+  roberta: robertaClassifier,
 };
 
-/** The model that a config.json describes. Throws TypeError naming an architecture that is not known. */
-export function languageModel(json: Readonly<Record<string, unknown>>): LanguageModel {
+function builderOf<M>(builders: Builders<M>, type: unknown): ((json: Json) => M) | undefined {
+  return typeof type === 'string' && Object.hasOwn(builders, type) ? builders[type] : undefined;
+}
+
+function unknown(json: Json, known: readonly string[]): TypeError {
+  return new TypeError(
+    `Expected a model_type of ${known.join(', ')} in config.json but found ${JSON.stringify(json['model_type'])}`,
+  );
+}
+
+/** What a config.json's architecture is for. */
+export type ModelKind = 'language' | 'classifier' | 'encoder';
+
+export function modelKind(json: Json): ModelKind {
+  const architectures: unknown = json['architectures'];
+  const [first] = Array.isArray(architectures) ? (architectures as unknown[]) : [];
+  if (typeof first === 'string' && first.endsWith('ForSequenceClassification')) return 'classifier';
+  return builderOf(encoders, json['model_type']) ? 'encoder' : 'language';
+}
+
+/** The causal language model that a config.json describes. Throws TypeError naming an architecture that is another thing or not known. */
+export function languageModel(json: Json): LanguageModel {
   const type = json['model_type'];
-  const build = typeof type === 'string' && Object.hasOwn(languageModels, type) ? languageModels[type] : undefined;
-  if (!build) {
-    throw new TypeError(
-      `Expected a model_type of ${Object.keys(languageModels).join(', ')} in config.json but found ${JSON.stringify(type)}`,
-    );
-  }
+  const build = builderOf(languageModels, type);
+  const kind = modelKind(json);
+  if (kind === 'encoder') throw new TypeError(`Expected a language model but ${String(type)} is an encoder`);
+  if (kind === 'classifier') throw new TypeError(`Expected a language model but this ${String(type)} is a classifier`);
+  if (!build) throw unknown(json, Object.keys(languageModels));
   return build(json);
+}
+
+/** The encoder that a config.json describes, without heads. Throws TypeError naming an architecture that is not known. */
+export function encoder(json: Json): Encoder {
+  const build = builderOf(encoders, json['model_type']);
+  if (!build) throw unknown(json, Object.keys(encoders));
+  return build(json);
+}
+
+/** The sequence classifier that a config.json describes. Throws TypeError naming an architecture that is not known. */
+export function classifier(json: Json): Classifier {
+  const build = builderOf(encoderClassifiers, json['model_type']);
+  if (build) return build(json);
+  const decoder = builderOf(languageModels, json['model_type']);
+  if (!decoder) throw unknown(json, [...Object.keys(encoderClassifiers), ...Object.keys(languageModels)]);
+  return decoderClassifier(decoder(json), json);
 }

@@ -1,0 +1,150 @@
+import type { Value } from '../../ir/graph.ts';
+import { add } from '../../ir/ops/add.ts';
+import { tanh } from '../../ir/ops/tanh.ts';
+import { type Activation, activate, activationOf } from '../activations.ts';
+import { configFields, expectOnly, readDropout } from '../configFields.ts';
+import { linearParameters, splitHeads } from '../decoder.ts';
+import { type Attend, encodeBlocks, labelFields, type LabelFields, layerNormParameters, tokensAt } from '../encoder.ts';
+import { embeddingLayer, layerNormLayer, linearLayer } from '../layers.ts';
+import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model, ParameterSpec } from '../model.ts';
+import { ownNames } from '../ownNames.ts';
+
+interface BertConfig extends LabelFields {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly maxPositions: number;
+  readonly tokenTypes: number;
+  readonly activation: Activation;
+  readonly layerNormEps: number;
+  readonly initializerRange: number;
+  readonly ignoredFields: readonly string[];
+}
+
+/** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
+function parseConfig(json: Readonly<Record<string, unknown>>): BertConfig {
+  const fields = configFields(json);
+  expectOnly(fields, 'bert', { position_embedding_type: 'absolute', is_decoder: false, add_cross_attention: false });
+  readDropout(fields, json, ['hidden_dropout_prob', 'attention_probs_dropout_prob', 'classifier_dropout']);
+  for (const name of ['tie_word_embeddings', 'gradient_checkpointing']) fields.optional(name);
+  return {
+    vocabSize: fields.integer('vocab_size', 30522),
+    hiddenSize: fields.integer('hidden_size', 768),
+    intermediateSize: fields.integer('intermediate_size', 3072),
+    layers: fields.integer('num_hidden_layers', 12),
+    heads: fields.integer('num_attention_heads', 12),
+    maxPositions: fields.integer('max_position_embeddings', 512),
+    tokenTypes: fields.integer('type_vocab_size', 2),
+    activation: activationOf(fields.string('hidden_act', 'gelu')),
+    layerNormEps: fields.number('layer_norm_eps', 1e-12),
+    initializerRange: fields.number('initializer_range', 0.02),
+    ...labelFields(fields),
+    ignoredFields: fields.unread(),
+  };
+}
+
+/** norm(x + attention(x)), then norm(x + mlp(x)). */
+function block(config: BertConfig, inputs: EncoderInputs, name: string, x: Value, attend: Attend): Value {
+  const { heads, hiddenSize, layerNormEps, activation } = config;
+  const linear = (part: string, operand: Value): Value => linearLayer(inputs, `${name}.${part}`, operand, true);
+  const project = (part: string): Value => splitHeads(linear(`attention.self.${part}`, x), heads, hiddenSize / heads);
+  const mixed = attend(`${name}.attention.self`, { q: project('query'), k: project('key'), v: project('value') });
+  const attended = add(linear('attention.output.dense', mixed), x);
+  const h = layerNormLayer(inputs, `${name}.attention.output.LayerNorm`, attended, layerNormEps);
+  const mlp = inputs.sites.mlp(
+    { x: h },
+    (given) => linear('output.dense', activate(activation, linear('intermediate.dense', given.x))),
+    name,
+  );
+  return layerNormLayer(inputs, `${name}.output.LayerNorm`, add(mlp, h), layerNormEps);
+}
+
+function hidden(config: BertConfig, inputs: EncoderInputs): Value {
+  const words = embeddingLayer(inputs, 'bert.embeddings.word_embeddings', inputs.ids);
+  const types = embeddingLayer(inputs, 'bert.embeddings.token_type_embeddings', inputs.tokenTypes);
+  const places = embeddingLayer(inputs, 'bert.embeddings.position_embeddings', inputs.positions);
+  const sum = add(add(words, types), places);
+  const first = layerNormLayer(inputs, 'bert.embeddings.LayerNorm', sum, config.layerNormEps);
+  return encodeBlocks(inputs, 'bert.encoder.layer', config.layers, first, (name, x, attend) =>
+    block(config, inputs, name, x, attend),
+  );
+}
+
+function linearsOf({ layers, hiddenSize, intermediateSize }: BertConfig): LinearSpec[] {
+  const parts = [
+    ['attention.self.query', hiddenSize, hiddenSize],
+    ['attention.self.key', hiddenSize, hiddenSize],
+    ['attention.self.value', hiddenSize, hiddenSize],
+    ['attention.output.dense', hiddenSize, hiddenSize],
+    ['intermediate.dense', hiddenSize, intermediateSize],
+    ['output.dense', intermediateSize, hiddenSize],
+  ] as const;
+  return Array.from({ length: layers }, (_, layer) =>
+    parts.map(([name, inFeatures, outFeatures]) => ({
+      name: `bert.encoder.layer.${layer}.${name}`,
+      inFeatures,
+      outFeatures,
+      bias: true,
+    })),
+  ).flat();
+}
+
+/** What encoder and classifier share; `extra` are linear layers behind the blocks. */
+function modelOf(config: BertConfig, extra: readonly LinearSpec[], headed: readonly LinearSpec[]): Model {
+  const { vocabSize, hiddenSize, maxPositions, tokenTypes, layers, initializerRange } = config;
+  const embeddings = [
+    { name: 'bert.embeddings.word_embeddings', count: vocabSize, width: hiddenSize },
+    { name: 'bert.embeddings.position_embeddings', count: maxPositions, width: hiddenSize },
+    { name: 'bert.embeddings.token_type_embeddings', count: tokenTypes, width: hiddenSize },
+  ];
+  const linears = [...linearsOf(config), ...extra];
+  const norms = Array.from({ length: layers }, (_, layer) =>
+    ['attention.output.LayerNorm', 'output.LayerNorm'].map((name) => `bert.encoder.layer.${layer}.${name}`),
+  ).flat();
+  const parameters: ParameterSpec[] = [
+    ...embeddings.map(({ name, count, width }) => ({
+      name: `${name}.weight`,
+      shape: [count, width],
+      decays: true,
+      init: { mean: 0, deviation: initializerRange },
+    })),
+    ...['bert.embeddings.LayerNorm', ...norms].flatMap((name) => layerNormParameters(name, hiddenSize)),
+    ...[...linears, ...headed].flatMap((linear) => linearParameters(linear, initializerRange)),
+  ];
+  return {
+    ...config,
+    type: 'bert',
+    parameters,
+    linears,
+    embeddings,
+    defaultTargets: ['query', 'value'],
+    ownName: ownNames('bert', /^(?:classifier|cls|qa_outputs)\./),
+  };
+}
+
+/** BERT (Devlin et al. 2019; transformers' BertModel without its pooler). */
+export function bert(json: Readonly<Record<string, unknown>>): Encoder {
+  const config = parseConfig(json);
+  return { ...modelOf(config, [], []), layers: config.layers, hidden: (inputs) => hidden(config, inputs) };
+}
+
+/** BERT with a pooler and a linear classifier on its first token (transformers' BertForSequenceClassification). */
+export function bertClassifier(json: Readonly<Record<string, unknown>>): Classifier {
+  const config = parseConfig(json);
+  const { hiddenSize, labels, problemType } = config;
+  const pooler = { name: 'bert.pooler.dense', inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true };
+  const head = { name: 'classifier', inFeatures: hiddenSize, outFeatures: labels.length, bias: true };
+  return {
+    ...modelOf(config, [pooler], [head]),
+    labels,
+    problemType,
+    reads: 'first',
+    headModules: ['classifier'],
+    logits: (inputs, places) => {
+      const pooled = tanh(linearLayer(inputs, pooler.name, tokensAt(hidden(config, inputs), places), true));
+      return linearLayer(inputs, head.name, pooled, true);
+    },
+  };
+}

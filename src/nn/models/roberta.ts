@@ -1,0 +1,158 @@
+import type { Value } from '../../ir/graph.ts';
+import { add } from '../../ir/ops/add.ts';
+import { constant } from '../../ir/ops/constant.ts';
+import { tanh } from '../../ir/ops/tanh.ts';
+import { type Activation, activate, activationOf } from '../activations.ts';
+import { configFields, expectOnly, readDropout } from '../configFields.ts';
+import { linearParameters, splitHeads } from '../decoder.ts';
+import { type Attend, encodeBlocks, labelFields, type LabelFields, layerNormParameters, tokensAt } from '../encoder.ts';
+import { embeddingLayer, layerNormLayer, linearLayer } from '../layers.ts';
+import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model, ParameterSpec } from '../model.ts';
+import { ownNames } from '../ownNames.ts';
+
+interface RobertaConfig extends LabelFields {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Without the rows that the offset takes. */
+  readonly maxPositions: number;
+  /** Number of the first position: the padding's id + 1. */
+  readonly firstPosition: number;
+  readonly tokenTypes: number;
+  readonly activation: Activation;
+  readonly layerNormEps: number;
+  readonly initializerRange: number;
+  readonly ignoredFields: readonly string[];
+}
+
+/** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
+function parseConfig(json: Readonly<Record<string, unknown>>): RobertaConfig {
+  const fields = configFields(json);
+  expectOnly(fields, 'roberta', { position_embedding_type: 'absolute', is_decoder: false, add_cross_attention: false });
+  readDropout(fields, json, ['hidden_dropout_prob', 'attention_probs_dropout_prob', 'classifier_dropout']);
+  // Positions count on from the padding's id, as in fairseq.
+  const firstPosition = fields.integer('pad_token_id', 1) + 1;
+  for (const name of ['tie_word_embeddings', 'gradient_checkpointing']) fields.optional(name);
+  return {
+    vocabSize: fields.integer('vocab_size', 50265),
+    hiddenSize: fields.integer('hidden_size', 768),
+    intermediateSize: fields.integer('intermediate_size', 3072),
+    layers: fields.integer('num_hidden_layers', 12),
+    heads: fields.integer('num_attention_heads', 12),
+    maxPositions: fields.integer('max_position_embeddings', 512) - firstPosition,
+    firstPosition,
+    tokenTypes: fields.integer('type_vocab_size', 2),
+    activation: activationOf(fields.string('hidden_act', 'gelu')),
+    layerNormEps: fields.number('layer_norm_eps', 1e-12),
+    initializerRange: fields.number('initializer_range', 0.02),
+    ...labelFields(fields),
+    ignoredFields: fields.unread(),
+  };
+}
+
+/** norm(x + attention(x)), then norm(x + mlp(x)). */
+function block(config: RobertaConfig, inputs: EncoderInputs, name: string, x: Value, attend: Attend): Value {
+  const { heads, hiddenSize, layerNormEps, activation } = config;
+  const linear = (part: string, operand: Value): Value => linearLayer(inputs, `${name}.${part}`, operand, true);
+  const project = (part: string): Value => splitHeads(linear(`attention.self.${part}`, x), heads, hiddenSize / heads);
+  const mixed = attend(`${name}.attention.self`, { q: project('query'), k: project('key'), v: project('value') });
+  const attended = add(linear('attention.output.dense', mixed), x);
+  const h = layerNormLayer(inputs, `${name}.attention.output.LayerNorm`, attended, layerNormEps);
+  const mlp = inputs.sites.mlp(
+    { x: h },
+    (given) => linear('output.dense', activate(activation, linear('intermediate.dense', given.x))),
+    name,
+  );
+  return layerNormLayer(inputs, `${name}.output.LayerNorm`, add(mlp, h), layerNormEps);
+}
+
+function hidden(config: RobertaConfig, inputs: EncoderInputs): Value {
+  const words = embeddingLayer(inputs, 'roberta.embeddings.word_embeddings', inputs.ids);
+  const types = embeddingLayer(inputs, 'roberta.embeddings.token_type_embeddings', inputs.tokenTypes);
+  const positions = add(inputs.positions, constant('i32', [], [config.firstPosition]));
+  const places = embeddingLayer(inputs, 'roberta.embeddings.position_embeddings', positions);
+  const sum = add(add(words, types), places);
+  const first = layerNormLayer(inputs, 'roberta.embeddings.LayerNorm', sum, config.layerNormEps);
+  return encodeBlocks(inputs, 'roberta.encoder.layer', config.layers, first, (name, x, attend) =>
+    block(config, inputs, name, x, attend),
+  );
+}
+
+function linearsOf({ layers, hiddenSize, intermediateSize }: RobertaConfig): LinearSpec[] {
+  const parts = [
+    ['attention.self.query', hiddenSize, hiddenSize],
+    ['attention.self.key', hiddenSize, hiddenSize],
+    ['attention.self.value', hiddenSize, hiddenSize],
+    ['attention.output.dense', hiddenSize, hiddenSize],
+    ['intermediate.dense', hiddenSize, intermediateSize],
+    ['output.dense', intermediateSize, hiddenSize],
+  ] as const;
+  return Array.from({ length: layers }, (_, layer) =>
+    parts.map(([name, inFeatures, outFeatures]) => ({
+      name: `roberta.encoder.layer.${layer}.${name}`,
+      inFeatures,
+      outFeatures,
+      bias: true,
+    })),
+  ).flat();
+}
+
+/** What encoder and classifier share; `headed` are the classifier's layers. */
+function modelOf(config: RobertaConfig, headed: readonly LinearSpec[]): Model {
+  const { vocabSize, hiddenSize, maxPositions, firstPosition, tokenTypes, layers, initializerRange } = config;
+  const embeddings = [
+    { name: 'roberta.embeddings.word_embeddings', count: vocabSize, width: hiddenSize },
+    { name: 'roberta.embeddings.position_embeddings', count: maxPositions + firstPosition, width: hiddenSize },
+    { name: 'roberta.embeddings.token_type_embeddings', count: tokenTypes, width: hiddenSize },
+  ];
+  const linears = linearsOf(config);
+  const norms = Array.from({ length: layers }, (_, layer) =>
+    ['attention.output.LayerNorm', 'output.LayerNorm'].map((name) => `roberta.encoder.layer.${layer}.${name}`),
+  ).flat();
+  const parameters: ParameterSpec[] = [
+    ...embeddings.map(({ name, count, width }) => ({
+      name: `${name}.weight`,
+      shape: [count, width],
+      decays: true,
+      init: { mean: 0, deviation: initializerRange },
+    })),
+    ...['roberta.embeddings.LayerNorm', ...norms].flatMap((name) => layerNormParameters(name, hiddenSize)),
+    ...[...linears, ...headed].flatMap((linear) => linearParameters(linear, initializerRange)),
+  ];
+  return {
+    ...config,
+    type: 'roberta',
+    parameters,
+    linears,
+    embeddings,
+    defaultTargets: ['query', 'value'],
+    ownName: ownNames('roberta', /^(?:classifier|lm_head|qa_outputs)\./),
+  };
+}
+
+/** RoBERTa (Liu et al. 2019; transformers' RobertaModel without its pooler): BERT with positions that start behind the padding's. */
+export function roberta(json: Readonly<Record<string, unknown>>): Encoder {
+  const config = parseConfig(json);
+  return { ...modelOf(config, []), layers: config.layers, hidden: (inputs) => hidden(config, inputs) };
+}
+
+/** RoBERTa with two layers on its first token (transformers' RobertaForSequenceClassification). */
+export function robertaClassifier(json: Readonly<Record<string, unknown>>): Classifier {
+  const config = parseConfig(json);
+  const { hiddenSize, labels, problemType } = config;
+  const dense = { name: 'classifier.dense', inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true };
+  const head = { name: 'classifier.out_proj', inFeatures: hiddenSize, outFeatures: labels.length, bias: true };
+  return {
+    ...modelOf(config, [dense, head]),
+    labels,
+    problemType,
+    reads: 'first',
+    headModules: ['classifier'],
+    logits: (inputs, places) => {
+      const pooled = tanh(linearLayer(inputs, dense.name, tokensAt(hidden(config, inputs), places), true));
+      return linearLayer(inputs, head.name, pooled, true);
+    },
+  };
+}
