@@ -117,7 +117,7 @@ for (const name of names) {
     const count = model.labels.length;
     const type = model.problemType ?? 'single_label_classification';
     const logits = model.logits(inputs, input('places', 'i32', [3]));
-    const loss = mean(labelLosses(type, logits, input('labels', 'f32', [3, count])));
+    const loss = mean(labelLosses[type](logits, input('labels', 'f32', [3, count])));
     const found = gradients(
       loss,
       model.parameters.map((each) => param(each.name)),

@@ -8,14 +8,14 @@ import type { Classifier, LanguageModel } from '../model.ts';
 export function decoderClassifier(model: LanguageModel, json: Readonly<Record<string, unknown>>): Classifier {
   const { labels, problemType } = labelFields(fieldsOf(json, 'config.json'));
   const score = { name: 'score', inFeatures: model.hiddenSize, outFeatures: labels.length, bias: false };
-  const labelNames = ['id2label', 'label2id', 'num_labels', 'problem_type'];
+  const labelNames = new Set(['id2label', 'label2id', 'num_labels', 'problem_type']);
   return {
     ...model,
     parameters: [
       ...model.parameters.filter(({ name }) => name !== `${model.headModule}.weight`),
       ...linearParameters(score, 0.02),
     ],
-    ignoredFields: model.ignoredFields.filter((name) => !labelNames.includes(name)),
+    ignoredFields: model.ignoredFields.filter((name) => !labelNames.has(name)),
     labels,
     problemType,
     reads: 'last',
