@@ -117,6 +117,7 @@ export { variance } from './ops/variance.ts';
 export { where } from './ops/where.ts';
 export { printGraph } from './print.ts';
 export { fillNormal, fillUniform, permutation, type RandomKey, randomKey } from './random.ts';
+export { repeatUpdates } from './repeatUpdates.ts';
 export { type Carry, scan, type ScanOptions, type ScanStep } from './scan.ts';
 export { simplify } from './simplify.ts';
 export { tap, tapsOf, withPatches, withTaps } from './taps.ts';

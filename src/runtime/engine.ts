@@ -18,6 +18,26 @@ export interface RunOptions {
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
+/** Memory that a prebound run is tied to; what is not named here gets memory of its own. */
+export interface PrebindOptions extends RunOptions {
+  readonly inputs?: Tensors;
+}
+
+/**
+ * A program tied to fixed memory, for small steps: write into `inputs`, run, read `outputs`. An output in place shares its
+ * leaf's memory: a weight's, or an input's, which is state that the next run goes on from. Weights are those that were
+ * bound when it was made.
+ */
+export interface PreboundRun {
+  readonly inputs: Tensors;
+  readonly outputs: Tensors;
+  run(): Promise<void>;
+  /** Runs on the calling thread. Throws TypeError on an engine that cannot, Error while other runs of the engine are under way. */
+  runSync(): void;
+  /** Frees what it holds, the tensors not; the program's release does too. */
+  release(): void;
+}
+
 /** A compiled graph with its parameters bound. */
 export interface Program {
   readonly graph: Graph;
@@ -29,6 +49,8 @@ export interface Program {
    * Throws with op, name, expected and found; the program stays usable.
    */
   run(inputs: Tensors, options?: RunOptions): Promise<Tensors>;
+  /** Ties inputs, outputs and the bound weights to memory once. Throws as `run` does. */
+  prebind(options?: PrebindOptions): Promise<PreboundRun>;
   /** Frees what the program holds; running it afterwards throws. */
   release(): void;
 }
@@ -43,5 +65,6 @@ export interface Engine {
   /** Compiles a graph. Throws, naming the op, when something in it is not covered. */
   load(graph: Graph): Promise<Program>;
   memory(): MemoryReport;
+  /** Releases every program; loading and running afterwards throw. */
   close(): void;
 }

@@ -63,6 +63,14 @@ export function checkedInputs(graph: Graph, inputs: Tensors): Record<string, Ten
   return fed;
 }
 
+/** The fed leaves' tensors, with memory of their own where none is given. Throws as `checkedInputs` does. */
+export function prebindInputs(graph: Graph, inputs: Tensors = {}): Record<string, Tensor> {
+  const made = graph.leaves.flatMap(({ name, kind, type }): [string, Tensor][] =>
+    kind === 'input' && !(name in inputs) ? [[name, allocate(type.dtype, type.shape)]] : [],
+  );
+  return checkedInputs(graph, { ...Object.fromEntries(made), ...inputs });
+}
+
 /** Where each output goes: over its leaf when in place, into the caller's memory, or into new memory. */
 export function placeOutputs(graph: Graph, leaves: Tensors, options: RunOptions): Record<string, Tensor> {
   const placed: Record<string, Tensor> = {};
