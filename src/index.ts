@@ -5,7 +5,7 @@ export { lora } from './adapters/lora.ts';
 export { type LanguageModel } from './nn/model.ts';
 export { languageModel } from './nn/models/index.ts';
 export { plainSites, type Site, type SiteOperands, type Sites, wrapSites } from './nn/sites.ts';
-export { type Objective } from './objectives/objective.ts';
+export { type Objective, type TokenStatistic, type TokenStatistics } from './objectives/objective.ts';
 export { sft } from './objectives/sft.ts';
 export { adamw, type AdamWOptions } from './optimizers/adamw.ts';
 export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';

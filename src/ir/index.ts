@@ -54,6 +54,7 @@ export { groupNorm } from './ops/groupNorm.ts';
 export { ops } from './ops/index.ts';
 export { inverse } from './ops/inverse.ts';
 export { keepMask } from './ops/keepMask.ts';
+export { keyedUniform } from './ops/keyedUniform.ts';
 export { layerNorm } from './ops/layerNorm.ts';
 export { less } from './ops/less.ts';
 export { lessEqual } from './ops/lessEqual.ts';
@@ -114,6 +115,13 @@ export { transpose, transposeLast } from './ops/transpose.ts';
 export { tril } from './ops/tril.ts';
 export { triu } from './ops/triu.ts';
 export { variance } from './ops/variance.ts';
+export {
+  type LogitSource,
+  type Statistic,
+  type VocabularyOptions,
+  vocabularyStatistics,
+  type VocabularyStatistics,
+} from './ops/vocabulary.ts';
 export { where } from './ops/where.ts';
 export { printGraph } from './print.ts';
 export { fillNormal, fillUniform, permutation, type RandomKey, randomKey } from './random.ts';

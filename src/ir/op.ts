@@ -69,6 +69,8 @@ export interface OnnxNodeView<A extends Attrs> {
   readonly attrs: A;
   readonly inputTypes: readonly (TensorType | null)[];
   readonly outputTypes: readonly TensorType[];
+  /** Which outputs anything reads. */
+  readonly used: readonly boolean[];
 }
 
 export function defineOp<A extends Attrs>(op: Op<A>): Op<A> {

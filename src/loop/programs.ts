@@ -9,11 +9,12 @@ import { mul } from '../ir/ops/mul.ts';
 import { neg } from '../ir/ops/neg.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import { reshape } from '../ir/ops/reshape.ts';
+import { stopGradient } from '../ir/ops/stopGradient.ts';
 import { tanh } from '../ir/ops/tanh.ts';
-import { tokenLogprobs } from '../ir/ops/tokenLogprobs.ts';
+import { vocabularyStatistics } from '../ir/ops/vocabulary.ts';
 import type { LanguageModel } from '../nn/model.ts';
 import { plainSites, type Sites } from '../nn/sites.ts';
-import type { Objective } from '../objectives/objective.ts';
+import type { Objective, TokenStatistic, TokenStatistics } from '../objectives/objective.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { dimAt, type Shape } from '../ir/types.ts';
 
@@ -47,19 +48,20 @@ export interface TokenShape {
   readonly packed: boolean;
 }
 
-interface Forward {
-  readonly logprobs: Value;
+interface Forward<S extends TokenStatistic> {
+  readonly statistics: Pick<TokenStatistics, S>;
   readonly weights: Value;
   readonly param: (name: string) => Value;
 }
 
-/** Log-probabilities [N] of the fed targets and the weights that come with them. */
-function forward(
+/** Statistics [N] of the fed targets and the weights that come with them. */
+function forward<const S extends TokenStatistic>(
   model: LanguageModel,
   adapter: Adapter | undefined,
   shape: TokenShape,
+  wanted: readonly S[],
   options: { readonly training: boolean; readonly recompute: boolean },
-): Forward {
+): Forward<S> {
   const { batch, length, packed } = shape;
   const tokens = leafTable((name) => input(name, 'i32', [batch, length]));
   const param = parameterTable(model, adapter);
@@ -68,22 +70,31 @@ function forward(
       ? { dropout: { key: input('key', 'i32', [2]), examples: tokens('examples'), positions: tokens('positions') } }
       : undefined;
   const sites: Sites = adapter?.sites({ param, ...dropout }) ?? plainSites;
-  const { hidden } = model.hidden({
-    param,
-    ids: tokens('ids'),
-    positions: tokens('positions'),
-    segments: packed ? tokens('segments') : null,
-    positionLimit: length,
-    sites,
-    recompute: options.recompute,
-  });
-  const rows = reshape(hidden, [batch * length, model.hiddenSize]);
-  const flat = (leaf: Value): Value => reshape(leaf, [batch * length]);
-  return {
-    logprobs: tokenLogprobs(rows, param(model.head), flat(tokens('targets')), { softCap: model.logitsSoftCap }),
-    weights: flat(input('weights', 'f32', [batch, length])),
-    param,
+  const hidden = (through: Sites): Value => {
+    const { hidden: states } = model.hidden({
+      param,
+      ids: tokens('ids'),
+      positions: tokens('positions'),
+      segments: packed ? tokens('segments') : null,
+      positionLimit: length,
+      sites: through,
+      recompute: options.recompute,
+    });
+    return reshape(states, [batch * length, model.hiddenSize]);
   };
+  const flat = (leaf: Value): Value => reshape(leaf, [batch * length]);
+  const head = param(model.head);
+  const compares = wanted.find((name) => name === 'klToReference' || name === 'klFromReference');
+  if (compares !== undefined && adapter?.base === 'trained')
+    throw new TypeError(`Expected a frozen base for ${compares}: training the model's own weights leaves no reference`);
+  const shaping = model.logitsSoftCap === undefined ? {} : { softCap: model.logitsSoftCap };
+  const reference =
+    compares === undefined ? {} : { reference: { hidden: stopGradient(hidden(plainSites)), head, ...shaping } };
+  const statistics = vocabularyStatistics({ hidden: hidden(sites), head, ...shaping }, wanted, {
+    targets: flat(tokens('targets')),
+    ...reference,
+  });
+  return { statistics, weights: flat(input('weights', 'f32', [batch, length])), param };
 }
 
 /** Name of the leaf and of the output that hold the gradient of a parameter. */
@@ -101,8 +112,11 @@ export function trainGraph(
   shape: TokenShape,
   options: { readonly accumulate: boolean; readonly recompute: boolean },
 ): Graph {
-  const { logprobs, weights, param } = forward(model, adapter, shape, { training: true, recompute: options.recompute });
-  const masked = mul(objective.losses({ logprobs }), weights);
+  const { statistics, weights, param } = forward(model, adapter, shape, objective.statistics, {
+    training: true,
+    recompute: options.recompute,
+  });
+  const masked = mul(objective.losses(statistics), weights);
   const loss = mul(sum(masked), input('normalizer', 'f32', []));
   const names = adapter.parameters.map(({ name }) => name);
   const found = gradients(loss, names.map(param));
@@ -119,7 +133,8 @@ export function trainGraph(
 
 /** Log-probabilities of the targets [B·T] and the weighted sum of their negatives. */
 export function scoreGraph(model: LanguageModel, adapter: Adapter | undefined, shape: TokenShape): Graph {
-  const { logprobs, weights } = forward(model, adapter, shape, { training: false, recompute: false });
+  const { statistics, weights } = forward(model, adapter, shape, ['logprobs'], { training: false, recompute: false });
+  const { logprobs } = statistics;
   return buildGraph({ logprobs, total: neg(sum(mul(logprobs, weights))) });
 }
 

@@ -126,11 +126,11 @@ test('shape rules say op, expected and found', () => {
     ],
     [/^rmsNorm: /, () => rmsNorm(x, parameter('n', [4]), 1e-5)],
     [
-      /^tokenLogprobs: Expected i32 targets \[2\] but found i32\[3\]/,
+      /^vocabularyStatistics: Expected i32 targets \[2\] but found i32\[3\]/,
       () => tokenLogprobs(x, w, input('t', 'i32', [3])),
     ],
     [
-      /^tokenLogprobs: Expected hidden \[N, D\] and head \[V, D\] but found \[2, 3\] and \[3, 4\]/,
+      /^vocabularyStatistics: Expected hidden \[N, D\] and head \[V, D\] but found \[2, 3\] and \[3, 4\]/,
       () => tokenLogprobs(x, transposeOf(w), input('t', 'i32', [2])),
     ],
     [

@@ -31,6 +31,7 @@ import { geluOp } from './gelu.ts';
 import { geluTanhOp } from './geluTanh.ts';
 import { groupNormOp } from './groupNorm.ts';
 import { keepMaskOp } from './keepMask.ts';
+import { keyedUniformOp } from './keyedUniform.ts';
 import { layerNormGradOp, layerNormOp } from './layerNorm.ts';
 import { lessOp } from './less.ts';
 import { lessEqualOp } from './lessEqual.ts';
@@ -78,10 +79,10 @@ import { subOp } from './sub.ts';
 import { swigluGradOp, swigluOp } from './swiglu.ts';
 import { takeAlongOp } from './takeAlong.ts';
 import { tanhOp } from './tanh.ts';
-import { tokenLogprobsHeadGradOp, tokenLogprobsOp } from './tokenLogprobs.ts';
 import { topKOp } from './topK.ts';
 import { transposeOp } from './transpose.ts';
 import { varianceOp } from './variance.ts';
+import { vocabularyGradOp, vocabularyOp } from './vocabulary.ts';
 import { whereOp } from './where.ts';
 
 /** Every op; the generic tests run over this list, and a test compares it with the folder. */
@@ -119,6 +120,7 @@ export const ops: readonly Op[] = [
   geluTanhOp,
   groupNormOp,
   keepMaskOp,
+  keyedUniformOp,
   layerNormGradOp,
   layerNormOp,
   lessEqualOp,
@@ -169,10 +171,10 @@ export const ops: readonly Op[] = [
   swigluOp,
   takeAlongOp,
   tanhOp,
-  tokenLogprobsHeadGradOp,
-  tokenLogprobsOp,
   topKOp,
   transposeOp,
   varianceOp,
+  vocabularyGradOp,
+  vocabularyOp,
   whereOp,
 ];

@@ -27,7 +27,13 @@ const stride = 128;
  * awaited every few milliseconds, so that others may run. Throws TypeError naming an op that has neither.
  */
 export async function lower(graph: Graph, pause: () => Promise<unknown> = async () => {}): Promise<LoweredGraph> {
-  const context: Context = { emit: graphEmitter(), names: new Map(), fills: [], overwrites: new Map() };
+  const context: Context = {
+    emit: graphEmitter(),
+    names: new Map(),
+    fills: [],
+    overwrites: new Map(),
+    isRead: readerOf(graph),
+  };
   const { emit, names, fills } = context;
   for (const { name, value } of graph.leaves) names.set(value, `in:${name}`);
   for (const [output, leaf] of graph.inPlace) {
@@ -72,6 +78,14 @@ interface Context {
   readonly fills: HostFill[];
   /** Values that are written over a leaf. */
   readonly overwrites: Map<Value, string>;
+  /** Whether anything reads a value; true of values that a decomposition made. */
+  readonly isRead: (value: Value) => boolean;
+}
+
+function readerOf(graph: Graph): (value: Value) => boolean {
+  const own = new Set(graph.nodes);
+  const read = new Set([...graph.outputs.values(), ...graph.nodes.flatMap(({ inputs }) => inputs)]);
+  return (value) => !own.has(value.node) || read.has(value);
 }
 
 /** Lowers a node whose inputs are lowered. */
@@ -112,7 +126,8 @@ function lowerNode(node: Node, context: Context): readonly string[] {
   const inputs = node.inputs.map((input) => input && nameOf(names, input));
   if (op.onnx && inPlaceHolds(node, context)) {
     const inputTypes = node.inputs.map((input) => input?.type ?? null);
-    return op.onnx(emit, inputs, { attrs, inputTypes, outputTypes: node.outputs.map((output) => output.type) });
+    const outputTypes = node.outputs.map((output) => output.type);
+    return op.onnx(emit, inputs, { attrs, inputTypes, outputTypes, used: node.outputs.map(context.isRead) });
   }
   if (op.decompose) return op.decompose(node.inputs, attrs).map((part) => lowerValue(part, context));
   if (op.host) {
