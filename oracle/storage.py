@@ -32,6 +32,13 @@ def main():
             continue
         stored = quantize(source, kind)
         widen[name.lower()] = {"bytes": stored.tobytes().hex(), "values": dequantize(stored, kind).astype("<f4").tobytes().hex()}
+    source = np.random.default_rng(5)
+    for name, size, scales in (("Q5_0", 22, [0]), ("Q5_1", 24, [0, 2]), ("Q4_K", 144, [0, 2]), ("Q5_K", 176, [0, 2]), ("Q6_K", 210, [208])):
+        kind = gguf.GGMLQuantizationType[name]
+        stored = source.integers(0, 256, (4 if size < 100 else 2, size), dtype=np.uint8)
+        for at in scales:
+            stored[:, at : at + 2] = source.normal(0, 0.1, len(stored)).astype(np.float16).view(np.uint8).reshape(-1, 2)
+        widen[name.lower()] = {"bytes": stored.tobytes().hex(), "values": dequantize(stored, kind).astype("<f4").tobytes().hex()}
     narrowed = {"values": values.tobytes().hex()}
     for name, dtype in (("f16", torch.float16), ("bf16", torch.bfloat16)):
         narrowed[name] = narrow(dtype).view(torch.uint8).numpy().tobytes().hex()

@@ -1,5 +1,8 @@
-/** How a weight's elements are stored: floats, or GGML's blocks of 32 elements with a scale. */
-export type WeightStorage = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1';
+import { type BlockType, blockTypes, widenBlocks } from './blocks.ts';
+import { floatOfHalf } from './half.ts';
+
+/** How a weight's elements are stored: floats, or GGML's blocks with their scales. */
+export type WeightStorage = 'f32' | 'f16' | 'bf16' | BlockType;
 
 /** Element types that files may hold beside weights; readable as bytes only. */
 export type PlainStorage = 'f64' | 'i64' | 'i32' | 'i16' | 'i8' | 'u64' | 'u32' | 'u16' | 'u8' | 'bool';
@@ -9,15 +12,12 @@ export type StorageType = WeightStorage | PlainStorage;
 type Layout = { readonly blockElements: number; readonly blockBytes: number };
 
 const plain = (blockBytes: number): Layout => ({ blockElements: 1, blockBytes });
-const blocks = (blockBytes: number): Layout => ({ blockElements: 32, blockBytes });
 
 const layouts: { readonly [S in StorageType]: Layout } = {
   f32: plain(4),
   f16: plain(2),
   bf16: plain(2),
-  q8_0: blocks(34),
-  q4_0: blocks(18),
-  q4_1: blocks(20),
+  ...blockTypes,
   f64: plain(8),
   i64: plain(8),
   i32: plain(4),
@@ -30,13 +30,13 @@ const layouts: { readonly [S in StorageType]: Layout } = {
   bool: plain(1),
 };
 
-const weightStorages: readonly string[] = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_1'] satisfies WeightStorage[];
+const weightStorages: readonly string[] = ['f32', 'f16', 'bf16', ...Object.keys(blockTypes)];
 
 export function isWeightStorage(storage: StorageType): storage is WeightStorage {
   return weightStorages.includes(storage);
 }
 
-/** Elements per block: 32 for the quantised types, else 1. */
+/** Elements per block: 32 or 256 for the quantised types, else 1. */
 export function blockElementsOf(storage: StorageType): number {
   return layouts[storage].blockElements;
 }
@@ -66,17 +66,6 @@ export function elementsIn(storage: StorageType, byteLength: number): number {
   return count * blockElements;
 }
 
-function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-const floatOfHalf = Float32Array.from({ length: 65536 }, (_, half) => halfToFloat(half));
-
 const aligned = (bytes: Uint8Array, width: number): Uint8Array =>
   bytes.byteOffset % width === 0 ? bytes : bytes.slice();
 
@@ -100,35 +89,7 @@ function widenBf16(bytes: Uint8Array, out: Float32Array): void {
   for (let i = 0; i < upper.length; i++) bits[i] = (upper[i] as number) << 16;
 }
 
-// The indexing below is in bounds by widenToF32's check; `as number` is for the compiler alone.
-const halfAt = (bytes: Uint8Array, at: number): number =>
-  floatOfHalf[(bytes[at] as number) | ((bytes[at + 1] as number) << 8)] as number;
-
-function widenQ8(bytes: Uint8Array, out: Float32Array): void {
-  const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0, to = 0; at < bytes.length; at += 34, to += 32) {
-    const scale = halfAt(bytes, at);
-    for (let i = 0; i < 32; i++) out[to + i] = (signed[at + 2 + i] as number) * scale;
-  }
-}
-
-/** Elements 0…15 are the low nibbles, 16…31 the high ones. */
-function widenQ4(bytes: Uint8Array, out: Float32Array, withMinimum: boolean): void {
-  const head = withMinimum ? 4 : 2;
-  const middle = withMinimum ? 0 : 8;
-  for (let at = 0, to = 0; at < bytes.length; at += head + 16, to += 32) {
-    const scale = halfAt(bytes, at);
-    // Adding -0 keeps the sign of a zero, as the reference does.
-    const minimum = withMinimum ? halfAt(bytes, at + 2) : -0;
-    for (let i = 0; i < 16; i++) {
-      const pair = bytes[at + head + i] as number;
-      out[to + i] = ((pair & 15) - middle) * scale + minimum;
-      out[to + 16 + i] = ((pair >> 4) - middle) * scale + minimum;
-    }
-  }
-}
-
-/** Widens stored elements to f32 exactly; blocks are scale·q (q8_0), scale·(q - 8) (q4_0), scale·q + minimum (q4_1). `out` must hold just these elements. */
+/** Widens stored elements to f32 exactly. `out` must hold just these elements. */
 export function widenToF32(storage: StorageType, bytes: Uint8Array, out: Float32Array): void {
   if (!isWeightStorage(storage)) throw new TypeError(`Expected weights in floats or blocks but found ${storage}`);
   const count = elementsIn(storage, bytes.byteLength);
@@ -140,12 +101,8 @@ export function widenToF32(storage: StorageType, bytes: Uint8Array, out: Float32
       return widenF16(bytes, out);
     case 'bf16':
       return widenBf16(bytes, out);
-    case 'q8_0':
-      return widenQ8(bytes, out);
-    case 'q4_0':
-      return widenQ4(bytes, out, false);
-    case 'q4_1':
-      return widenQ4(bytes, out, true);
+    default:
+      return widenBlocks(storage, bytes, out);
   }
 }
 

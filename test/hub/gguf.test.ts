@@ -199,7 +199,7 @@ test('a lying header is refused before anything is allocated', async () => {
     [{ tensors: [tensor, tensor], dataBytes: 256 }, /found t twice/],
     [{ tensors: [tensor, { ...tensor, name: 'u', offset: 64 }], dataBytes: 256 }, /tensor u: it overlaps/],
     [{ tensors: [{ ...tensor, offset: 4 }], dataBytes: 256 }, /multiple of 32 but found 4/],
-    [{ tensors: [{ ...tensor, type: 12 }], dataBytes: 256 }, /tensor t: expected a type of F32, .* but found Q4_K/],
+    [{ tensors: [{ ...tensor, type: 10 }], dataBytes: 256 }, /tensor t: expected a type of F32, .* but found Q2_K/],
     [{ tensors: [{ ...tensor, type: 99 }], dataBytes: 256 }, /found number 99/],
     [{ tensors: [{ ...tensor, shape: [2 ** 40, 2 ** 40] }], dataBytes: 256 }, /tensor t: .*too many elements/],
     [{ tensors: [{ ...tensor, shape: [4, 16], type: 8 }], dataBytes: 256 }, /tensor t: .*multiple of 32 elements/],

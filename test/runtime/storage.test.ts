@@ -7,7 +7,7 @@ import type { WeightStorage } from '../../src/runtime/storage.ts';
 import { castSource, elementCountOf, f32Source, memorySource, tensorSource } from '../../src/runtime/tensor-source.ts';
 
 interface Fixture {
-  readonly widen: Readonly<Record<'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1', { bytes: string; values: string }>>;
+  readonly widen: Readonly<Record<Exclude<WeightStorage, 'f32'>, { bytes: string; values: string }>>;
   readonly narrow: { readonly values: string; readonly f16: string; readonly bf16: string };
 }
 
