@@ -30,10 +30,10 @@ const layouts: { readonly [S in StorageType]: Layout } = {
   bool: plain(1),
 };
 
-const weightStorages: readonly string[] = ['f32', 'f16', 'bf16', ...Object.keys(blockTypes)];
+const weightStorages: ReadonlySet<string> = new Set(['f32', 'f16', 'bf16', ...Object.keys(blockTypes)]);
 
 export function isWeightStorage(storage: StorageType): storage is WeightStorage {
-  return weightStorages.includes(storage);
+  return weightStorages.has(storage);
 }
 
 /** Elements per block: 32 or 256 for the quantised types, else 1. */
@@ -94,16 +94,10 @@ export function widenToF32(storage: StorageType, bytes: Uint8Array, out: Float32
   if (!isWeightStorage(storage)) throw new TypeError(`Expected weights in floats or blocks but found ${storage}`);
   const count = elementsIn(storage, bytes.byteLength);
   if (out.length !== count) throw new RangeError(`Expected room for ${count} elements but found ${out.length}`);
-  switch (storage) {
-    case 'f32':
-      return widenF32(bytes, out);
-    case 'f16':
-      return widenF16(bytes, out);
-    case 'bf16':
-      return widenBf16(bytes, out);
-    default:
-      return widenBlocks(storage, bytes, out);
-  }
+  if (storage === 'f32') widenF32(bytes, out);
+  else if (storage === 'f16') widenF16(bytes, out);
+  else if (storage === 'bf16') widenBf16(bytes, out);
+  else widenBlocks(storage, bytes, out);
 }
 
 /** f32 bits to f16 bits, round to nearest even; NaN becomes the quiet 0x7e00. */
