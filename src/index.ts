@@ -13,6 +13,15 @@ export { chain, type GradientTransform, type Optimizer, type UpdateRule } from '
 export { schedules, type ScheduleType } from './optimizers/schedule.ts';
 export { type Engine, type Program } from './runtime/engine.ts';
 export { evaluate } from './runtime/evaluate.ts';
+export { type JobRunner, runHere } from './runtime/linalg/job.ts';
+export { type Floats } from './runtime/linalg/matrices.ts';
+export {
+  type LinearAlgebra,
+  linearAlgebra,
+  type Matrix,
+  type MatrixInput,
+  type Svd,
+} from './runtime/linalg/service.ts';
 export { referenceEngine } from './runtime/reference.ts';
 export { type Tensor, tensor } from './runtime/tensor.ts';
 export { type WeightHandle, type WeightStore, weightStore } from './runtime/weights.ts';

@@ -11,6 +11,7 @@ export { newRunFolder, openRunFolder, type RunFolder } from './loop/runFolder.ts
 export { meanLoss, score, type ScoreLine } from './loop/score.ts';
 export { type Host, tune, type TuneOptions } from './loop/tune.ts';
 export { peakBytes, runtimeVersions } from './runtime/node/host.ts';
+export { type LinalgOptions, linalgPool } from './runtime/node/linalg-pool.ts';
 export { type LibrarySearch, findOnnxRuntime, onnxRuntimeVersion } from './runtime/node/library.ts';
 export { ortEngine, type OrtEngineOptions } from './runtime/node/ort-engine.ts';
 export { mergeAdapter, type MergeOptions } from './surgery/merge.ts';
