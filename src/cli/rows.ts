@@ -3,6 +3,7 @@ import { byteStream } from '../hub/files-stream.ts';
 import { type Columns, readRows, type Row } from '../data/reader.ts';
 import type { EngineChoice } from '../loop/engines.ts';
 import type { LoadedModel } from '../loop/model.ts';
+import type { Classifier, Model } from '../nn/model.ts';
 import type { Args, Option } from './args.ts';
 import { bring } from './bring.ts';
 import type { Context } from './command.ts';
@@ -108,28 +109,36 @@ export const engineOptions: readonly Option[] = [
   },
 ];
 
-/** Writes what `work` makes with the model of `--model` and `--adapter` on the engine of `--engine`. */
+/** Writes what `work` makes with the model of `--model` and `--adapter` on the engine of `--engine`, a classifier by `classify`. */
 export async function runModel(
   args: Args,
   context: Context,
   work: (loaded: LoadedModel) => AsyncIterable<unknown>,
+  classify?: (loaded: LoadedModel<Classifier>) => AsyncIterable<unknown>,
 ): Promise<number> {
   const { chooseEngine } = await import('../loop/engines.ts');
-  const { openModel } = await import('../loop/model.ts');
+  const { kindOfModel, openClassifier, openModel } = await import('../loop/model.ts');
   const name = args.text('engine') as EngineChoice['name'];
   const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') });
   try {
-    const adapter = args.text('adapter');
-    const loaded = await openModel({
-      model: await bring(args.required('model'), 'model', context),
-      adapter: adapter === undefined ? undefined : await bring(adapter, 'adapter', context),
-      engine,
-    });
-    try {
-      return await writeResults(args, context, work(loaded), [...notices, ...loaded.notices]);
-    } finally {
-      await loaded.close();
-    }
+    const model = await bring(args.required('model'), 'model', context);
+    const named = args.text('adapter');
+    const adapter = named === undefined ? undefined : await bring(named, 'adapter', context);
+    const write = async <M extends Model>(
+      loaded: LoadedModel<M>,
+      make: (opened: LoadedModel<M>) => AsyncIterable<unknown>,
+    ): Promise<number> => {
+      try {
+        return await writeResults(args, context, make(loaded), [...notices, ...loaded.notices]);
+      } finally {
+        await loaded.close();
+      }
+    };
+    if (classify === undefined || (await kindOfModel(model)) === 'language')
+      return await write(await openModel({ model, adapter, engine }), work);
+    if (adapter !== undefined)
+      throw new TypeError(`${adapter}: adapters of classifiers are not read yet: merge it with PEFT first`);
+    return await write(await openClassifier({ model, engine }), classify);
   } finally {
     engine.close();
   }

@@ -1,9 +1,13 @@
 import type { TrainExample } from '../data/dataset.ts';
-import { readExample, supervisedFormats } from '../data/formats.ts';
+import { labelledFormats, readExample, supervisedFormats } from '../data/formats.ts';
+import { labelledExample } from '../data/labelled.ts';
 import type { Row } from '../data/reader.ts';
 import { type Loss, superviseExample } from '../data/supervise.ts';
-import { tokenizerOf } from '../loop/model.ts';
+import { classify } from '../loop/classifier.ts';
+import { type LoadedModel, tokenizerOf } from '../loop/model.ts';
 import { score } from '../loop/score.ts';
+import { UsageError } from '../loop/usageError.ts';
+import type { Classifier } from '../nn/model.ts';
 import type { Args } from './args.ts';
 import type { Command } from './command.ts';
 import {
@@ -29,7 +33,8 @@ function superviseOptions(args: Args): { loss?: Loss; maxLength?: number } {
 export const scoreCommand: Command = {
   name: 'score',
   about: `Reads {"text"}, {"prompt", "completion"} or {"messages", "tools"?} per line and writes {"index", "ids", "mask", "logprobs"}:
-logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is supervised.`,
+logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is supervised. A classifier reads
+{"text", "text_pair"?} and writes {"index", "ids", "logits"}, one per label.`,
   options: [
     modelOption,
     adapterOption,
@@ -51,7 +56,8 @@ logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is 
   stopsBySignal: true,
   async run(args, context) {
     const rows = await readInput(args);
-    return runModel(args, context, (loaded) => {
+    const batchSize = args.number('batch-size') ?? 1;
+    const scored = (loaded: LoadedModel): AsyncIterable<unknown> => {
       const tokenizer = tokenizerOf(loaded);
       const options = superviseOptions(args);
       const examples = rows.map((row: Row): TrainExample => {
@@ -60,7 +66,20 @@ logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is 
         );
         return { index: row.index, ids: Int32Array.from(ids), mask: Uint8Array.from(mask) };
       });
-      return score(loaded, examples, { batchSize: args.number('batch-size') ?? 1 });
-    });
+      return score(loaded, examples, { batchSize });
+    };
+    const classified = (loaded: LoadedModel<Classifier>): AsyncIterable<unknown> => {
+      if (args.text('loss') !== undefined)
+        throw new UsageError('--loss: a classifier has no tokens that are supervised');
+      const { labels, problemType, maxPositions } = loaded.model;
+      const maxLength = Math.min(args.number('max-length') ?? maxPositions, maxPositions);
+      const options = { labels, problemType, maxLength, training: false };
+      const tokenizer = tokenizerOf(loaded);
+      const examples = rows.map((row) =>
+        atRow(row, () => labelledExample(row.index, readExample(row, labelledFormats), tokenizer, options).example),
+      );
+      return classify(loaded, examples, { batchSize });
+    };
+    return runModel(args, context, scored, classified);
   },
 };

@@ -15,9 +15,11 @@ export type Batch = {
   weights: Float32Array;
   positions: Int32Array;
   segments: Int32Array;
+  /** Of a classifier's batch: which text of a pair each token belongs to, and the targets [examples, labels] where there are any. */
+  classified?: { tokenTypes: Int32Array; labels: Float32Array };
   /** Tokens without padding. */
   tokens: number;
-  /** Targets that are learned: the sum of the weights. */
+  /** Targets that are learned: the sum of the weights, for classified examples their number. */
   supervisedTokens: number;
   /** Input lines of each row's examples. */
   rowIndexes: number[][];
@@ -111,12 +113,18 @@ export function collate(rows: readonly (readonly TrainExample[])[], length: numb
     supervisedTokens: 0,
     rowIndexes: rows.map((row) => row.map(({ index }) => index)),
   };
+  if (rows[0]?.[0]?.tokenTypes) {
+    const labels = rows.flatMap((row) => row.flatMap(({ label }) => (label ? [...label] : [])));
+    made.classified = { tokenTypes: new Int32Array(size), labels: Float32Array.from(labels) };
+  }
   rows.forEach((row, r) => {
     let at = r * length;
-    row.forEach(({ ids, mask }, segment) => {
+    row.forEach(({ ids, mask, tokenTypes, label }, segment) => {
       made.ids.set(ids, at);
       made.targets.set(ids.subarray(1), at);
       made.segments.fill(segment, at, at + ids.length);
+      if (tokenTypes) made.classified?.tokenTypes.set(tokenTypes, at);
+      if (label) made.supervisedTokens++;
       for (let t = 0; t < ids.length; t++) {
         made.positions[at + t] = t;
         const weight = mask[t + 1] ?? 0;

@@ -5,7 +5,15 @@ import type { Row } from './reader.ts';
 import { superviseExample, type SuperviseOptions } from './supervise.ts';
 
 /** One example to learn from; `index` is its input line. */
-export type TrainExample = { index: number; ids: Int32Array; mask: Uint8Array };
+export type TrainExample = {
+  index: number;
+  ids: Int32Array;
+  mask: Uint8Array;
+  /** Of a classifier's text: 0 in the first of a pair, 1 in the second. */
+  tokenTypes?: Uint8Array;
+  /** A classifier's targets, one per label. */
+  label?: Float32Array;
+};
 
 export type DropReason = 'nothing supervised' | 'nothing supervised after truncation';
 

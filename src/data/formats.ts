@@ -9,6 +9,7 @@ export type ChatContext = { tools?: Json; variables?: { [name: string]: Json } }
 export type Example =
   | { kind: 'text'; text: string }
   | { kind: 'prompt'; prompt: string }
+  | { kind: 'labelled'; text: string; pair?: string; label?: Json }
   | { kind: 'pair'; prompt: string; completion: string }
   | ({ kind: 'chat'; messages: Message[]; addGenerationPrompt?: boolean } & ChatContext)
   | ({ kind: 'chatPair'; prompt: Message[]; completion: Message[] } & ChatContext);
@@ -85,8 +86,24 @@ const messagesToAnswer: Format<Kind<'chat'>> = {
   read: (row) => ({ ...messages.read(row), addGenerationPrompt: true }),
 };
 
+const labelled: Format<Kind<'labelled'>> = {
+  columns: '{text, text_pair?, label?}',
+  fits: (fields) => has(fields, 'text'),
+  read(row) {
+    const { label } = row.fields;
+    return {
+      kind: 'labelled',
+      text: stringAt(row, 'text'),
+      ...(has(row.fields, 'text_pair') ? { pair: stringAt(row, 'text_pair') } : {}),
+      ...(label === undefined || label === null ? {} : { label }),
+    };
+  },
+};
+
 /** Supervised training and scoring; in TRL's order of precedence. */
 export const supervisedFormats = [pair, messages, conversations, text] as const;
+/** Training and scoring of classifiers. */
+export const labelledFormats = [labelled] as const;
 export const tokenizeFormats = [messagesToTokenize, text] as const;
 export const generateFormats = [messagesToAnswer, prompt] as const;
 

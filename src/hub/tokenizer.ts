@@ -20,7 +20,12 @@ export type ChatOptions = {
 
 export type Chat = { text: string; ids: number[]; assistantMask?: number[] };
 
+/** Ids of a text or a pair of texts, and which of the two each belongs to, as the tokenizer's template says. */
+export type TextPair = { ids: number[]; tokenTypes: number[]; truncated: boolean };
+
 export type Tokenizer = {
+  /** With special tokens; cut to `maxLength`, the longer text first. RangeError where not even the special tokens fit. */
+  encodePair: (text: string, pair?: string, options?: { maxLength?: number }) => TextPair;
   encode: (text: string, options?: { addSpecialTokens?: boolean }) => number[];
   decode: (ids: readonly number[], options?: { skipSpecialTokens?: boolean }) => string;
   /** The token as the vocabulary spells it; throws RangeError for an id outside. */
@@ -74,6 +79,38 @@ export function loadTokenizer(
     const { ids } = library.encode(text, { add_special_tokens: addSpecialTokens });
     // the library leaves holes where a token is unknown and the model has no unknown token
     return ids.filter((id) => id !== undefined);
+  };
+  const encodePair = (text: string, pair?: string, options: { maxLength?: number } = {}): TextPair => {
+    const encoded: { ids: (number | undefined)[]; token_type_ids?: number[] } = library.encode(text, {
+      text_pair: pair ?? null,
+      return_token_type_ids: true,
+    });
+    const known = encoded.ids.flatMap((id, t) =>
+      id === undefined ? [] : [{ id, type: encoded.token_type_ids?.[t] ?? 0 }],
+    );
+    const [ids, types] = [known.map(({ id }) => id), known.map(({ type }) => type)];
+    const { maxLength = ids.length } = options;
+    if (ids.length <= maxLength) return { ids, tokenTypes: types, truncated: false };
+    const first = library.tokenize(text);
+    const second = pair === undefined || pair === '' ? null : library.tokenize(pair);
+    const room = maxLength - (ids.length - first.length - (second?.length ?? 0));
+    if (room < 0)
+      throw new RangeError(
+        `Expected room for the ${maxLength - room} special tokens but found a length of ${maxLength}`,
+      );
+    const [keptFirst, keptSecond] = longestFirst(first.length, second?.length ?? 0, room);
+    const cut = library.post_processor?.post_process(
+      first.slice(0, keptFirst),
+      second?.slice(0, keptSecond) ?? null,
+      true,
+    );
+    const tokens = cut?.tokens ?? [...first.slice(0, keptFirst), ...(second?.slice(0, keptSecond) ?? [])];
+    const unknown = library.model?.unk_token_id;
+    return {
+      ids: tokens.map((token) => library.token_to_id(token) ?? unknown ?? 0),
+      tokenTypes: cut?.token_type_ids ?? tokens.map(() => 0),
+      truncated: true,
+    };
   };
   const decode = (ids: readonly number[], { skipSpecialTokens = false } = {}): string => {
     const kept = ids.filter((id) => {
@@ -136,6 +173,7 @@ export function loadTokenizer(
   const defaultTemplate = templates.get('default');
   return {
     encode,
+    encodePair,
     decode,
     tokenText(id) {
       const text = library.id_to_token(id);
@@ -154,6 +192,15 @@ export function loadTokenizer(
     hasGenerationBlocks: defaultTemplate !== undefined && templateFor(undefined).hasGeneration,
     applyChatTemplate,
   };
+}
+
+/** Lengths of two texts that fit into `room`: the longer loses tokens until both are alike, then both do. */
+function longestFirst(first: number, second: number, room: number): [number, number] {
+  const [short, long] = first <= second ? [first, second] : [second, first];
+  const keptLong = Math.min(long, Math.max(short, room - short));
+  const half = Math.floor(room / 2);
+  const [a, c] = short + keptLong > room ? [half, room - half] : [short, keptLong];
+  return first <= second ? [a, c] : [c, a];
 }
 
 /** The largest of the numbers, without spreading a vocabulary over the stack. */

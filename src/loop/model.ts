@@ -7,8 +7,8 @@ import { checkPeftAdapter, type PeftLoraConfig, readPeftAdapter } from '../hub/p
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
 import { randomKey } from '../ir/random.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
-import type { LanguageModel } from '../nn/model.ts';
-import { languageModel } from '../nn/models/index.ts';
+import type { Classifier, LanguageModel, Model } from '../nn/model.ts';
+import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownTensors } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { RandomService } from '../runtime/random.ts';
@@ -24,9 +24,9 @@ export interface AttachedAdapter {
 }
 
 /** A checkpoint that is ready to run. */
-export interface LoadedModel {
+export interface LoadedModel<M extends Model = LanguageModel> {
   readonly checkpoint: Checkpoint;
-  readonly model: LanguageModel;
+  readonly model: M;
   readonly tokenizer: Tokenizer | undefined;
   readonly store: WeightStore;
   readonly engine: Engine;
@@ -50,12 +50,7 @@ export interface OpenModelOptions {
 }
 
 /** The tensors that the architecture wants, checked; those of `trained` are left for others to allocate. Throws RangeError naming what is missing or of another shape. */
-function addWeights(
-  checkpoint: Checkpoint,
-  model: LanguageModel,
-  store: WeightStore,
-  trained: ReadonlySet<string>,
-): string[] {
+function addWeights(checkpoint: Checkpoint, model: Model, store: WeightStore, trained: ReadonlySet<string>): string[] {
   const wanted = new Map(model.parameters.map(({ name, shape }) => [name, shape]));
   const tensors = ownTensors(checkpoint.tensors, model);
   for (const [name, shape] of wanted) {
@@ -70,7 +65,8 @@ function addWeights(
     if (!trained.has(name)) store.add(source);
   }
   const without = [...tensors.keys()].filter((name) => !wanted.has(name));
-  const unused = without.filter((name) => !(model.tied && name === 'lm_head.weight'));
+  // The copy of a tied head, or the head that a classifier has another one in place of.
+  const unused = without.filter((name) => name !== 'lm_head.weight');
   return unused.length === 0
     ? []
     : [`${unused.length} tensors of the checkpoint have no place in ${model.type}: ${unused.slice(0, 3).join(', ')}`];
@@ -152,12 +148,32 @@ async function attach(
 }
 
 /** Opens a checkpoint, and an adapter on it. Throws, naming file and field, on what does not fit. */
-export async function openModel(options: OpenModelOptions): Promise<LoadedModel> {
+export function openModel(options: OpenModelOptions): Promise<LoadedModel> {
+  return open(options, languageModel, adapterOf);
+}
+
+/** What a checkpoint is for, by its config. */
+export async function kindOfModel(path: string): Promise<ModelKind> {
+  const checkpoint = await openCheckpoint(path);
+  await checkpoint.close();
+  return modelKind(checkpoint.config);
+}
+
+/** Opens a sequence classifier; TypeError on an encoder without a head. */
+export function openClassifier(options: Pick<OpenModelOptions, 'model' | 'engine'>): Promise<LoadedModel<Classifier>> {
+  return open(options, classifier, () => undefined);
+}
+
+async function open<M extends Model>(
+  options: OpenModelOptions,
+  build: (config: Checkpoint['config']) => M,
+  adapt: (checkpoint: Checkpoint, model: M, options: OpenModelOptions) => Promise<Unattached | undefined> | undefined,
+): Promise<LoadedModel<M>> {
   const checkpoint = await openCheckpoint(options.model);
   try {
-    const model = languageModel(checkpoint.config);
+    const model = build(checkpoint.config);
     const store = weightStore();
-    const unattached = await adapterOf(checkpoint, model, options);
+    const unattached = await adapt(checkpoint, model, options);
     const own = unattached?.adapter.base === 'trained' ? unattached.adapter.parameters.map(({ name }) => name) : [];
     const notices = addWeights(checkpoint, model, store, new Set(own));
     if (model.ignoredFields.length > 0)
@@ -200,7 +216,7 @@ export async function readWeights({ model, store }: LoadedModel): Promise<void> 
 }
 
 /** The tokenizer, which must be there. */
-export function tokenizerOf({ tokenizer, checkpoint }: LoadedModel): Tokenizer {
+export function tokenizerOf({ tokenizer, checkpoint }: Pick<LoadedModel, 'tokenizer' | 'checkpoint'>): Tokenizer {
   if (!tokenizer) throw new Error(`${checkpoint.path}: expected a tokenizer (tokenizer.json) but found none`);
   return tokenizer;
 }

@@ -62,6 +62,8 @@ export function encoder(json: Json): Encoder {
 /** The sequence classifier that a config.json describes. Throws TypeError naming an architecture that is not known. */
 export function classifier(json: Json): Classifier {
   const build = builderOf(encoderClassifiers, json['model_type']);
+  if (modelKind(json) === 'encoder')
+    throw new TypeError(`Expected a classifier but this ${String(json['model_type'])} is an encoder without a head`);
   if (build) return build(json);
   const decoder = builderOf(languageModels, json['model_type']);
   if (!decoder) throw unknown(json, [...Object.keys(encoderClassifiers), ...Object.keys(languageModels)]);
