@@ -42,8 +42,8 @@ test('without a problem type the number of labels and the data decide, as in tra
 test('a batch of labelled examples counts examples and keeps targets and token types', () => {
   const tokenizer = {
     encodePair: (text: string) => ({
-      ids: [...text].map(Number),
-      tokenTypes: [...text].map((_, t) => t % 2),
+      ids: Array.from(text, Number),
+      tokenTypes: Array.from(text, (_, t) => t % 2),
       truncated: false,
     }),
   };
