@@ -1,8 +1,10 @@
-import type { Program, Tensors } from '../runtime/engine.ts';
-import { allocate, type Tensor, tensor } from '../runtime/tensor.ts';
+import { type Constraint, jsonConstraint, type TokenTexts, tokenTexts } from './constrained.ts';
+import { type Decoding, type DecodeStep, startDecoding } from './decoding.ts';
+import { jsonMatcher } from './jsonMatcher.ts';
+import type { JsonRule } from './jsonSchema.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
-import { cacheNames, decodeGraph, type DecodeShape } from './programs.ts';
-import { sampleToken, type SamplingOptions } from './sample.ts';
+import { greedySampling, logSumExp, penalise, sampleToken, type SamplingOptions, topLogprobs } from './sample.ts';
+import { type TextStream, textStream } from './stopStrings.ts';
 
 export interface Prompt {
   /** Number of the input line; keys the randomness. */
@@ -10,172 +12,200 @@ export interface Prompt {
   readonly ids: readonly number[];
 }
 
-export interface GenerateOptions extends SamplingOptions {
+export interface GenerateOptions extends Partial<SamplingOptions> {
   readonly maxNewTokens: number;
-  readonly batchSize: number;
+  /** Rows computed at once; default 8. */
+  readonly batchSize?: number;
+  /** Samples of each prompt; default 1. */
+  readonly samples?: number;
+  /** Texts that end a row; they are cut off its text. */
+  readonly stop?: readonly string[];
+  /** The text must be JSON of this rule. */
+  readonly json?: JsonRule;
+  /** Log-probabilities of the new tokens, with this many alternatives. */
+  readonly logprobs?: number;
   readonly signal?: AbortSignal;
+}
+
+/** Log-probabilities of one new token, in nats. */
+export interface TokenLogprob {
+  /** Under the model, before penalties, temperature and filters. */
+  readonly logprob: number;
+  /** Under the distribution that it was drawn from; 0 when the most likely token was taken. */
+  readonly samplerLogprob: number;
+  /** The most likely tokens under the model. */
+  readonly top: readonly { readonly id: number; readonly logprob: number }[];
 }
 
 /** One line of `tuneloop generate`. */
 export interface Generation {
   readonly index: number;
+  /** Number of the sample, where several were asked for. */
+  readonly sample?: number;
   /** New tokens only; a stop token that ended the row is the last. */
   readonly ids: readonly number[];
-  /** Decoded without special tokens. */
+  /** Decoded without special tokens, up to a stop string. */
   readonly text: string;
   readonly finishReason: 'stop' | 'length';
+  readonly logprobs?: readonly TokenLogprob[];
 }
 
-const roundUp = (count: number, multiple: number): number => Math.ceil(count / multiple) * multiple;
+/** A piece of text of a row as it comes, or a row that has ended. */
+export type GenerationEvent =
+  | { readonly type: 'text'; readonly index: number; readonly sample: number; readonly text: string }
+  | { readonly type: 'done'; readonly generation: Generation };
 
 interface Row {
   readonly prompt: Prompt;
+  readonly sample: number;
   readonly ids: number[];
-  done: boolean;
+  readonly logprobs: TokenLogprob[];
+  readonly stream: TextStream;
+  readonly constraint: Constraint | undefined;
+  finish: 'stop' | 'length' | undefined;
 }
 
-/** A batch of prompts with the caches that they fill. */
-interface Decoding {
-  readonly rows: readonly Row[];
-  readonly capacity: number;
-  readonly caches: Readonly<Record<string, Tensor>>;
-  readonly logits: boolean;
+interface Session {
+  readonly loaded: LoadedModel;
+  readonly options: GenerateOptions;
+  readonly sampling: SamplingOptions;
+  readonly stops: ReadonlySet<number>;
+  /** Made for constraints alone. */
+  readonly texts: TokenTexts | undefined;
 }
 
-function program(loaded: LoadedModel, shape: DecodeShape): Promise<Program> {
-  return loaded.programs.get(`decode ${JSON.stringify(shape)}`, () =>
-    decodeGraph(loaded.model, loaded.attached?.adapter, shape),
-  );
-}
-
-/** The next token of each row from a step's outputs. */
-function nextTokens(outputs: Tensors, { rows }: Decoding, vocabSize: number, options: GenerateOptions): number[] {
-  const { next, logits } = outputs;
-  return rows.map(({ prompt, ids }, row) => {
-    if (!(logits?.data instanceof Float32Array)) return next?.data[row] ?? 0;
-    return sampleToken(logits.data.subarray(row * vocabSize, (row + 1) * vocabSize), options, prompt.index, ids.length);
-  });
-}
-
-/** Prompts, padded on the right, into empty caches. */
-async function prefill(loaded: LoadedModel, decoding: Decoding, options: GenerateOptions): Promise<number[]> {
-  const { rows, capacity, caches, logits } = decoding;
-  const batch = rows.length;
-  const length = Math.min(capacity, roundUp(Math.max(...rows.map(({ prompt }) => prompt.ids.length)), 32));
-  const loadedProgram = await program(loaded, { batch, length, capacity, fresh: true, logits });
-  const ids = new Int32Array(batch * length);
-  rows.forEach(({ prompt }, row) => ids.set(prompt.ids, row * length));
-  const outputs = await loadedProgram.run({
-    ...caches,
-    ids: tensor('i32', [batch, length], ids),
-    positions: tensor(
-      'i32',
-      [batch, length],
-      ids.map((_, i) => i % length),
-    ),
-    ...(length > 1
-      ? {
-          last: tensor(
-            'i32',
-            [batch],
-            rows.map(({ prompt }, row) => row * length + prompt.ids.length - 1),
-          ),
-        }
-      : {}),
-    lengths: tensor('i32', [batch], new Int32Array(batch)),
-  });
-  return nextTokens(outputs, decoding, loaded.model.vocabSize, options);
-}
-
-/** One more token for every row. */
-async function decode(
-  loaded: LoadedModel,
-  decoding: Decoding,
-  tokens: readonly number[],
-  step: number,
-  options: GenerateOptions,
-): Promise<number[]> {
-  const { rows, capacity, caches, logits } = decoding;
-  const batch = rows.length;
-  const lengths = rows.map(({ prompt }) => prompt.ids.length + step);
-  const loadedProgram = await program(loaded, { batch, length: 1, capacity, fresh: false, logits });
-  const outputs = await loadedProgram.run({
-    ...caches,
-    ids: tensor('i32', [batch, 1], tokens),
-    positions: tensor('i32', [batch, 1], lengths),
-    lengths: tensor('i32', [batch], lengths),
-  });
-  return nextTokens(outputs, decoding, loaded.model.vocabSize, options);
-}
-
-function emptyCaches(loaded: LoadedModel, batch: number, capacity: number): Record<string, Tensor> {
-  const { layers, kvHeads, headWidth } = loaded.model;
-  const caches: Record<string, Tensor> = {};
-  for (let layer = 0; layer < layers; layer++) {
-    const { keys, values } = cacheNames(layer);
-    for (const name of [keys, values]) caches[name] = allocate('f32', [batch, kvHeads, capacity, headWidth]);
+/** The next token of a row, of logits that may be changed. */
+function choose({ sampling, options }: Session, row: Row, logits: Float32Array): number {
+  const { prompt, sample, ids } = row;
+  const asked = options.logprobs === undefined ? undefined : topLogprobs(logits, options.logprobs);
+  const raw = asked && logits.slice();
+  penalise(logits, [...prompt.ids, ...ids], sampling.repetitionPenalty);
+  const key = { prompt: prompt.index, sample, position: ids.length };
+  const drawn = row.constraint?.draw(logits, sampling, key) ?? sampleToken(logits, sampling, key);
+  if (asked && raw) {
+    const logprob = (raw[drawn.id] ?? Number.NaN) - logSumExp(raw);
+    row.logprobs.push({ logprob, samplerLogprob: drawn.logprob, top: asked });
   }
-  return caches;
+  return drawn.id;
 }
 
-async function generateBatch(
-  loaded: LoadedModel,
-  prompts: readonly Prompt[],
-  options: GenerateOptions,
-): Promise<Generation[]> {
-  const tokenizer = tokenizerOf(loaded);
-  const stops = new Set(tokenizer.eosTokenIds);
-  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
-  const capacity = roundUp(longest + options.maxNewTokens, 64);
-  const decoding: Decoding = {
-    rows: prompts.map((prompt) => ({ prompt, ids: [], done: false })),
-    capacity,
-    caches: emptyCaches(loaded, prompts.length, capacity),
-    logits: options.temperature > 0,
-  };
-  let tokens = await prefill(loaded, decoding, options);
-  for (let step = 0; ; step++) {
-    decoding.rows.forEach((row, i) => {
-      if (row.done) return;
-      const token = tokens[i] ?? 0;
-      row.ids.push(token);
-      row.done = stops.has(token) || row.ids.length === options.maxNewTokens;
-    });
-    if (decoding.rows.every(({ done }) => done)) break;
-    options.signal?.throwIfAborted();
-    tokens = await decode(loaded, decoding, tokens, step, options);
-  }
-  return decoding.rows.map(({ prompt, ids }) => ({
+/** Takes a row's next token; returns the text that it completes. */
+function take({ loaded, options, stops }: Session, row: Row, token: number): string {
+  row.ids.push(token);
+  const decoded = tokenizerOf(loaded).decode(row.ids, { skipSpecialTokens: true });
+  const piece = row.stream.push(decoded);
+  if (stops.has(token) || row.stream.stoppedBy() !== undefined || row.constraint?.final() === true) row.finish = 'stop';
+  else if (row.ids.length === options.maxNewTokens) row.finish = 'length';
+  return row.finish === undefined ? piece : piece + row.stream.flush();
+}
+
+function generationOf({ options }: Session, row: Row): Generation {
+  const { prompt, sample, ids, stream, finish, logprobs } = row;
+  return {
     index: prompt.index,
+    ...((options.samples ?? 1) > 1 ? { sample } : {}),
     ids,
-    text: tokenizer.decode(ids, { skipSpecialTokens: true }),
-    finishReason: stops.has(ids.at(-1) ?? -1) ? 'stop' : 'length',
-  }));
+    text: stream.text(),
+    finishReason: finish ?? 'length',
+    ...(options.logprobs === undefined ? {} : { logprobs }),
+  };
+}
+
+async function* runBatch(session: Session, rows: readonly Row[]): AsyncGenerator<GenerationEvent> {
+  const { loaded, options, sampling } = session;
+  const { vocabSize } = loaded.model;
+  const chosen = sampling.temperature > 0 || sampling.repetitionPenalty !== 1;
+  const logits = chosen || options.json !== undefined || options.logprobs !== undefined;
+  const prompts = rows.map(({ prompt }) => prompt.ids);
+  const decoding: Decoding = startDecoding(loaded, prompts, { maxNewTokens: options.maxNewTokens, logits });
+  let step: DecodeStep = await decoding.prefill();
+  for (;;) {
+    const tokens: number[] = [];
+    for (const [i, row] of rows.entries()) {
+      if (row.finish !== undefined) {
+        tokens.push(row.ids.at(-1) ?? 0);
+        continue;
+      }
+      const own = step.logits?.subarray(i * vocabSize, (i + 1) * vocabSize);
+      const token = own ? choose(session, row, own) : (step.next[i] ?? 0);
+      tokens.push(token);
+      const text = take(session, row, token);
+      const { index } = row.prompt;
+      if (text !== '') yield { type: 'text', index, sample: row.sample, text };
+      if (row.finish !== undefined) yield { type: 'done', generation: generationOf(session, row) };
+    }
+    if (rows.every(({ finish }) => finish !== undefined)) return;
+    options.signal?.throwIfAborted();
+    step = await decoding.append(tokens);
+  }
+}
+
+function checkPrompt({ loaded, options }: Session, { index, ids }: Prompt): void {
+  const { maxPositions, vocabSize } = loaded.model;
+  const line = `input line ${index + 1}`;
+  if (ids.length === 0) throw new RangeError(`Expected a prompt of at least one token at ${line} but found none`);
+  if (ids.length + options.maxNewTokens > maxPositions) {
+    throw new RangeError(
+      `Expected at most ${maxPositions} tokens but ${line} has ${ids.length} and ${options.maxNewTokens} new ones are asked for`,
+    );
+  }
+  const outside = ids.find((id) => !(id >= 0 && id < vocabSize));
+  if (outside !== undefined)
+    throw new RangeError(`Expected token ids below ${vocabSize} but found ${outside} at ${line}`);
 }
 
 /**
- * Generates from prompts of token ids with a key-value cache, in batches, in the order of the prompts. Throws RangeError
- * on an empty prompt, on ids outside the vocabulary and on more tokens than the model has positions.
+ * Generates from prompts of token ids with a key-value cache, in batches, and tells text as it comes. Throws RangeError on
+ * an empty prompt, on ids outside the vocabulary and on more tokens than the model has positions: of a list before the first
+ * batch, else before its own.
  */
+export async function* streamGenerate(
+  loaded: LoadedModel,
+  prompts: Iterable<Prompt> | AsyncIterable<Prompt>,
+  options: GenerateOptions,
+): AsyncGenerator<GenerationEvent> {
+  const tokenizer = tokenizerOf(loaded);
+  const session: Session = {
+    loaded,
+    options,
+    sampling: { ...greedySampling, ...options },
+    stops: new Set(tokenizer.eosTokenIds),
+    texts: options.json && tokenTexts(tokenizer),
+  };
+  const { batchSize = 8, samples = 1, stop = [], json } = options;
+  if (Array.isArray(prompts)) for (const prompt of prompts as readonly Prompt[]) checkPrompt(session, prompt);
+  let rows: Row[] = [];
+  for await (const prompt of prompts) {
+    checkPrompt(session, prompt);
+    for (let sample = 0; sample < samples; sample++) {
+      const constraint = json && session.texts && jsonConstraint(jsonMatcher(json), session.texts, session.stops);
+      const stream = textStream(stop);
+      rows.push({ prompt, sample, ids: [], logprobs: [], stream, constraint, finish: undefined });
+      if (rows.length < batchSize) continue;
+      yield* runBatch(session, rows);
+      rows = [];
+    }
+  }
+  if (rows.length > 0) yield* runBatch(session, rows);
+}
+
+/** `streamGenerate`, one result per prompt and sample, in their order. */
 export async function* generate(
   loaded: LoadedModel,
-  prompts: readonly Prompt[],
+  prompts: Iterable<Prompt> | AsyncIterable<Prompt>,
   options: GenerateOptions,
 ): AsyncGenerator<Generation> {
-  const { maxPositions, vocabSize } = loaded.model;
-  for (const { index, ids } of prompts) {
-    if (ids.length === 0)
-      throw new RangeError(`Expected a prompt of at least one token at input line ${index + 1} but found none`);
-    if (ids.length + options.maxNewTokens > maxPositions) {
-      throw new RangeError(
-        `Expected at most ${maxPositions} tokens but input line ${index + 1} has ${ids.length} and ${options.maxNewTokens} new ones are asked for`,
-      );
-    }
-    const outside = ids.find((id) => !(id >= 0 && id < vocabSize));
-    if (outside !== undefined)
-      throw new RangeError(`Expected token ids below ${vocabSize} but found ${outside} at input line ${index + 1}`);
+  const { batchSize = 8 } = options;
+  // A batch ends as a whole, and rows of it in any order.
+  let ended: Generation[] = [];
+  const inOrder = (): Generation[] =>
+    ended.toSorted((a, b) => a.index - b.index || (a.sample ?? 0) - (b.sample ?? 0)).splice(0);
+  for await (const event of streamGenerate(loaded, prompts, options)) {
+    if (event.type !== 'done') continue;
+    ended.push(event.generation);
+    if (ended.length < batchSize) continue;
+    yield* inOrder();
+    ended = [];
   }
-  for (let start = 0; start < prompts.length; start += options.batchSize) {
-    yield* await generateBatch(loaded, prompts.slice(start, start + options.batchSize), options);
-  }
+  yield* inOrder();
 }

@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sampleToken, type SamplingOptions } from '../../src/loop/sample.ts';
+import {
+  greedySampling,
+  penalise,
+  sampleToken,
+  type SamplingOptions,
+  tokenLaw,
+  topLogprobs,
+} from '../../src/loop/sample.ts';
+import { readFixture } from '../parity.ts';
 
 const logits = Float32Array.of(1, -0.5, 2.2, 0, 2, -1.5, -Infinity, 1.9);
 const options = (changes: Partial<SamplingOptions> = {}): SamplingOptions => ({
+  ...greedySampling,
   temperature: 1,
-  topK: 0,
-  topP: 1,
   seed: 11,
   ...changes,
 });
@@ -18,13 +25,14 @@ function law(temperature: number, kept: readonly number[]): number[] {
   return weights.map((weight) => weight / total);
 }
 
+const keyOf = (prompt: number, position: number) => ({ prompt, position, sample: 0 });
 const draws = 20_000;
 
 /** Pearson's χ² against a law; tokens of probability 0 must never come. */
 function chiSquare(sampling: SamplingOptions, expected: readonly number[]): number {
   const counts = new Float64Array(logits.length);
   for (let i = 0; i < draws; i++) {
-    const token = sampleToken(logits, sampling, i % 40, Math.floor(i / 40));
+    const token = sampleToken(logits, sampling, keyOf(i % 40, Math.floor(i / 40))).id;
     counts[token] = (counts[token] ?? 0) + 1;
   }
   return expected.reduce((sum, p, token) => {
@@ -68,14 +76,14 @@ for (const { name, changes, temperature, kept } of cases) {
 
 test('top-k 1, a tiny top-p and a tiny temperature are greedy; of equal logits the first wins', () => {
   for (const changes of [{ topK: 1 }, { topP: 1e-9 }, { temperature: 1e-6 }]) {
-    for (let i = 0; i < 50; i++) assert.equal(sampleToken(logits, options(changes), i, i), 2);
+    for (let i = 0; i < 50; i++) assert.equal(sampleToken(logits, options(changes), keyOf(i, i)).id, 2);
   }
-  assert.equal(sampleToken(Float32Array.of(0, 3, 3, 1), options({ topK: 1 }), 0, 0), 1);
+  assert.equal(sampleToken(Float32Array.of(0, 3, 3, 1), options({ topK: 1 }), keyOf(0, 0)).id, 1);
 });
 
 test('a draw depends on seed, prompt and position alone', () => {
-  const draw = (seed: number, prompt: number, position: number) =>
-    sampleToken(logits, options({ seed }), prompt, position);
+  const draw = (seed: number, prompt: number, position: number, sample = 0) =>
+    sampleToken(logits, options({ seed }), { ...keyOf(prompt, position), sample }).id;
   const row = (of: (i: number) => number) => Array.from({ length: 100 }, (_, i) => of(i));
   assert.deepEqual(
     row((i) => draw(1, 2, i)),
@@ -93,4 +101,41 @@ test('a draw depends on seed, prompt and position alone', () => {
     row((i) => draw(1, 2, i)),
     row((i) => draw(1, i, 2)),
   );
+  assert.notDeepEqual(
+    row((i) => draw(1, 2, i)),
+    row((i) => draw(1, 2, i, 1)),
+  );
+});
+
+interface Case {
+  readonly name: string;
+  readonly options: Partial<SamplingOptions>;
+  readonly probabilities: readonly number[];
+}
+
+const fixture = readFixture('sampling.json') as { logits: number[]; seen: number[]; cases: Case[] };
+
+for (const { name, options: changes, probabilities } of fixture.cases) {
+  test(`${name}: the law is that of transformers' processors`, () => {
+    const row = Float32Array.from(fixture.logits);
+    const sampling = options(changes);
+    penalise(row, fixture.seen, sampling.repetitionPenalty);
+    const { ids, probabilities: found } = tokenLaw(row, sampling);
+    const whole = new Float64Array(row.length);
+    ids.forEach((id, i) => (whole[id] = found[i] ?? 0));
+    probabilities.forEach((p, id) =>
+      assert.ok(Math.abs((whole[id] ?? 0) - p) < 1e-6, `token ${id}: ${whole[id]} not ${p}`),
+    );
+  });
+}
+
+test('log-probabilities of the most likely tokens, in their order', () => {
+  const top = topLogprobs(logits, 3);
+  assert.deepEqual(
+    top.map(({ id }) => id),
+    [2, 4, 7],
+  );
+  const weights = law(1, all);
+  for (const { id, logprob } of top) assert.ok(Math.abs(Math.exp(logprob) - (weights[id] ?? 0)) < 1e-7);
+  assert.deepEqual(topLogprobs(logits, 0), []);
 });
