@@ -7,6 +7,7 @@ import { UsageError } from '../loop/usageError.ts';
 export type OptionKind =
   | FieldKind
   | { readonly type: 'integer'; readonly least: number }
+  | { readonly type: 'texts' }
   | { readonly type: 'minutes' };
 
 export interface Option {
@@ -31,6 +32,8 @@ export interface Args {
   text(name: string): string | undefined;
   number(name: string): number | undefined;
   map(name: string): Readonly<Record<string, string>> | undefined;
+  /** Empty where the option was not given. */
+  texts(name: string): readonly string[];
   flag(name: string): boolean;
   /** The text of an option that is required. */
   required(name: string): string;
@@ -93,6 +96,10 @@ function valueOf(option: Option, texts: readonly string[]): OptionValue {
   const where = `--${option.name}`;
   const text = texts[0] ?? '';
   if (kind.type === 'names') return namesOf(texts);
+  if (kind.type === 'texts') {
+    if (texts.includes('')) throw new UsageError(`${where}: expected some text but found none`);
+    return [...texts];
+  }
   if (text === '' && kind.type !== 'text') throw new UsageError(`${where}: expected a value but found none`);
   if (kind.type === 'number') return numberOf(text, where, 'a number');
   if (kind.type === 'minutes') return minutesOf(text, where);
@@ -119,7 +126,7 @@ export function parseArgs(argv: readonly string[], options: readonly Option[]): 
   const values = (option: Option, inline: string | undefined): string[] => {
     if (inline !== undefined) return [inline];
     const texts: string[] = [];
-    const many = option.kind.type === 'names';
+    const many = option.kind.type === 'names' || option.kind.type === 'texts';
     for (let next = argv[at]; next !== undefined && !isFlag(next) && (many || texts.length === 0); next = argv[at]) {
       texts.push(next);
       at++;
@@ -163,6 +170,7 @@ function argsOf(given: ReadonlyMap<string, OptionValue>, options: ReadonlyMap<st
     text,
     number: (name) => value(name) as number | undefined,
     map: (name) => value(name) as Readonly<Record<string, string>> | undefined,
+    texts: (name) => (value(name) as readonly string[] | undefined) ?? [],
     flag: (name) => value(name) === true,
     required(name) {
       const found = text(name);

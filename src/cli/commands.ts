@@ -30,6 +30,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./generate.ts')).generateCommand,
   },
   {
+    name: 'chat',
+    summary: 'A conversation at the terminal, the adapter switched off and on',
+    load: async () => (await import('./chat.ts')).chatCommand,
+  },
+  {
     name: 'tokenize',
     summary: 'Token ids of texts and chats',
     load: async () => (await import('./tokenize.ts')).tokenizeCommand,

@@ -1,10 +1,8 @@
 import { generateFormats, readExample } from '../data/formats.ts';
 import type { Row } from '../data/reader.ts';
 import type { Tokenizer } from '../hub/tokenizer.ts';
-import { generate, type Prompt } from '../loop/generate.ts';
+import { generate, type Prompt, streamGenerate } from '../loop/generate.ts';
 import { tokenizerOf } from '../loop/model.ts';
-import { UsageError } from '../loop/usageError.ts';
-import type { Args } from './args.ts';
 import type { Command } from './command.ts';
 import {
   adapterOption,
@@ -17,6 +15,7 @@ import {
   readInput,
   runModel,
 } from './rows.ts';
+import { samplingOf, samplingOptions } from './sampling.ts';
 
 function promptOf(row: Row, tokenizer: Tokenizer): Prompt {
   const example = readExample(row, generateFormats);
@@ -30,18 +29,11 @@ function promptOf(row: Row, tokenizer: Tokenizer): Prompt {
   return { index: row.index, ids };
 }
 
-/** A number of an option within bounds. */
-function within(args: Args, name: string, expected: string, fits: (value: number) => boolean): number {
-  const value = args.number(name);
-  if (value === undefined || !fits(value))
-    throw new UsageError(`--${name}: expected ${expected} but found ${value ?? 'nothing'}`);
-  return value;
-}
-
 export const generateCommand: Command = {
   name: 'generate',
   about: `Reads {"prompt"} or {"messages", "tools"?} per line and writes {"index", "ids", "text", "finishReason"}, new tokens only.
-Messages go through the chat template with a generation prompt.`,
+Messages go through the chat template with a generation prompt. With --samples N each prompt has N lines, told apart by "sample".
+--stream writes {"type": "text", "index", "sample", "text"} while text comes and {"type": "done", "generation"} for each result.`,
   options: [
     modelOption,
     adapterOption,
@@ -53,43 +45,34 @@ Messages go through the chat template with a generation prompt.`,
       required: true,
       description: 'Most new tokens per line',
     },
+    ...samplingOptions(0),
+    { name: 'samples', kind: { type: 'integer', least: 1 }, default: 1, description: 'Answers to each prompt' },
     {
-      name: 'temperature',
-      kind: { type: 'number' },
-      default: 0,
-      description: 'Divides the logits; 0 takes the most likely token',
-    },
-    {
-      name: 'top-k',
+      name: 'logprobs',
       kind: { type: 'integer', least: 0 },
-      default: 0,
-      description: 'Draws from the k most likely tokens; 0 from all',
+      description: 'Log-probabilities of the new tokens, with this many alternatives',
     },
-    {
-      name: 'top-p',
-      kind: { type: 'number' },
-      default: 1,
-      description: 'Draws from the most likely tokens that reach this probability',
-    },
-    { name: 'seed', kind: { type: 'integer', least: 0 }, default: 42, description: 'Fixes what is drawn' },
+    { name: 'stream', kind: { type: 'boolean' }, description: 'Writes text as it comes' },
     batchOption,
     ...engineOptions,
   ],
   stopsBySignal: true,
   async run(args, context) {
-    const sampling = {
-      temperature: within(args, 'temperature', 'at least 0', (value) => value >= 0),
-      topP: within(args, 'top-p', 'more than 0 and at most 1', (value) => value > 0 && value <= 1),
-      topK: args.number('top-k') ?? 0,
-      seed: within(args, 'seed', 'less than 4294967296', (value) => value < 2 ** 32),
-    };
+    const sampling = await samplingOf(args);
     const rows = await readInput(args);
     return runModel(args, context, (loaded) => {
       const tokenizer = tokenizerOf(loaded);
       const prompts = rows.map((row) => atRow(row, () => promptOf(row, tokenizer)));
-      const maxNewTokens = args.number('max-new-tokens') ?? 1;
-      const batchSize = args.number('batch-size') ?? 1;
-      return generate(loaded, prompts, { ...sampling, maxNewTokens, batchSize, signal: context.signal });
+      const logprobs = args.number('logprobs');
+      const options = {
+        ...sampling,
+        maxNewTokens: args.number('max-new-tokens') ?? 1,
+        batchSize: args.number('batch-size') ?? 1,
+        samples: args.number('samples') ?? 1,
+        ...(logprobs === undefined ? {} : { logprobs }),
+        signal: context.signal,
+      };
+      return args.flag('stream') ? streamGenerate(loaded, prompts, options) : generate(loaded, prompts, options);
     });
   },
 };

@@ -4,6 +4,7 @@ import { type Columns, readRows, type Row } from '../data/reader.ts';
 import type { EngineChoice } from '../loop/engines.ts';
 import type { LoadedModel } from '../loop/model.ts';
 import type { Classifier, Model } from '../nn/model.ts';
+import type { Engine } from '../runtime/engine.ts';
 import type { Args, Option } from './args.ts';
 import { bring } from './bring.ts';
 import type { Context } from './command.ts';
@@ -109,40 +110,74 @@ export const engineOptions: readonly Option[] = [
   },
 ];
 
-/** Writes what `work` makes with the model of `--model` and `--adapter` on the engine of `--engine`, a classifier by `classify`. */
-export async function runModel(
+/** What `--model`, `--adapter` and `--engine` name, for as long as `use` takes. */
+async function withEngine<T>(
   args: Args,
   context: Context,
-  work: (loaded: LoadedModel) => AsyncIterable<unknown>,
-  classify?: (loaded: LoadedModel<Classifier>) => AsyncIterable<unknown>,
-): Promise<number> {
+  use: (named: {
+    readonly model: string;
+    readonly adapter: string | undefined;
+    readonly engine: Engine;
+    readonly notices: readonly string[];
+  }) => Promise<T>,
+): Promise<T> {
   const { chooseEngine } = await import('../loop/engines.ts');
-  const { kindOfModel, openClassifier, openModel } = await import('../loop/model.ts');
   const name = args.text('engine') as EngineChoice['name'];
   const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') });
   try {
     const model = await bring(args.required('model'), 'model', context);
-    const named = args.text('adapter');
-    const adapter = named === undefined ? undefined : await bring(named, 'adapter', context);
-    const write = async <M extends Model>(
-      loaded: LoadedModel<M>,
-      make: (opened: LoadedModel<M>) => AsyncIterable<unknown>,
-    ): Promise<number> => {
-      try {
-        return await writeResults(args, context, make(loaded), [...notices, ...loaded.notices]);
-      } finally {
-        await loaded.close();
-      }
-    };
-    if (classify === undefined || (await kindOfModel(model)) === 'language')
-      return await write(await openModel({ model, adapter, engine }), work);
-    if (adapter !== undefined)
-      throw new TypeError(`${adapter}: adapters of classifiers are not read yet: merge it with PEFT first`);
-    return await write(await openClassifier({ model, engine }), classify);
+    const adapter = args.text('adapter');
+    return await use({
+      model,
+      adapter: adapter === undefined ? undefined : await bring(adapter, 'adapter', context),
+      engine,
+      notices,
+    });
   } finally {
     engine.close();
   }
 }
+
+async function closing<M extends Model, T>(
+  loaded: LoadedModel<M>,
+  use: (opened: LoadedModel<M>) => Promise<T>,
+): Promise<T> {
+  try {
+    return await use(loaded);
+  } finally {
+    await loaded.close();
+  }
+}
+
+/** Opens the model of `--model` and `--adapter` on the engine of `--engine` for as long as `use` takes. */
+export const withModel = <T>(
+  args: Args,
+  context: Context,
+  use: (loaded: LoadedModel, notices: readonly string[]) => Promise<T>,
+): Promise<T> =>
+  withEngine(args, context, async ({ notices, ...named }) => {
+    const { openModel } = await import('../loop/model.ts');
+    return closing(await openModel(named), (loaded) => use(loaded, [...notices, ...loaded.notices]));
+  });
+
+/** Writes what `work` makes with the model of `--model` and `--adapter`, a classifier by `classify`. */
+export const runModel = (
+  args: Args,
+  context: Context,
+  work: (loaded: LoadedModel) => AsyncIterable<unknown>,
+  classify?: (loaded: LoadedModel<Classifier>) => AsyncIterable<unknown>,
+): Promise<number> =>
+  withEngine(args, context, async ({ notices, ...named }) => {
+    const { kindOfModel, openClassifier, openModel } = await import('../loop/model.ts');
+    const { model, adapter, engine } = named;
+    const write = <M extends Model>(loaded: LoadedModel<M>, results: AsyncIterable<unknown>): Promise<number> =>
+      writeResults(args, context, results, [...notices, ...loaded.notices]);
+    if (classify === undefined || (await kindOfModel(model)) === 'language')
+      return closing(await openModel(named), (loaded) => write(loaded, work(loaded)));
+    if (adapter !== undefined)
+      throw new TypeError(`${adapter}: adapters of classifiers are not read yet: merge it with PEFT first`);
+    return closing(await openClassifier({ model, engine }), (loaded) => write(loaded, classify(loaded)));
+  });
 
 /** Does the work for one row; its errors say which row. */
 export function atRow<T>(row: Row, work: () => T): T {

@@ -6,7 +6,7 @@ import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, input, type Value } from '../../src/ir/graph.ts';
 import * as ir from '../../src/ir/index.ts';
 import type { Dense } from '../../src/ir/types.ts';
-import { sampleToken } from '../../src/loop/sample.ts';
+import { greedySampling, sampleToken } from '../../src/loop/sample.ts';
 import { randomKey } from '../../src/ir/random.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
@@ -107,9 +107,12 @@ test('samples are what the sampler of generation draws, and their frequencies ar
   };
   const { expected, found } = await onBoth({ samples, logits }, all);
   assert.deepEqual([...(found['samples']?.data ?? [])], [...(expected['samples']?.data ?? [])]);
-  const options = { temperature: 0.7, topK: 0, topP: 1, seed: 7 };
+  const options = { ...greedySampling, temperature: 0.7, seed: 7 };
   const row = Float32Array.from(expected['logits']?.data ?? []);
-  const drawn = Int32Array.from({ length: count }, (_, i) => sampleToken(row, options, i % 50, Math.floor(i / 50)));
+  const drawn = Int32Array.from({ length: count }, (_, i) => {
+    const key = { prompt: i % 50, position: Math.floor(i / 50), sample: 0 };
+    return sampleToken(row, options, key).id;
+  });
   assert.deepEqual([...(expected['samples']?.data ?? [])], [...drawn]);
   const weights = row.map((logit) => Math.exp(logit / 0.7));
   const total = weights.reduce((a, b) => a + b, 0);
