@@ -22,6 +22,8 @@ test('users get neither onnxruntime-node with its download script nor a Node', (
   assert.deepEqual(Object.keys(manifest.dependencies ?? {}).toSorted(), [
     '@huggingface/jinja',
     '@huggingface/tokenizers',
+    'hyparquet',
+    'hyparquet-compressors',
     'koffi',
     'zod',
   ]);

@@ -37,19 +37,11 @@ interface AddonContext {
   ): Promise<[token: number, probabilities: undefined, confidence: undefined, logits: number[]]>;
 }
 
-const packages: Readonly<Record<string, string>> = {
-  'linux-x64': 'linux-x64',
-  'darwin-arm64': 'mac-arm64-metal',
-  'darwin-x64': 'mac-x64',
-  'win32-x64': 'win-x64',
-};
-
 const require = createRequire(import.meta.url);
 
 function open(): Addon | undefined {
-  const name = packages[`${process.platform}-${process.arch}`];
   try {
-    const bins = join(dirname(dirname(require.resolve(`@node-llama-cpp/${name}`))), 'bins');
+    const bins = join(dirname(dirname(require.resolve('@node-llama-cpp/linux-x64'))), 'bins');
     const folder = join(bins, readdirSync(bins)[0] ?? '');
     const addon = require(join(folder, 'llama-addon.node')) as Addon;
     addon.setLoggerLogLevel(1);
@@ -63,7 +55,7 @@ function open(): Addon | undefined {
 const addon = open();
 
 /** Why llama.cpp cannot run here; false where it can. */
-export const withoutLlama: string | false = addon === undefined ? 'llama.cpp has no build for this platform' : false;
+export const withoutLlama: string | false = addon === undefined ? 'llama.cpp comes for Linux x64 only' : false;
 
 export interface Llama {
   tokenize(text: string): number[];
