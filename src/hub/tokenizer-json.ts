@@ -1,5 +1,6 @@
 /** What stands in tokenizer.json and tokenizer_config.json, checked before it is used. */
 import { describe, recordOf } from './json.ts';
+import { checkPatterns } from './pattern-limits.ts';
 import { equalPreTokenizer } from './tokenizer-parity.ts';
 
 type Fields = { [key: string]: unknown };
@@ -37,6 +38,7 @@ export function checkedJson(value: unknown): Fields {
       `Expected ${modelTypes.join(', ')} in tokenizer.json at model.type but found ${describe(type)}`,
     );
   }
+  for (const part of ['normalizer', 'pre_tokenizer', 'decoder']) checkPatterns(json[part], `tokenizer.json at ${part}`);
   return {
     decoder: null,
     post_processor: null,
