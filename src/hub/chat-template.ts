@@ -26,6 +26,8 @@ export type ChatTemplateOptions = {
   maxChars?: number;
   /** Evaluated expressions per rendering; long texts count as more. */
   maxSteps?: number;
+  /** Longest time of a rendering; real templates take milliseconds. */
+  maxMs?: number;
 };
 
 const maxTemplateChars = 1 << 20;
@@ -33,7 +35,7 @@ const generationBlock = /\{%-?\s*generation\s*-?%\}/;
 
 /** Parses a template; throws SyntaxError where it is not Jinja, RangeError where it is too long to parse safely. */
 export function compileChatTemplate(source: string, options: ChatTemplateOptions = {}): ChatTemplate {
-  const { now = () => new Date(), maxChars = 1 << 24, maxSteps = 5_000_000 } = options;
+  const { now = () => new Date(), maxChars = 1 << 24, maxSteps = 5_000_000, maxMs = 5000 } = options;
   if (source.length > maxTemplateChars) {
     throw new RangeError(`Chat template: expected at most ${maxTemplateChars} characters but found ${source.length}`);
   }
@@ -50,6 +52,8 @@ export function compileChatTemplate(source: string, options: ChatTemplateOptions
 
   const render = (variables: { [name: string]: Json }): Rendered => {
     let steps = 0;
+    let unchecked = 0;
+    const deadline = performance.now() + maxMs;
     const rendering: Rendering = {
       outputs: [''],
       spans: [],
@@ -57,6 +61,10 @@ export function compileChatTemplate(source: string, options: ChatTemplateOptions
       charge(count) {
         steps += count;
         if (steps > maxSteps) throw new RangeError(`took more than ${maxSteps} steps`);
+        unchecked += count;
+        if (unchecked < 1024) return;
+        unchecked = 0;
+        if (performance.now() > deadline) throw new RangeError(`took longer than ${maxMs} ms`);
       },
     };
     const environment = new Environment();

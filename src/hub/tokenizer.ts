@@ -14,7 +14,9 @@ export type ChatOptions = {
   addGenerationPrompt?: boolean;
   /** Ask for `assistantMask`; throws Error where the template has no `{% generation %}` block. */
   returnAssistantMask?: boolean;
-  /** More variables for the template (TRL's `chat_template_kwargs`). */
+  /** Name of one of several templates; unless given, tool_use where there are tools and such a template, else the default. */
+  template?: string;
+  /** More variables for the template (TRL's `chat_template_kwargs`); `chat_template` names a template. */
   variables?: { [name: string]: Json };
 };
 
@@ -123,9 +125,13 @@ export function loadTokenizer(
 
   const templates = chatTemplates(files.chatTemplate, files.namedTemplates, settings['chat_template']);
   const compiled = new Map<string, ChatTemplate>();
-  const templateFor = (tools: Json | undefined): ChatTemplate => {
-    const named = tools !== undefined && tools !== null ? templates.get('tool_use') : undefined;
-    const source = named ?? templates.get('default');
+  const templateFor = (tools: Json | undefined, name?: string): ChatTemplate => {
+    if (name !== undefined && !templates.has(name)) {
+      const known = [...templates.keys()].join(', ') || 'none';
+      throw new RangeError(`Expected the name of a chat template (${known}) but found ${name}`);
+    }
+    const fitting = tools !== undefined && tools !== null ? templates.get('tool_use') : undefined;
+    const source = name === undefined ? (fitting ?? templates.get('default')) : templates.get(name);
     if (source === undefined)
       throw new Error('The tokenizer has no chat template: add chat_template.jinja to the model folder');
     const known = compiled.get(source) ?? compileChatTemplate(source, options);
@@ -136,13 +142,16 @@ export function loadTokenizer(
 
   const applyChatTemplate = (messages: readonly Message[], chat: ChatOptions = {}): Chat => {
     if (messages.length === 0) throw new RangeError('Expected at least one message but found none');
-    const template = templateFor(chat.tools);
+    const { chat_template: asked = null, ...variables } = chat.variables ?? {};
+    if (asked !== null && typeof asked !== 'string')
+      throw new TypeError(`chat_template: expected the name of a chat template but found ${JSON.stringify(asked)}`);
+    const template = templateFor(chat.tools, chat.template ?? asked ?? undefined);
     if (chat.returnAssistantMask === true && !template.hasGeneration) {
       throw new Error('The chat template has no {% generation %} block, so it does not say what the assistant wrote');
     }
     const { text, spans } = template.render({
       ...names,
-      ...chat.variables,
+      ...variables,
       messages: messages as unknown as Json,
       tools: chat.tools ?? null,
       documents: null,

@@ -1,5 +1,5 @@
 import { type Checkpoint } from './checkpoint.ts';
-import { joinPath, writeFileAtomic, writeFolderAtomic, writeJsonFile } from './files.ts';
+import { joinPath, makeFolder, writeFileAtomic, writeFolderAtomic, writeJsonFile } from './files.ts';
 import { safetensorsBytes } from './safetensors.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
 
@@ -39,4 +39,11 @@ export async function writeCheckpointFiles(
   await writeJsonFile(at('tokenizer.json'), tokenizer.tokenizerJson);
   await writeJsonFile(at('tokenizer_config.json'), tokenizer.tokenizerConfig);
   if (tokenizer.chatTemplate !== undefined) await writeFileAtomic(at('chat_template.jinja'), tokenizer.chatTemplate);
+  const named = Object.entries(tokenizer.namedTemplates);
+  if (named.length > 0) await makeFolder(at('additional_chat_templates'));
+  for (const [name, template] of named) {
+    if (!/^\w[\w-]*$/.test(name))
+      throw new RangeError(`Expected a chat template's name of letters, digits, _ and - but found ${name}`);
+    await writeFileAtomic(at(`additional_chat_templates/${name}.jinja`), template);
+  }
 }

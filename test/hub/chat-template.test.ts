@@ -68,6 +68,17 @@ test('a hostile template ends with an error, soon', () => {
   assert.throws(() => compileChatTemplate(`{{ ${'('.repeat(50_000)}1 }}`), /Chat template/);
 });
 
+test('a template that works long on few long texts is stopped by time', () => {
+  const twice = '{% set ns = namespace(s="ab") %}{% for i in range(20) %}{% set ns.s = ns.s + ns.s %}{% endfor %}';
+  const begun = performance.now();
+  for (const work of ['ns.s[::-1]', 'ns.s.strip(" a")', 'ns.s.split(",")', 'ns.s.find("bb")']) {
+    const source = `${twice}{% for i in range(100000) %}{% set x = ${work} %}{% endfor %}`;
+    const template = compileChatTemplate(source, { maxMs: 100 });
+    assert.throws(() => template.render({}), /Chat template: took (longer than 100 ms|more than)/, work);
+  }
+  assert.ok(performance.now() - begun < 10_000);
+});
+
 test('a template reaches nothing of the host', () => {
   for (const name of ['constructor', '__proto__', 'toString', '__class__']) {
     assert.equal(

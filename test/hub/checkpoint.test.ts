@@ -6,9 +6,11 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { openCheckpoint } from '../../src/hub/checkpoint.ts';
+import { readCheckpointTokenizer } from '../../src/hub/checkpoint-tokenizer.ts';
 import { writeFileAtomic } from '../../src/hub/files.ts';
 import { safetensorsBytes } from '../../src/hub/safetensors.ts';
-import type { TensorSource } from '../../src/runtime/tensor-source.ts';
+import { writeCheckpoint } from '../../src/hub/writeCheckpoint.ts';
+import { f32Source, type TensorSource } from '../../src/runtime/tensor-source.ts';
 
 const models = fileURLToPath(new URL('../fixtures/models', import.meta.url));
 const root = await mkdtemp(join(tmpdir(), 'tuneloop-checkpoint-'));
@@ -153,4 +155,24 @@ test('chat templates come from files of their own, else from tokenizer_config.js
   await rm(join(folder, 'additional_chat_templates'), { recursive: true });
   await config(7);
   await assert.rejects(templates(), /tokenizer_config\.json: chat_template: expected a text/);
+});
+
+test('further chat templates are carried along, by names that stay inside the folder', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tuneloop-'));
+  const tokenizer = {
+    tokenizerJson: { model: { type: 'BPE', vocab: { a: 0 }, merges: [] } },
+    tokenizerConfig: {},
+    chatTemplate: 'one',
+    namedTemplates: { tool_use: 'two', rag: 'three' },
+  };
+  const source = f32Source('w', [1], Float32Array.of(1));
+  await writeCheckpoint(join(folder, 'a'), [source], { config: {}, tokenizer });
+  const read = await readCheckpointTokenizer(join(folder, 'a'));
+  assert.deepEqual([read?.chatTemplate, read?.namedTemplates], ['one', { rag: 'three', tool_use: 'two' }]);
+  const outside = { ...tokenizer, namedTemplates: { '../x': 'four' } };
+  await assert.rejects(
+    writeCheckpoint(join(folder, 'b'), [source], { config: {}, tokenizer: outside }),
+    /chat template's name .* but found \.\.\/x/,
+  );
+  await rm(folder, { recursive: true });
 });

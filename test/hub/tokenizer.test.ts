@@ -142,6 +142,13 @@ test('a template for tools is taken where tools are given', () => {
   const messages = [{ role: 'user', content: 'x' }];
   assert.equal(made.applyChatTemplate(messages).text, 'plain');
   assert.equal(made.applyChatTemplate(messages, { tools: [{}, {}] }).text, 'tools:2');
+  assert.equal(made.applyChatTemplate(messages, { tools: [{}], template: 'default' }).text, 'plain');
+  const asked = { tools: [], variables: { chat_template: 'default' } };
+  assert.equal(made.applyChatTemplate(messages, asked).text, 'plain');
+  assert.throws(
+    () => made.applyChatTemplate(messages, { template: 'rag' }),
+    /Expected the name of a chat template \(default, tool_use\) but found rag/,
+  );
 });
 
 const shared = process.env['TUNELOOP_SHARED'] ?? fileURLToPath(new URL('../../../shared', import.meta.url));
