@@ -4,7 +4,7 @@ import { joinPath, listFolder, openFile, pathKind, readJsonFile, readOptionalJso
 import { fingerprintOf } from './fingerprint.ts';
 import { readGguf } from './gguf.ts';
 import type { Gguf } from './gguf.ts';
-import { ggufLlamaConfig, ggufLlamaTensors } from './gguf-llama.ts';
+import { ggufDecoderConfig, ggufDecoderTensors } from './gguf-decoder.ts';
 import { ggufFields } from './gguf-metadata.ts';
 import { ggufTokenizer } from './gguf-tokenizer.ts';
 import { recordOf } from './json.ts';
@@ -94,14 +94,8 @@ async function openGguf(path: string): Promise<Checkpoint> {
   const file = await openFile(path);
   try {
     const gguf = await readGguf(file);
-    const architecture = ggufFields(gguf).string('general.architecture');
-    if (architecture !== 'llama') {
-      throw new TypeError(
-        `${path}: general.architecture: expected llama but found ${JSON.stringify(architecture ?? null)}`,
-      );
-    }
-    const config = await ggufLlamaConfig(gguf);
-    const tensors = ggufLlamaTensors(gguf);
+    const config = await ggufDecoderConfig(gguf);
+    const tensors = ggufDecoderTensors(gguf);
     return {
       path,
       format: 'gguf',

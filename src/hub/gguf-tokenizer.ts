@@ -21,6 +21,8 @@ const splits = (...patterns: string[]): unknown => ({
 
 interface PreTokenizer {
   readonly json: unknown;
+  /** Of tokenizer.json, where the models that use this one have one. */
+  readonly normalizer?: unknown;
   readonly ignoreMerges: boolean;
   /** Whether the beginning-of-text token is put first where the file does not say. */
   readonly addBos: boolean;
@@ -40,6 +42,14 @@ const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
     ),
     ignoreMerges: true,
     addBos: true,
+  },
+  qwen2: {
+    json: splits(
+      String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+    ),
+    normalizer: { type: 'NFC' },
+    ignoreMerges: false,
+    addBos: false,
   },
   default: {
     json: splits(
@@ -162,7 +172,7 @@ function templatesOf(gguf: Gguf, fields: GgufFields): Pick<CheckpointTokenizer, 
 export function ggufTokenizer(gguf: Gguf): CheckpointTokenizer | undefined {
   const fields = ggufFields(gguf);
   if (!fields.has('tokenizer.ggml.model')) return undefined;
-  const { json: preTokenizer, ignoreMerges, addBos } = preTokenizerOf(fields);
+  const { json: preTokenizer, normalizer = null, ignoreMerges, addBos } = preTokenizerOf(fields);
   const tokens = fields.strings('tokenizer.ggml.tokens');
   if (tokens === undefined)
     throw new SyntaxError(`${fields.file}: expected tokenizer.ggml.tokens but found no such key`);
@@ -194,7 +204,7 @@ export function ggufTokenizer(gguf: Gguf): CheckpointTokenizer | undefined {
     truncation: null,
     padding: null,
     added_tokens: added,
-    normalizer: null,
+    normalizer,
     pre_tokenizer: preTokenizer,
     post_processor: postProcessor(addsBos ? bos : undefined, addsEos ? eos : undefined),
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },

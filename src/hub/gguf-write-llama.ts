@@ -4,7 +4,7 @@ import { type LlamaConfig, parseLlamaConfig } from '../nn/models/llama.ts';
 import { bytesOf } from '../runtime/storage.ts';
 import { f32Source, type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
 import type { GgufField } from './gguf-bytes.ts';
-import { ggufLlamaName } from './gguf-llama.ts';
+import { ggufLlamaName } from './gguf-decoder.ts';
 
 /** Rope settings as GGUF keeps them, and divisors of the inverse frequencies where it has no name for the scaling. */
 function ropeOf(json: Readonly<Record<string, unknown>>, { headWidth, maxPositions, rope }: LlamaConfig): Rope {

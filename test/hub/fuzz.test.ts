@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { memoryFile } from '../../src/hub/byte-file.ts';
 import type { ByteFile } from '../../src/hub/byte-file.ts';
 import { readGguf } from '../../src/hub/gguf.ts';
-import { ggufLlamaConfig, ggufLlamaTensors } from '../../src/hub/gguf-llama.ts';
+import { ggufDecoderConfig, ggufDecoderTensors } from '../../src/hub/gguf-decoder.ts';
 import { ggufTokenizer } from '../../src/hub/gguf-tokenizer.ts';
 import { readSafetensors } from '../../src/hub/safetensors.ts';
 import { ggufBytes } from './gguf-bytes.ts';
@@ -115,9 +115,9 @@ test('no change to a GGUF header does worse than a named error', async () => {
   });
   const { refused } = await fuzz(bytes, bytes.length - 928, 4000, async (file) => {
     const gguf = await readGguf(file);
-    await ggufLlamaConfig(gguf);
+    await ggufDecoderConfig(gguf);
     ggufTokenizer(gguf);
-    for (const source of ggufLlamaTensors(gguf).values())
+    for (const source of ggufDecoderTensors(gguf).values())
       assert.equal((await source.read()).byteLength, source.byteLength);
   });
   assert.ok(refused > 1000, `${refused}`);

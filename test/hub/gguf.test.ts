@@ -8,7 +8,7 @@ import { openCheckpoint } from '../../src/hub/checkpoint.ts';
 import { openFile } from '../../src/hub/files.ts';
 import { readGguf } from '../../src/hub/gguf.ts';
 import type { Gguf } from '../../src/hub/gguf.ts';
-import { ggufLlamaConfig } from '../../src/hub/gguf-llama.ts';
+import { ggufDecoderConfig } from '../../src/hub/gguf-decoder.ts';
 import { llama3RopeOf } from '../../src/hub/gguf-rope.ts';
 import { ggufTokenizer } from '../../src/hub/gguf-tokenizer.ts';
 import { readSafetensors } from '../../src/hub/safetensors.ts';
@@ -56,7 +56,7 @@ const llama: [string, Value][] = [
 ];
 const embedding = { name: 'token_embd.weight', shape: [4, 64], offset: 0 };
 const configOf = async (more: [string, Value][]): Promise<Record<string, unknown>> =>
-  ggufLlamaConfig(await read({ metadata: [...llama, ...more], tensors: [embedding], dataBytes: 1024 }));
+  ggufDecoderConfig(await read({ metadata: [...llama, ...more], tensors: [embedding], dataBytes: 1024 }));
 
 test('metadata becomes a config: defaults, linear and yarn scaling, exact decimals', async () => {
   const plain = await configOf([]);
@@ -165,8 +165,8 @@ test('a llama-bpe tokenizer puts the beginning token first and ignores merges fo
 test('tokenizers that are not read, and broken ones, are refused by name', async () => {
   const tokenizer = async (more: [string, Value][]): Promise<unknown> => ggufTokenizer(await read(tokenizerKeys(more)));
   await assert.rejects(
-    tokenizer([['tokenizer.ggml.pre', 'qwen2']]),
-    /tokenizer\.ggml\.pre: expected .*llama-bpe.* found "qwen2"/,
+    tokenizer([['tokenizer.ggml.pre', 'deepseek-llm']]),
+    /tokenizer\.ggml\.pre: expected .*llama-bpe.* found "deepseek-llm"/,
   );
   await assert.rejects(tokenizer([['tokenizer.ggml.pre', 'constructor']]), /found "constructor"/);
   await assert.rejects(

@@ -261,3 +261,12 @@ for (const name of names) {
       assert.deepEqual(of('norm'), norms.map((norm) => norm.name.replace(/\.weight$/, '')).toSorted());
     }));
 }
+
+for (const name of ['qwen2', 'qwen3']) {
+  test(`${name}: a GGUF gives the logprobs of the checkpoint that it was made from`, () =>
+    withModel(name, { model: fixture(`gguf/${name}.gguf`) }, async (loaded) => {
+      const expected = expectedOf(name);
+      assert.equal(loaded.model.type, name);
+      assertClose(await scored(loaded, expected), expected.logprobs, 1e-5);
+    }));
+}

@@ -8,24 +8,76 @@ import { ggufFields } from './gguf-metadata.ts';
 import type { GgufFields } from './gguf-metadata.ts';
 import { llama3RopeOf } from './gguf-rope.ts';
 
+/** An architecture of llama.cpp whose tensors are those of a llama with a few more. */
+interface Architecture {
+  readonly modelType: string;
+  readonly className: string;
+  /** Rows of q and k stand in llama.cpp's order. */
+  readonly permuted: boolean;
+  /** Modules of a block beside llama's. */
+  readonly modules: Readonly<Record<string, string>>;
+  /** Fields of config.json that only this architecture has. */
+  readonly config: (gguf: Gguf) => Readonly<Record<string, unknown>>;
+}
+
+const architectures: Readonly<Record<string, Architecture>> = {
+  llama: {
+    modelType: 'llama',
+    className: 'LlamaForCausalLM',
+    permuted: true,
+    modules: {},
+    config: ({ tensors }) => ({
+      attention_bias: tensors.has('blk.0.attn_q.bias'),
+      mlp_bias: tensors.has('blk.0.ffn_gate.bias'),
+    }),
+  },
+  qwen2: {
+    modelType: 'qwen2',
+    className: 'Qwen2ForCausalLM',
+    permuted: false,
+    modules: {},
+    config: () => ({ use_sliding_window: false }),
+  },
+  qwen3: {
+    modelType: 'qwen3',
+    className: 'Qwen3ForCausalLM',
+    permuted: false,
+    modules: { attn_q_norm: 'self_attn.q_norm', attn_k_norm: 'self_attn.k_norm' },
+    config: ({ tensors }) => ({
+      attention_bias: tensors.has('blk.0.attn_q.bias'),
+      use_sliding_window: false,
+    }),
+  },
+};
+
+/** Name and kind of a GGUF's architecture. TypeError naming one that is not read. */
+function architectureOf(fields: GgufFields): Architecture & { readonly name: string } {
+  const name = fields.string('general.architecture') ?? '';
+  const found = Object.hasOwn(architectures, name) ? architectures[name] : undefined;
+  if (found) return { ...found, name };
+  throw new TypeError(
+    `${fields.file}: general.architecture: expected ${Object.keys(architectures).join(', ')} but found ${JSON.stringify(name)}`,
+  );
+}
+
 /** Keys that change nothing that a model computes. */
-const silentKeys = ['llama.context_length', 'llama.vocab_size', 'llama.tensor_data_layout'];
+const silentKeys = ['context_length', 'vocab_size', 'tensor_data_layout'];
 
 const readKeys = [
-  'llama.block_count',
-  'llama.embedding_length',
-  'llama.feed_forward_length',
-  'llama.attention.head_count',
-  'llama.attention.head_count_kv',
-  'llama.attention.key_length',
-  'llama.attention.value_length',
-  'llama.attention.layer_norm_rms_epsilon',
-  'llama.rope.dimension_count',
-  'llama.rope.freq_base',
-  'llama.rope.scaling.type',
-  'llama.rope.scaling.factor',
-  'llama.rope.scaling.original_context_length',
-  'llama.rope.scaling.finetuned',
+  'block_count',
+  'embedding_length',
+  'feed_forward_length',
+  'attention.head_count',
+  'attention.head_count_kv',
+  'attention.key_length',
+  'attention.value_length',
+  'attention.layer_norm_rms_epsilon',
+  'rope.dimension_count',
+  'rope.freq_base',
+  'rope.scaling.type',
+  'rope.scaling.factor',
+  'rope.scaling.original_context_length',
+  'rope.scaling.finetuned',
 ];
 
 const modules: Readonly<Record<string, string>> = {
@@ -47,9 +99,9 @@ const outer: Readonly<Record<string, string>> = {
 };
 
 /** The Hugging Face name of a llama tensor; undefined where there is none. */
-export function llamaTensorName(name: string): string | undefined {
+export function llamaTensorName(name: string, more: Architecture['modules'] = {}): string | undefined {
   const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
-  const module = part === undefined ? undefined : modules[part];
+  const module = part === undefined ? undefined : (modules[part] ?? more[part]);
   return module === undefined ? outer[name] : `model.layers.${layer}.${module}.${kind}`;
 }
 
@@ -90,15 +142,20 @@ export function unpermutedSource(file: ByteFile, tensor: GgufTensor, name: strin
   });
 }
 
-function ropeOf(fields: GgufFields, headDim: number, factors: Float32Array | undefined): Record<string, unknown> {
-  const theta = fields.number('llama.rope.freq_base') ?? 10000;
-  const dimensions = fields.integer('llama.rope.dimension_count') ?? headDim;
+function ropeOf(
+  fields: GgufFields,
+  name: string,
+  headDim: number,
+  factors: Float32Array | undefined,
+): Record<string, unknown> {
+  const theta = fields.number(`${name}.rope.freq_base`) ?? 10000;
+  const dimensions = fields.integer(`${name}.rope.dimension_count`) ?? headDim;
   if (dimensions !== headDim) {
     throw new TypeError(
-      `${fields.file}: llama.rope.dimension_count: expected the head size ${headDim} but found ${dimensions}`,
+      `${fields.file}: ${name}.rope.dimension_count: expected the head size ${headDim} but found ${dimensions}`,
     );
   }
-  const type = fields.string('llama.rope.scaling.type') ?? 'none';
+  const type = fields.string(`${name}.rope.scaling.type`) ?? 'none';
   if (factors !== undefined) {
     if (type !== 'none') {
       throw new TypeError(`${fields.file}: expected rope_freqs or rope scaling but found both (${type})`);
@@ -109,17 +166,17 @@ function ropeOf(fields: GgufFields, headDim: number, factors: Float32Array | und
     case 'none':
       return { rope_theta: theta, rope_type: 'default' };
     case 'linear':
-      return { factor: fields.requiredNumber('llama.rope.scaling.factor'), rope_theta: theta, rope_type: 'linear' };
+      return { factor: fields.requiredNumber(`${name}.rope.scaling.factor`), rope_theta: theta, rope_type: 'linear' };
     case 'yarn':
       return {
-        factor: fields.requiredNumber('llama.rope.scaling.factor'),
-        original_max_position_embeddings: fields.requiredInteger('llama.rope.scaling.original_context_length'),
+        factor: fields.requiredNumber(`${name}.rope.scaling.factor`),
+        original_max_position_embeddings: fields.requiredInteger(`${name}.rope.scaling.original_context_length`),
         rope_theta: theta,
         rope_type: 'yarn',
       };
     default:
       throw new TypeError(
-        `${fields.file}: llama.rope.scaling.type: expected none, linear or yarn but found ${JSON.stringify(type)}`,
+        `${fields.file}: ${name}.rope.scaling.type: expected none, linear or yarn but found ${JSON.stringify(type)}`,
       );
   }
 }
@@ -132,27 +189,28 @@ interface LlamaHeads {
   readonly size: number;
 }
 
-function headsOf(fields: GgufFields): LlamaHeads {
-  const query = fields.requiredInteger('llama.attention.head_count');
-  const keyValue = fields.integer('llama.attention.head_count_kv') ?? query;
-  const size = fields.integer('llama.attention.key_length') ?? fields.requiredInteger('llama.embedding_length') / query;
-  const valueSize = fields.integer('llama.attention.value_length') ?? size;
+function headsOf(fields: GgufFields, name: string): LlamaHeads {
+  const query = fields.requiredInteger(`${name}.attention.head_count`);
+  const keyValue = fields.integer(`${name}.attention.head_count_kv`) ?? query;
+  const size =
+    fields.integer(`${name}.attention.key_length`) ?? fields.requiredInteger(`${name}.embedding_length`) / query;
+  const valueSize = fields.integer(`${name}.attention.value_length`) ?? size;
   if (query < 1 || keyValue < 1 || !Number.isInteger(size) || size < 1) {
     throw new RangeError(`${fields.file}: expected heads that divide the width but found ${query} and ${keyValue}`);
   }
   if (valueSize !== size) {
     throw new TypeError(
-      `${fields.file}: llama.attention.value_length: expected the key length ${size} but found ${valueSize}`,
+      `${fields.file}: ${name}.attention.value_length: expected the key length ${size} but found ${valueSize}`,
     );
   }
   return { query, keyValue, size };
 }
 
-function checkKeys(fields: GgufFields, keys: Iterable<string>): void {
-  const known = new Set([...silentKeys, ...readKeys]);
+function checkKeys(fields: GgufFields, name: string, keys: Iterable<string>): void {
+  const known = new Set([...silentKeys, ...readKeys].map((key) => `${name}.${key}`));
   for (const key of keys) {
-    if (key.startsWith('llama.') && !known.has(key)) {
-      throw new TypeError(`${fields.file}: ${key}: this llama option is not supported`);
+    if (key.startsWith(`${name}.`) && !known.has(key)) {
+      throw new TypeError(`${fields.file}: ${key}: this ${name} option is not supported`);
     }
   }
   if ((fields.integer('split.count') ?? 1) > 1) {
@@ -160,16 +218,18 @@ function checkKeys(fields: GgufFields, keys: Iterable<string>): void {
   }
 }
 
-/** The tensors of a llama GGUF under their Hugging Face names, q and k in Hugging Face's row order. */
-export function ggufLlamaTensors(gguf: Gguf): Map<string, TensorSource> {
+/** The tensors of a GGUF under their Hugging Face names, llama's q and k in Hugging Face's row order. */
+export function ggufDecoderTensors(gguf: Gguf): Map<string, TensorSource> {
   const fields = ggufFields(gguf);
-  const heads = headsOf(fields);
+  const { name: architecture, modules: more, permuted: permutes } = architectureOf(fields);
+  const heads = headsOf(fields, architecture);
   const sources = new Map<string, TensorSource>();
   for (const tensor of gguf.tensors.values()) {
     if (tensor.name === ropeFactorsName) continue;
-    const name = llamaTensorName(tensor.name);
-    if (name === undefined) throw new TypeError(`${fields.file}: tensor ${tensor.name}: not a part of a llama model`);
-    const permuted = /\.attn_([qk])\./.exec(tensor.name)?.[1];
+    const name = llamaTensorName(tensor.name, more);
+    if (name === undefined)
+      throw new TypeError(`${fields.file}: tensor ${tensor.name}: not a part of a ${architecture} model`);
+    const permuted = permutes ? /\.attn_([qk])\./.exec(tensor.name)?.[1] : undefined;
     const source =
       permuted === undefined
         ? fileSource(gguf.file, tensor.position, name, tensor.shape, tensor.storage)
@@ -179,41 +239,41 @@ export function ggufLlamaTensors(gguf: Gguf): Map<string, TensorSource> {
   return sources;
 }
 
-/** A Hugging Face config.json for a llama GGUF, from its metadata. TypeError, naming the key, for what llama there has and Hugging Face's has not. */
-export async function ggufLlamaConfig(gguf: Gguf): Promise<Record<string, unknown>> {
+/** A Hugging Face config.json for a GGUF, from its metadata. TypeError, naming the key, for what llama.cpp has there and Hugging Face's model has not. */
+export async function ggufDecoderConfig(gguf: Gguf): Promise<Record<string, unknown>> {
   const fields = ggufFields(gguf);
-  checkKeys(fields, gguf.metadata.keys());
-  const heads = headsOf(fields);
+  const { name, modelType, className, config: own } = architectureOf(fields);
+  checkKeys(fields, name, gguf.metadata.keys());
+  const heads = headsOf(fields, name);
   const embedding = gguf.tensors.get('token_embd.weight');
   if (embedding === undefined) throw new RangeError(`${fields.file}: expected tensor token_embd.weight but found none`);
   const factors = gguf.tensors.get(ropeFactorsName);
   let factorValues: Float32Array | undefined;
   if (factors !== undefined) {
-    const { name, shape, storage, position } = factors;
-    const source = fileSource(gguf.file, position, name, shape, storage);
+    const { shape, storage, position } = factors;
+    const source = fileSource(gguf.file, position, factors.name, shape, storage);
     factorValues = new Float32Array(shape.reduce((product, size) => product * size, 1));
     await source.readF32(factorValues);
   }
   const config: Record<string, unknown> = {
-    architectures: ['LlamaForCausalLM'],
-    attention_bias: gguf.tensors.has('blk.0.attn_q.bias'),
+    architectures: [className],
+    ...own(gguf),
     attention_dropout: 0,
     bos_token_id: fields.integer('tokenizer.ggml.bos_token_id') ?? null,
     dtype: 'float32',
     eos_token_id: fields.integer('tokenizer.ggml.eos_token_id') ?? null,
     head_dim: heads.size,
     hidden_act: 'silu',
-    hidden_size: fields.requiredInteger('llama.embedding_length'),
-    intermediate_size: fields.requiredInteger('llama.feed_forward_length'),
-    max_position_embeddings: fields.requiredInteger('llama.context_length'),
-    mlp_bias: gguf.tensors.has('blk.0.ffn_gate.bias'),
-    model_type: 'llama',
+    hidden_size: fields.requiredInteger(`${name}.embedding_length`),
+    intermediate_size: fields.requiredInteger(`${name}.feed_forward_length`),
+    max_position_embeddings: fields.requiredInteger(`${name}.context_length`),
+    model_type: modelType,
     num_attention_heads: heads.query,
-    num_hidden_layers: fields.requiredInteger('llama.block_count'),
+    num_hidden_layers: fields.requiredInteger(`${name}.block_count`),
     num_key_value_heads: heads.keyValue,
     pad_token_id: fields.integer('tokenizer.ggml.padding_token_id') ?? null,
-    rms_norm_eps: fields.requiredNumber('llama.attention.layer_norm_rms_epsilon'),
-    rope_parameters: ropeOf(fields, heads.size, factorValues),
+    rms_norm_eps: fields.requiredNumber(`${name}.attention.layer_norm_rms_epsilon`),
+    rope_parameters: ropeOf(fields, name, heads.size, factorValues),
     tie_word_embeddings: !gguf.tensors.has('output.weight'),
     vocab_size: embedding.shape[0],
   };
