@@ -2,8 +2,8 @@
 
 const newline = 10;
 
-/** Longest line, and longest file that is read whole: what fits one string with room to spare. */
-export const maxTextBytes = 256 * 1024 * 1024;
+/** Longest row of a text file in bytes: longer ones are no examples, and what is read stays within this. */
+export const maxTextBytes = 64 * 1024 * 1024;
 
 /** Lines without their line ends; RangeError for a line past `maxTextBytes`. */
 export async function* byteLines(name: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -28,17 +28,37 @@ export async function* byteLines(name: string, bytes: AsyncIterable<Uint8Array>)
   if (held > 0) yield joinBytes(pieces, held);
 }
 
-/** All bytes as one text; RangeError past `maxTextBytes`, SyntaxError where they are not UTF-8. */
-export async function wholeText(name: string, bytes: AsyncIterable<Uint8Array>): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let held = 0;
+/** Bytes to pieces of text; SyntaxError that names the line where they are not UTF-8. */
+export async function* textPieces(name: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let line = 1;
   for await (const chunk of bytes) {
-    held += chunk.length;
-    if (held > maxTextBytes)
-      throw new RangeError(`${name}: longer than ${maxTextBytes} bytes, which only JSONL may be`);
-    pieces.push(chunk);
+    let text: string;
+    try {
+      text = decoder.decode(chunk, { stream: true });
+    } catch {
+      for (const piece of piecesOf(chunk)) {
+        decodeText(piece, `${name}, line ${line}`);
+        line++;
+      }
+      throw new SyntaxError(`${name}, line ${line}: expected UTF-8 text`);
+    }
+    for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, at + 1)) line++;
+    yield text;
   }
-  return decodeText(joinBytes(pieces, held), name);
+  try {
+    yield decoder.decode();
+  } catch (cause) {
+    throw new SyntaxError(`${name}, line ${line}: expected UTF-8 text`, { cause });
+  }
+}
+
+function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
+  let start = 0;
+  for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, start)) {
+    yield chunk.subarray(start, at);
+    start = at + 1;
+  }
 }
 
 /** UTF-8 to text without a byte-order mark; SyntaxError that says where. */

@@ -65,7 +65,7 @@ test('errors name the file, the line and what was found', async () => {
   await assert.rejects(rows('a.jsonl', ''), /a\.jsonl: expected at least one row/);
   await assert.rejects(rows('a.jsonl', '\n\n'), /a\.jsonl: expected at least one row/);
   await assert.rejects(rows('a.json', '[]'), /a\.json: expected at least one row/);
-  await assert.rejects(rows('a.parquet', 'PAR1'), RangeError);
+  await assert.rejects(rows('a.parquet', 'PAR1'), TypeError);
 });
 
 test('a .json file holds a list, or lines', async () => {
@@ -165,4 +165,27 @@ test('a field of the wrong kind is named', () => {
     () => readExample(row({ messages: [user], addGenerationPrompt: 'yes' }), tokenizeFormats),
     /addGenerationPrompt/,
   );
+});
+
+test('hostile text: NUL bytes, bad UTF-8, endless lines, trailing spaces', async () => {
+  assert.deepEqual((await rows('a.jsonl', '{"text":"a\\u0000b"}\r\n  \n'))[0]?.fields, { text: 'a\0b' });
+  await assert.rejects(rows('a.jsonl', '{"text":"x"}\n{"text":"a\0b"}\n'), /a\.jsonl, line 2: expected JSON/);
+  await assert.rejects(rows('a.csv', Uint8Array.of(97, 10, 98, 10, 255, 10)), /a\.csv, line 3: expected UTF-8/);
+  await assert.rejects(rows('a.csv', Uint8Array.of(97, 10, 98, 10, 0xc3)), /a\.csv, line 3: expected UTF-8/);
+  await assert.rejects(rows('a.csv', 'a,a\n1,2\n'), /a\.csv, line 1: column "a" stands twice/);
+  assert.deepEqual((await rows('a.tsv', 'prompt\tcompletion\n1\t2,3\n'))[0]?.fields, {
+    prompt: '1',
+    completion: '2,3',
+  });
+  // 100 MB without a line end: refused once it is too long, whatever may come.
+  let given = 0;
+  const endless: RowSource = {
+    name: 'long.jsonl',
+    async *open() {
+      const piece = new Uint8Array(1 << 20).fill(120);
+      for (; given < 100; given++) yield piece;
+    },
+  };
+  await assert.rejects(collect(readRows(endless)), /long\.jsonl, line 1: longer than 67108864 bytes/);
+  assert.ok(given <= 66, `${given} MB`);
 });
