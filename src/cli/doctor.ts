@@ -16,7 +16,7 @@ interface EngineReport {
 /** Errors above this mean wrong arithmetic, not rounding. */
 const largestError = 1e-5;
 
-async function examine(name: 'ort' | 'reference'): Promise<EngineReport> {
+async function examine(name: 'native' | 'ort' | 'reference'): Promise<EngineReport> {
   try {
     const { engine } = await chooseEngine({ name });
     try {
@@ -67,7 +67,7 @@ export const doctorCommand: Command = {
   stopsBySignal: false,
   async run(_args, context) {
     const machine = readMachine();
-    const engines = [await examine('ort'), await examine('reference')];
+    const engines = [await examine('ort'), await examine('native'), await examine('reference')];
     const advice = adviceFor(machine, engines);
     const version = packageVersion();
     if (context.json) {

@@ -99,7 +99,7 @@ export async function writeResults(
 export const engineOptions: readonly Option[] = [
   {
     name: 'engine',
-    kind: { type: 'choice', values: ['auto', 'ort', 'reference'] },
+    kind: { type: 'choice', values: ['auto', 'native', 'ort', 'reference'] },
     default: 'auto',
     description: 'What computes',
   },

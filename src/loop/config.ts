@@ -103,9 +103,9 @@ const train = z.strictObject({
 
 const engine = z.strictObject({
   name: z
-    .enum(['auto', 'ort', 'reference'])
+    .enum(['auto', 'native', 'ort', 'reference'])
     .default('auto')
-    .describe('What computes: ONNX Runtime or the slow f64 reference'),
+    .describe("What computes: ONNX Runtime, tuneloop's own kernels, or the slow f64 reference"),
   threads: count(1).optional().describe("Threads; the engine's own choice unless given"),
   precision: z.enum(['auto', 'fp32']).default('auto').describe('Precision of the products'),
 });

@@ -2,7 +2,7 @@ import type { Engine } from '../runtime/engine.ts';
 import { referenceEngine } from '../runtime/reference.ts';
 
 export interface EngineChoice {
-  readonly name: 'auto' | 'ort' | 'reference';
+  readonly name: 'auto' | 'native' | 'ort' | 'reference';
   readonly threads?: number | undefined;
   readonly precision?: 'auto' | 'fp32' | undefined;
 }
@@ -22,6 +22,14 @@ export async function chooseEngine(
       notices: ['the reference engine is for checks: it is thousands of times slower'],
     };
   }
+  const threads = choice.threads === undefined ? {} : { threads: choice.threads };
+  if (choice.name === 'native') {
+    const { findNativeLibrary } = await import('../runtime/node/native-library.ts');
+    const { nativeEngine } = await import('../runtime/node/native-engine.ts');
+    const notices: string[] = [];
+    const library = await findNativeLibrary((line) => notices.push(line));
+    return { engine: nativeEngine({ library, ...threads }), notices };
+  }
   const { ortEngine } = await import('../runtime/node/ort-engine.ts');
-  return { engine: ortEngine(choice.threads === undefined ? {} : { threads: choice.threads }), notices: [] };
+  return { engine: ortEngine(threads), notices: [] };
 }

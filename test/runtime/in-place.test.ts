@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { buildGraph, input, type Value } from '../../src/ir/graph.ts';
 import { add } from '../../src/ir/ops/add.ts';
 import { exp } from '../../src/ir/ops/exp.ts';
@@ -10,14 +10,9 @@ import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { reshape } from '../../src/ir/ops/reshape.ts';
 import { transpose } from '../../src/ir/ops/transpose.ts';
 import { simplify } from '../../src/ir/simplify.ts';
-import type { Engine } from '../../src/runtime/engine.ts';
 import { lower } from '../../src/runtime/onnx/lower.ts';
-import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
-import { referenceEngine } from '../../src/runtime/reference.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
-
-const engines: readonly Engine[] = [referenceEngine(), ortEngine({ threads: 2 })];
-after(() => engines.forEach((engine) => engine.close()));
+import { engines } from './engines.ts';
 
 const x = input('x', 'f32', [2, 2]);
 const g = input('g', 'f32', [2, 2]);

@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { at, buildGraph, input, parameter } from '../../src/ir/graph.ts';
 import { add } from '../../src/ir/ops/add.ts';
 import { keepMask } from '../../src/ir/ops/keepMask.ts';
 import { linear } from '../../src/ir/ops/linear.ts';
 import { matmul } from '../../src/ir/ops/matmul.ts';
 import { where } from '../../src/ir/ops/where.ts';
-import type { Engine } from '../../src/runtime/engine.ts';
-import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
-import { referenceEngine } from '../../src/runtime/reference.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
 import { f32Source } from '../../src/runtime/tensor-source.ts';
 import { weightStore } from '../../src/runtime/weights.ts';
-
-const engines: readonly Engine[] = [referenceEngine(), ortEngine({ threads: 2 })];
-after(() => engines.forEach((engine) => engine.close()));
+import { engines } from './engines.ts';
 
 for (const engine of engines) {
   test(`${engine.name}: a prebound run reads and writes the same memory every time, by either call`, async () => {

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { i32, normal } from '../../src/ir/dense.ts';
 import * as ir from '../../src/ir/index.ts';
 import { type Dense, type Shape, type Value } from '../../src/ir/index.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
-import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
-
-const engine = ortEngine({ threads: 2 });
-after(() => engine.close());
+import { fastEngines } from './engines.ts';
 
 type Values = Readonly<Record<string, Value>>;
 
@@ -22,7 +19,7 @@ const get = (values: Values, name: string): Value => {
 const crossEntropy = (logits: Value, targets: Value): Value =>
   ir.neg(ir.mean(ir.takeAlong(ir.logSoftmax(logits), targets)));
 
-/** Loss and gradients of every parameter on both engines; the largest difference relative to the largest gradient. */
+/** Loss and gradients of every parameter on every engine; the largest difference relative to the largest gradient. */
 async function compare(
   shapes: Readonly<Record<string, Shape>>,
   inputs: Readonly<Record<string, Dense>>,
@@ -44,24 +41,26 @@ async function compare(
   );
   const dense = { ...inputs, ...weights };
   const expected = evaluate(graph, dense);
-  const program = await engine.load(graph);
-  const found = await program.run(
-    Object.fromEntries(
-      Object.entries(dense).map(([name, { dtype, shape, data }]) => [name, tensor(dtype, shape, data)]),
-    ),
-  );
-  program.release();
-  for (const [name, { data }] of Object.entries(expected)) {
-    const largest = Math.max(...data.map(Math.abs));
-    assert.ok(largest > 1e-4, `${name} is ${largest}`);
-    data.forEach((want, i) => {
-      const error = Math.abs((found[name]?.data[i] ?? Number.NaN) - want) / largest;
-      assert.ok(error < 1e-5, `${name} at ${i}: relative error ${error}`);
-    });
+  for (const engine of fastEngines) {
+    const program = await engine.load(graph);
+    const found = await program.run(
+      Object.fromEntries(
+        Object.entries(dense).map(([name, { dtype, shape, data }]) => [name, tensor(dtype, shape, data)]),
+      ),
+    );
+    program.release();
+    for (const [name, { data }] of Object.entries(expected)) {
+      const largest = Math.max(...data.map(Math.abs));
+      assert.ok(largest > 1e-4, `${engine.name}: ${name} is ${largest}`);
+      data.forEach((want, i) => {
+        const error = Math.abs((found[name]?.data[i] ?? Number.NaN) - want) / largest;
+        assert.ok(error < 1e-5, `${engine.name}: ${name} at ${i}: relative error ${error}`);
+      });
+    }
   }
 }
 
-test('a step of a convolution net has the same gradients on ONNX Runtime and the reference', async () => {
+test('a step of a convolution net has the same gradients on every engine', async () => {
   await compare(
     {
       stem: [8, 3, 3, 3],
@@ -93,7 +92,7 @@ test('a step of a convolution net has the same gradients on ONNX Runtime and the
   );
 });
 
-test('a step of a state-space layer has the same gradients on ONNX Runtime and the reference', async () => {
+test('a step of a state-space layer has the same gradients on every engine', async () => {
   const [time, batch, width, states] = [7, 2, 6, 4];
   await compare(
     {
@@ -143,7 +142,7 @@ test('a step of a state-space layer has the same gradients on ONNX Runtime and t
   );
 });
 
-test('a step of a mixture of experts behind windowed, biased attention has the same gradients on both', async () => {
+test('a step of a mixture of experts behind windowed, biased attention has the same gradients on every engine', async () => {
   const [time, width] = [6, 8];
   await compare(
     {

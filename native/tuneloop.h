@@ -1,0 +1,54 @@
+// C interface of the native engine. Every function may be called from any thread; runs of one engine are serialised.
+#pragma once
+#include <stdint.h>
+
+#ifdef _WIN32
+#define TL_EXPORT __declspec(dllexport)
+#else
+#define TL_EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Raised whenever a plan, a kernel's operands or this file change: caller and library must agree.
+#define TL_VERSION 1
+
+typedef struct tl_engine tl_engine;
+typedef struct tl_program tl_program;
+
+TL_EXPORT int32_t tl_version(void);
+
+// Instruction sets of this machine that the library has kernels for, best first, as a list with commas.
+TL_EXPORT const char *tl_instruction_sets(void);
+
+// Names of the kernels with commas; a kernel's number in a plan is its place here.
+TL_EXPORT const char *tl_kernels(void);
+
+// Names of the operations of the elementwise kernel with commas; numbered likewise.
+TL_EXPORT const char *tl_operations(void);
+
+// Null with a text in `error` when a set or a thread cannot be had.
+TL_EXPORT tl_engine *tl_engine_open(const char *instruction_set, int32_t threads, char *error, int64_t error_size);
+TL_EXPORT void tl_engine_close(tl_engine *engine);
+
+// words: the plan, see plan.cpp. constants: bytes that its constant slots point into; both are copied.
+TL_EXPORT tl_program *tl_program_load(tl_engine *engine, const double *words, int64_t word_count,
+                                      const uint8_t *constants, int64_t constant_bytes, char *error,
+                                      int64_t error_size);
+TL_EXPORT void tl_program_release(tl_program *program);
+
+// Runs once over the leaves' addresses. 0, or 1 with a text in `error`; the program stays usable.
+TL_EXPORT int32_t tl_program_run(tl_program *program, const uint64_t *leaves, int64_t leaf_count, char *error,
+                                 int64_t error_size);
+
+// out: bytes of the arena that programs share, bytes of scratch memory of kernels.
+TL_EXPORT void tl_engine_memory(tl_engine *engine, double *out);
+
+// Nanoseconds spent in each kernel since the last call, by the kernel's number.
+TL_EXPORT void tl_engine_times(tl_engine *engine, double *out, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif

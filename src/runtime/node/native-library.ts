@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import koffi, { type LibraryHandle } from 'koffi';
+import { planVersion } from '../native/encode.ts';
+import { buildNativeLibrary, nativeFileName } from './native-build.ts';
+
+type Pointer = bigint;
+
+/** A native function and its form that runs on a libuv thread. */
+type Native<A extends readonly unknown[], R> = {
+  (...args: A): R;
+  async: (...args: [...A, (error: Error | null, result: R) => void]) => void;
+};
+
+/** The library's functions, see native/tuneloop.h. */
+export interface NativeFunctions {
+  readonly tl_instruction_sets: Native<[], string>;
+  readonly tl_kernels: Native<[], string>;
+  readonly tl_operations: Native<[], string>;
+  readonly tl_engine_open: Native<[string, number, Uint8Array, number], Pointer | null>;
+  readonly tl_engine_close: Native<[Pointer], void>;
+  readonly tl_program_load: Native<
+    [Pointer, Float64Array, number, Uint8Array, number, Uint8Array, number],
+    Pointer | null
+  >;
+  readonly tl_program_release: Native<[Pointer], void>;
+  readonly tl_program_run: Native<[Pointer, BigUint64Array, number, Uint8Array, number], number>;
+  readonly tl_engine_memory: Native<[Pointer, Float64Array], void>;
+  readonly tl_engine_times: Native<[Pointer, Float64Array, number], void>;
+}
+
+const signatures: Readonly<Record<keyof NativeFunctions, readonly [result: string, args: readonly string[]]>> = {
+  tl_instruction_sets: ['const char *', []],
+  tl_kernels: ['const char *', []],
+  tl_operations: ['const char *', []],
+  tl_engine_open: ['void *', ['const char *', 'int', 'void *', 'int64_t']],
+  tl_engine_close: ['void', ['void *']],
+  tl_program_load: ['void *', ['void *', 'void *', 'int64_t', 'void *', 'int64_t', 'void *', 'int64_t']],
+  tl_program_release: ['void', ['void *']],
+  tl_program_run: ['int', ['void *', 'void *', 'int64_t', 'void *', 'int64_t']],
+  tl_engine_memory: ['void', ['void *', 'void *']],
+  tl_engine_times: ['void', ['void *', 'void *', 'int64_t']],
+};
+
+/** koffi unloads a library once its object is collected, whatever function pointers are still held. */
+const loaded = new Map<string, { readonly handle: LibraryHandle; readonly functions: NativeFunctions }>();
+
+/** Loads the library. Throws Error when it cannot be loaded or was made for another version of this package. */
+export function loadNativeLibrary(path: string): NativeFunctions {
+  const known = loaded.get(path);
+  if (known) return known.functions;
+  const handle = koffi.load(path);
+  const version: number = handle.func('tl_version', 'int', [])();
+  if (version !== planVersion)
+    throw new Error(`Expected the native library of version ${planVersion} but found ${version} at ${path}`);
+  const entries = Object.entries(signatures).map(([name, [result, args]]) => [
+    name,
+    handle.func(name, result, [...args]),
+  ]);
+  const functions = Object.fromEntries(entries) as NativeFunctions;
+  loaded.set(path, { handle, functions });
+  return functions;
+}
+
+/** This file lies three folders below the root, as source and as built. */
+const packageRoot = (): string => fileURLToPath(new URL('../../../', import.meta.url));
+
+/**
+ * Path of the native engine's library: the package's own for this platform, or in a clone one that is built when it is
+ * first needed. Throws Error saying why there is none.
+ */
+export async function findNativeLibrary(say?: (line: string) => void, root: string = packageRoot()): Promise<string> {
+  const key = `${process.platform}-${process.arch}`;
+  const packed = join(root, 'vendor', 'native', key, nativeFileName(process.platform));
+  if (existsSync(join(root, 'native', 'tuneloop.h'))) return buildNativeLibrary(root, 'release', say);
+  if (existsSync(packed)) return packed;
+  throw new Error(`the package has no native library for ${key}`);
+}

@@ -1,0 +1,144 @@
+import { setImmediate as immediate } from 'node:timers/promises';
+import koffi from 'koffi';
+import type { Graph } from '../../ir/graph.ts';
+import { simplify } from '../../ir/simplify.ts';
+import { verify } from '../../ir/verify.ts';
+import type { Program, Tensors } from '../engine.ts';
+import { evaluateNode } from '../evaluate.ts';
+import type { Life } from '../life.ts';
+import { encodePlan, type Numbers } from '../native/encode.ts';
+import { planGraph } from '../native/plan.ts';
+import { bindings, checkedInputs, placeOutputs, prebindInputs } from '../program.ts';
+import type { RunQueue } from '../runQueue.ts';
+import type { Tensor } from '../tensor.ts';
+import type { NativeFunctions } from './native-library.ts';
+
+/** What the programs of an engine share. */
+export interface NativeContext {
+  readonly functions: NativeFunctions;
+  readonly numbers: Numbers;
+  readonly address: bigint;
+  readonly queue: RunQueue;
+  readonly engine: Life;
+}
+
+/** The text that the library wrote. */
+export const messageOf = (error: Uint8Array): string => new TextDecoder().decode(error.subarray(0, error.indexOf(0)));
+
+/** Memory of calls on other threads: the garbage collector must see it until they end. */
+const inFlight = new Set<object>();
+
+/** The tensors of a run as the library takes them. */
+interface Arrangement {
+  readonly addresses: BigUint64Array;
+  readonly held: readonly Tensor[];
+}
+
+/** TypeError on memory that may move while the library uses it. */
+function addressOf({ data }: Tensor): bigint {
+  const { buffer } = data;
+  if (buffer instanceof ArrayBuffer ? buffer.resizable : buffer.growable)
+    throw new TypeError('Expected a tensor over memory of fixed length but found a resizable buffer');
+  return koffi.address(data);
+}
+
+/** Compiles a graph, letting timers and input through between the stages, which take tens of milliseconds each. */
+export async function loadNativeProgram(context: NativeContext, graph: Graph): Promise<Program> {
+  const { functions, numbers, queue, engine } = context;
+  engine.check();
+  await immediate();
+  verify(graph);
+  await immediate();
+  const simplified = simplify(graph, evaluateNode);
+  await immediate();
+  const plan = await planGraph(simplified, () => immediate());
+  const { words, constants } = encodePlan(plan, numbers);
+  await immediate();
+  engine.check();
+  const error = new Uint8Array(new ArrayBuffer(512));
+  const address = functions.tl_program_load(
+    context.address,
+    words,
+    words.length,
+    constants,
+    constants.length,
+    error,
+    error.length,
+  );
+  if (address === null) throw new Error(messageOf(error));
+  const program = engine.part('a loaded program but it was released', () => {
+    // A run under way ends first.
+    void queue.later(async () => functions.tl_program_release(address));
+  });
+  const bound = bindings(graph);
+
+  const arrange = (leaves: Tensors, outputs: Tensors): Arrangement => {
+    const held = [...plan.leaves.map((name) => leaves[name]), ...plan.outputs.map((name) => outputs[name])].map(
+      (tensor) => {
+        if (!tensor) throw new RangeError('Expected a tensor for every leaf and output but found none');
+        return tensor;
+      },
+    );
+    return { addresses: BigUint64Array.from(held, addressOf), held };
+  };
+  const later = async ({ addresses, held }: Arrangement): Promise<void> => {
+    const text = new Uint8Array(new ArrayBuffer(512));
+    const entry = { addresses, held, text };
+    inFlight.add(entry);
+    try {
+      const status = await new Promise<number>((resolve, reject) => {
+        functions.tl_program_run.async(address, addresses, addresses.length, text, text.length, (failure, result) =>
+          failure ? reject(failure) : resolve(result),
+        );
+      });
+      if (status !== 0) throw new Error(messageOf(text));
+    } finally {
+      inFlight.delete(entry);
+    }
+    bound.touchWritten();
+  };
+  const now = ({ addresses }: Arrangement): void => {
+    if (functions.tl_program_run(address, addresses, addresses.length, error, error.length) !== 0)
+      throw new Error(messageOf(error));
+    bound.touchWritten();
+  };
+
+  return {
+    graph,
+    bind: bound.bind,
+    run: (inputs, options = {}) =>
+      queue.later(async () => {
+        program.check();
+        const leaves = { ...checkedInputs(graph, inputs), ...(await bound.values()) };
+        const outputs = placeOutputs(graph, leaves, options);
+        await later(arrange(leaves, outputs));
+        return outputs;
+      }),
+    prebind: async (options = {}) => {
+      program.check();
+      const values = await bound.values();
+      program.check();
+      const inputs = prebindInputs(graph, options.inputs);
+      const leaves = { ...inputs, ...values };
+      const outputs = placeOutputs(graph, leaves, options);
+      const arrangement = arrange(leaves, outputs);
+      const prebound = program.part('a prebound run but it was released', () => {});
+      return {
+        inputs,
+        outputs,
+        run: () =>
+          queue.later(() => {
+            prebound.check();
+            return later(arrangement);
+          }),
+        runSync: () =>
+          queue.now(() => {
+            prebound.check();
+            now(arrangement);
+          }),
+        release: prebound.end,
+      };
+    },
+    release: program.end,
+  };
+}
