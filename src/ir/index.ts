@@ -48,6 +48,7 @@ export { expm1 } from './ops/expm1.ts';
 export { flip } from './ops/flip.ts';
 export { floor } from './ops/floor.ts';
 export { gather } from './ops/gather.ts';
+export { geglu } from './ops/geglu.ts';
 export { gelu } from './ops/gelu.ts';
 export { geluTanh } from './ops/geluTanh.ts';
 export { groupNorm } from './ops/groupNorm.ts';
@@ -104,6 +105,7 @@ export { split } from './ops/split.ts';
 export { sqrt } from './ops/sqrt.ts';
 export { stack } from './ops/stack.ts';
 export { stopGradient } from './ops/stopGradient.ts';
+export { straightThrough } from './ops/straightThrough.ts';
 export { sub } from './ops/sub.ts';
 export { sumTo } from './ops/sumTo.ts';
 export { swiglu } from './ops/swiglu.ts';
@@ -123,6 +125,7 @@ export {
   type VocabularyStatistics,
 } from './ops/vocabulary.ts';
 export { where } from './ops/where.ts';
+export { perExampleGradientNorms, perExampleGradients } from './perExample.ts';
 export { printGraph } from './print.ts';
 export { fillNormal, fillUniform, permutation, type RandomKey, randomKey } from './random.ts';
 export { repeatUpdates } from './repeatUpdates.ts';

@@ -1,4 +1,5 @@
 import type { Value } from '../ir/graph.ts';
+import { geglu } from '../ir/ops/geglu.ts';
 import { gelu } from '../ir/ops/gelu.ts';
 import { geluTanh } from '../ir/ops/geluTanh.ts';
 import { mul } from '../ir/ops/mul.ts';
@@ -34,5 +35,7 @@ export function activate(activation: Activation, x: Value): Value {
 /** act(gate) · up. */
 export function gated(activation: Activation, gate: Value, up: Value): Value {
   const act = activations[activation];
-  return act === silu ? swiglu(gate, up) : mul(act(gate), up);
+  if (act === silu) return swiglu(gate, up);
+  if (act === gelu || act === geluTanh) return geglu(gate, up, act === gelu ? 'none' : 'tanh');
+  return mul(act(gate), up);
 }

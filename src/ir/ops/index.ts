@@ -27,6 +27,7 @@ import { expm1Op } from './expm1.ts';
 import { flipOp } from './flip.ts';
 import { floorOp } from './floor.ts';
 import { gatherOp } from './gather.ts';
+import { gegluGradOp, gegluOp } from './geglu.ts';
 import { geluOp } from './gelu.ts';
 import { geluTanhOp } from './geluTanh.ts';
 import { groupNormOp } from './groupNorm.ts';
@@ -75,6 +76,7 @@ import { solveOp } from './solve.ts';
 import { splitOp } from './split.ts';
 import { sqrtOp } from './sqrt.ts';
 import { stopGradientOp } from './stopGradient.ts';
+import { straightThroughOp } from './straightThrough.ts';
 import { subOp } from './sub.ts';
 import { swigluGradOp, swigluOp } from './swiglu.ts';
 import { takeAlongOp } from './takeAlong.ts';
@@ -116,6 +118,8 @@ export const ops: readonly Op[] = [
   flipOp,
   floorOp,
   gatherOp,
+  gegluGradOp,
+  gegluOp,
   geluOp,
   geluTanhOp,
   groupNormOp,
@@ -166,6 +170,7 @@ export const ops: readonly Op[] = [
   splitOp,
   sqrtOp,
   stopGradientOp,
+  straightThroughOp,
   subOp,
   swigluGradOp,
   swigluOp,

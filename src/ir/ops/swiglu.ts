@@ -2,20 +2,10 @@ import { f32, normal } from '../dense.ts';
 import { apply, apply1, at, required, type Value } from '../graph.ts';
 import { vjp } from '../grad.ts';
 import { defineOp, type Op } from '../op.ts';
-import { formatType, sameType, type TensorType } from '../types.ts';
 import type { NoAttrs } from './elementwise.ts';
 import { mul } from './mul.ts';
+import { sameTypes } from './sameTypes.ts';
 import { sigmoid } from './sigmoid.ts';
-
-function sameTypes(inputs: readonly (TensorType | null)[], count: number): TensorType {
-  const head = required(inputs, 0);
-  for (let index = 1; index < count; index++) {
-    const type = required(inputs, index);
-    if (!sameType(head, type))
-      throw new TypeError(`Expected operands of one type but found ${formatType(head)} and ${formatType(type)}`);
-  }
-  return head;
-}
 
 const extremes = f32([5], [-200, -30, 0, 30, 200]);
 
