@@ -67,6 +67,7 @@ export const elementwiseRules: Readonly<Record<string, Rule>> = {
     build.elementwise('copy', [required(inputs, 0)], at(outputTypes, 0)),
   ],
   stopGradient: passed,
+  straightThrough: ({ inputs }) => [required(inputs, 1)],
   tap: passed,
   reshape: ({ build, inputs, outputTypes }) => [build.view(required(inputs, 0), at(outputTypes, 0).shape)],
   after: ({ build, inputs }) => [build.after(required(inputs, 0), required(inputs, 1))],
