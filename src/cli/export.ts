@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { chooseEngine } from '../loop/engines.ts';
+import { chooseEngine, type EngineChoice } from '../loop/engines.ts';
 import { exportFormats, type ExportFormat, exportModel } from '../loop/exportModel.ts';
 import { UsageError } from '../loop/usageError.ts';
 import type { Command } from './command.ts';
@@ -30,7 +30,7 @@ Before it is put in place the export is read back: it must tokenise hard texts a
     if (!dtypes.some((each) => each === dtype))
       throw new UsageError(`--dtype: expected ${dtypes.join(', ')} for ${format} but found ${dtype}`);
     const threads = args.number('threads') ?? availableParallelism();
-    const name = args.text('engine') as 'auto' | 'ort' | 'reference';
+    const name = args.text('engine') as EngineChoice['name'];
     const { engine, notices } = await chooseEngine({ name, threads: name === 'reference' ? undefined : threads });
     for (const notice of notices) context.err(`${notice}\n`);
     try {

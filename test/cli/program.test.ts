@@ -38,9 +38,9 @@ const wrong: readonly (readonly [string[], number, RegExp])[] = [
   [['tune', ...bare], 2, /--out is missing/],
   [['tune', ...bare, '--out', at('r'), '--batch-size', '0'], 2, /--batch-size: expected at least 1 but found 0/],
   [
-    ['tune', ...bare, '--out', at('r'), '--engine', 'native'],
+    ['tune', ...bare, '--out', at('r'), '--engine', 'cuda'],
     2,
-    /--engine: expected auto, ort or reference but found native/,
+    /--engine: expected auto, native, ort or reference but found cuda/,
   ],
   [['tune', ...bare, '--out', at('r'), '--precision', 'bf16'], 2, /--precision: expected auto or fp32 but found bf16/],
   [
