@@ -3,6 +3,7 @@ import { makeBatches } from '../../src/data/batches.ts';
 import { randomKey, fillUniform } from '../../src/ir/random.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
+import { languageTask } from '../../src/loop/task.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
@@ -64,10 +65,9 @@ const examples = Array.from({ length: batchSize }, (_, index) => {
 const batch = makeBatches(examples, { batchSize }).at(0, 0);
 const trainer = await makeTrainer(loaded, {
   attached: loaded.attached,
-  objective: sft,
+  task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),
   optimizer: chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 })),
   seed: 42,
-  packed: false,
   recompute: false,
 });
 const window = {

@@ -1,5 +1,5 @@
 import type { RandomKey } from '../ir/random.ts';
-import type { LanguageModel, ParameterSpec } from '../nn/model.ts';
+import type { Model, ParameterSpec } from '../nn/model.ts';
 import { plainSites } from '../nn/sites.ts';
 import type { RandomService } from '../runtime/random.ts';
 import type { Adapter } from './adapter.ts';
@@ -19,7 +19,7 @@ async function draw(
 }
 
 /** Full fine-tuning: every parameter of the model is trained; a tied head counts once. */
-export function full(model: LanguageModel): Adapter {
+export function full(model: Model): Adapter {
   return {
     type: 'none',
     base: 'trained',

@@ -2,6 +2,9 @@ import type { TuneEvent } from '../loop/events.ts';
 import { formatBytes, formatDuration } from '../loop/units.ts';
 import type { Terminal } from './command.ts';
 
+const accuracyText = (accuracy: number | undefined): string =>
+  accuracy === undefined ? '' : `, accuracy ${(100 * accuracy).toFixed(1)}%`;
+
 export interface Progress {
   readonly emit: (event: TuneEvent) => void;
   /** Ends the line that is rewritten. */
@@ -90,7 +93,7 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
         return onStep(event);
       case 'eval':
         return line(
-          `step ${event.step}: evaluation loss ${event.evalLoss.toFixed(4)} (${formatDuration(event.evalMs / 1000)})`,
+          `step ${event.step}: evaluation loss ${event.evalLoss.toFixed(4)}${accuracyText(event.accuracy)} (${formatDuration(event.evalMs / 1000)})`,
         );
       case 'saved':
         return line(`step ${event.step}: saved ${event.path}`);

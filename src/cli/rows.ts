@@ -174,9 +174,7 @@ export const runModel = (
       writeResults(args, context, results, [...notices, ...loaded.notices]);
     if (classify === undefined || (await kindOfModel(model)) === 'language')
       return closing(await openModel(named), (loaded) => write(loaded, work(loaded)));
-    if (adapter !== undefined)
-      throw new TypeError(`${adapter}: adapters of classifiers are not read yet: merge it with PEFT first`);
-    return closing(await openClassifier({ model, engine }), (loaded) => write(loaded, classify(loaded)));
+    return closing(await openClassifier({ model, adapter, engine }), (loaded) => write(loaded, classify(loaded)));
   });
 
 /** Does the work for one row; its errors say which row. */

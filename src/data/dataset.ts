@@ -54,7 +54,8 @@ export async function prepareDataset(
   return dataset;
 }
 
-function placed<T>(row: Row, work: () => T): T {
+/** Does the work for one row; its errors say which. */
+export function placed<T>(row: Row, work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -57,7 +57,10 @@ const lora = z.strictObject({
 const none = z.strictObject({ type: z.literal('none') });
 
 const objective = z.strictObject({
-  type: z.literal('sft').default('sft').describe('What is minimised: sft is the mean loss of the learned tokens'),
+  type: z
+    .literal('sft')
+    .default('sft')
+    .describe("What is minimised: sft is the mean loss of the learned tokens, or of a classifier's labels"),
 });
 
 const optimizer = z.strictObject({

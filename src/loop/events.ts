@@ -28,6 +28,8 @@ export interface EvalEvent {
   readonly step: number;
   readonly evalLoss: number;
   readonly supervisedTokens: number;
+  /** Share of examples whose most likely label is right, of a classifier with one label for each. */
+  readonly accuracy?: number;
   readonly evalMs: number;
 }
 

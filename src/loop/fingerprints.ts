@@ -15,7 +15,10 @@ async function ofFile(path: string): Promise<string> {
 }
 
 /** SHA-256 of all that a run reads. */
-export async function fingerprintsOf(config: TuneConfig, loaded: LoadedModel): Promise<Fingerprints> {
+export async function fingerprintsOf(
+  config: TuneConfig,
+  loaded: Pick<LoadedModel, 'checkpoint'>,
+): Promise<Fingerprints> {
   const { path, evalPath } = config.data;
   const initial = initialAdapterOf(config);
   return {

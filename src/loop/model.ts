@@ -81,7 +81,7 @@ interface Unattached {
 }
 
 /** The checkpoint's values into trained weights. */
-async function copyWeights(checkpoint: Checkpoint, model: LanguageModel, weights: WeightGroup): Promise<void> {
+async function copyWeights(checkpoint: Checkpoint, model: Model, weights: WeightGroup): Promise<void> {
   const tensors = ownTensors(checkpoint.tensors, model);
   for (const { name, f32 } of weights.members) {
     const values = await f32();
@@ -89,6 +89,16 @@ async function copyWeights(checkpoint: Checkpoint, model: LanguageModel, weights
     assertFinite(name, values);
   }
   weights.flat.touch();
+}
+
+/** The model's own weights, where they are trained. */
+function trainedWhole(checkpoint: Checkpoint, model: Model, { base }: OpenModelOptions): Unattached | undefined {
+  if (base !== 'trained') return undefined;
+  return {
+    adapter: full(model),
+    fill: (weights) => copyWeights(checkpoint, model, weights),
+    files: (weights) => modelFiles(weights, checkpoint, model),
+  };
 }
 
 async function adapterOf(
@@ -99,11 +109,7 @@ async function adapterOf(
   if (options.base === 'trained') {
     if (options.adapter !== undefined || options.newAdapter)
       throw new TypeError('Expected a frozen base under an adapter but found a trained one');
-    return {
-      adapter: full(model),
-      fill: (weights) => copyWeights(checkpoint, model, weights),
-      files: (weights) => modelFiles(weights, checkpoint, model),
-    };
+    return trainedWhole(checkpoint, model, options);
   }
   if (options.adapter !== undefined) {
     const peft = await readPeftAdapter(options.adapter);
@@ -159,15 +165,23 @@ export async function kindOfModel(path: string): Promise<ModelKind> {
   return modelKind(checkpoint.config);
 }
 
-/** Opens a sequence classifier; TypeError on an encoder without a head. */
-export function openClassifier(options: Pick<OpenModelOptions, 'model' | 'engine'>): Promise<LoadedModel<Classifier>> {
-  return open(options, classifier, () => undefined);
+/** Opens a sequence classifier; TypeError on an encoder without a head and on an adapter. */
+export function openClassifier(options: OpenModelOptions): Promise<LoadedModel<Classifier>> {
+  if (options.adapter !== undefined || options.newAdapter)
+    throw new TypeError(
+      `${options.model}: a classifier is trained whole here: adapters on classifiers are not there yet`,
+    );
+  return open(options, classifier, trainedWhole);
 }
 
 async function open<M extends Model>(
   options: OpenModelOptions,
   build: (config: Checkpoint['config']) => M,
-  adapt: (checkpoint: Checkpoint, model: M, options: OpenModelOptions) => Promise<Unattached | undefined> | undefined,
+  adapt: (
+    checkpoint: Checkpoint,
+    model: M,
+    options: OpenModelOptions,
+  ) => Promise<Unattached | undefined> | Unattached | undefined,
 ): Promise<LoadedModel<M>> {
   const checkpoint = await openCheckpoint(options.model);
   try {
@@ -211,7 +225,7 @@ async function open<M extends Model>(
 }
 
 /** Reads all weights, so that a broken one is found before anything is written. Throws RangeError naming it. */
-export async function readWeights({ model, store }: LoadedModel): Promise<void> {
+export async function readWeights({ model, store }: LoadedModel<Model>): Promise<void> {
   for (const { name } of model.parameters) await store.get(name).f32();
 }
 

@@ -1,7 +1,10 @@
 import type { PeftLoraConfig } from '../hub/peft.ts';
 import type { Engine } from '../runtime/engine.ts';
+import { sft } from '../objectives/sft.ts';
+import { classifierTask } from './classifierTask.ts';
 import type { TuneConfig } from './config.ts';
-import { type LoadedModel, openModel, type OpenModelOptions } from './model.ts';
+import { kindOfModel, openClassifier, openModel, type OpenModelOptions } from './model.ts';
+import { languageTask, type Task } from './task.ts';
 
 type AdapterConfig = TuneConfig['adapter'];
 type Of<T extends AdapterConfig['type']> = Extract<AdapterConfig, { type: T }>;
@@ -48,7 +51,9 @@ export function initialAdapterOf({ adapter }: TuneConfig): string | undefined {
   return typeOf(adapter).init(adapter);
 }
 
-/** Opens the model of a run with what is to be trained on it. */
-export function openTrained({ model, adapter, train }: TuneConfig, engine: Engine): Promise<LoadedModel> {
-  return openModel({ model: model.path, engine, ...typeOf(adapter).opening(adapter, train.seed) });
+/** Opens the model of a run with what is to be trained on it, as the task that the model is for. */
+export async function openTask({ model, adapter, train, data }: TuneConfig, engine: Engine): Promise<Task> {
+  const options = { model: model.path, engine, ...typeOf(adapter).opening(adapter, train.seed) };
+  if ((await kindOfModel(model.path)) === 'language') return languageTask(await openModel(options), sft, data);
+  return classifierTask(await openClassifier(options), data);
 }

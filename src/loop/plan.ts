@@ -1,13 +1,13 @@
 import { type Batch, type Batches, makeBatches, seededOrder } from '../data/batches.ts';
 import { type Cursor, makeCursor } from '../data/cursor.ts';
-import { type Dataset, prepareDataset } from '../data/dataset.ts';
-import { type DatasetSummary, exampleLines, summarizeDataset, summaryLines } from '../data/preview.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { DatasetSummary } from '../data/preview.ts';
 import { readRows } from '../data/reader.ts';
 import { byteStream } from '../hub/files-stream.ts';
 import { at } from '../ir/graph.ts';
 import { schedules, warmupSteps } from '../optimizers/schedule.ts';
 import type { TuneConfig } from './config.ts';
-import { type LoadedModel, tokenizerOf } from './model.ts';
+import type { Task } from './task.ts';
 
 /** What a run will do, known before its first step. */
 export interface RunPlan {
@@ -27,10 +27,10 @@ export interface RunPlan {
   readonly learningRateAt: (step: number) => number;
 }
 
-async function readData(config: TuneConfig, path: string, loaded: LoadedModel, maxLength: number): Promise<Dataset> {
-  const { columns, loss } = config.data;
+async function readData({ data }: TuneConfig, path: string, task: Task, maxLength: number): Promise<Dataset> {
+  const { columns } = data;
   const rows = readRows({ name: path, open: () => byteStream(path) }, columns === undefined ? {} : { columns });
-  return prepareDataset(rows, tokenizerOf(loaded), { maxLength, ...(loss === 'auto' ? {} : { loss }) });
+  return task.prepare(rows, maxLength);
 }
 
 function* onceThrough(batches: Batches): Generator<Batch> {
@@ -38,15 +38,14 @@ function* onceThrough(batches: Batches): Generator<Batch> {
 }
 
 /** Reads and masks the data and fixes the order of steps. Throws, naming file and line, on broken data and on nothing to learn. */
-export async function planRun(config: TuneConfig, loaded: LoadedModel): Promise<RunPlan> {
+export async function planRun(config: TuneConfig, task: Task): Promise<RunPlan> {
   const { data, train, optimizer, schedule } = config;
-  const { maxPositions } = loaded.model;
+  const { maxPositions } = task.loaded.model;
   const maxLength = Math.min(data.maxLength, maxPositions);
-  const dataset = await readData(config, data.path, loaded, maxLength);
-  const summary = summarizeDataset(dataset, tokenizerOf(loaded));
-  const held = data.evalPath === undefined ? undefined : await readData(config, data.evalPath, loaded, maxLength);
+  const dataset = await readData(config, data.path, task, maxLength);
+  const { summary, notes, example } = task.preview(dataset);
+  const held = data.evalPath === undefined ? undefined : await readData(config, data.evalPath, task, maxLength);
   if (held?.examples.length === 0) throw new RangeError(`${data.evalPath}: no row has a supervised token to evaluate`);
-  const notes = summaryLines(summary, dataset);
   if (maxLength < data.maxLength && summary.truncated > 0) notes.push(`The model has only ${maxPositions} positions`);
   const shared = { batchSize: train.batchSize, ...(data.packing ? { packLength: maxLength } : {}) };
   const batches = makeBatches(dataset.examples, data.shuffle ? { ...shared, order: seededOrder(train.seed) } : shared);
@@ -58,7 +57,7 @@ export async function planRun(config: TuneConfig, loaded: LoadedModel): Promise<
   return {
     summary,
     notes,
-    example: exampleLines(at(dataset.examples, 0), tokenizerOf(loaded)),
+    example: example(at(dataset.examples, 0)),
     cursor,
     evaluation: heldBatches && (() => onceThrough(heldBatches)),
     steps,

@@ -12,7 +12,7 @@ import { reshape } from '../ir/ops/reshape.ts';
 import { stopGradient } from '../ir/ops/stopGradient.ts';
 import { tanh } from '../ir/ops/tanh.ts';
 import { vocabularyStatistics } from '../ir/ops/vocabulary.ts';
-import type { LanguageModel } from '../nn/model.ts';
+import type { LanguageModel, Model } from '../nn/model.ts';
 import { plainSites, type Sites } from '../nn/sites.ts';
 import type { Objective, TokenStatistic, TokenStatistics } from '../objectives/objective.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
@@ -30,7 +30,7 @@ function leafTable(make: (name: string) => Value): (name: string) => Value {
   };
 }
 
-function parameterTable(model: LanguageModel, adapter: Adapter | undefined): (name: string) => Value {
+export function parameterTable(model: Model, adapter: Adapter | undefined): (name: string) => Value {
   const shapes = new Map(
     [...model.parameters, ...(adapter?.parameters ?? [])].map(({ name, shape }): [string, Shape] => [name, shape]),
   );
@@ -117,7 +117,12 @@ export function trainGraph(
     recompute: options.recompute,
   });
   const masked = mul(objective.losses(statistics), weights);
-  const loss = mul(sum(masked), input('normalizer', 'f32', []));
+  return lossGraph(sum(masked), adapter, param, options.accumulate);
+}
+
+/** The summed loss of a micro-batch times `normalizer`, and the gradients of what the adapter trains. */
+export function lossGraph(total: Value, adapter: Adapter, param: (name: string) => Value, accumulate: boolean): Graph {
+  const loss = mul(total, input('normalizer', 'f32', []));
   const names = adapter.parameters.map(({ name }) => name);
   const found = gradients(loss, names.map(param));
   const outputs: Record<string, Value> = { loss };
@@ -125,8 +130,8 @@ export function trainGraph(
   names.forEach((name, i) => {
     const gradient = at(found, i);
     const target = gradientName(name);
-    outputs[target] = options.accumulate ? add(parameter(target, gradient.type.shape), gradient) : gradient;
-    if (options.accumulate) inPlace[target] = target;
+    outputs[target] = accumulate ? add(parameter(target, gradient.type.shape), gradient) : gradient;
+    if (accumulate) inPlace[target] = target;
   });
   return buildGraph(outputs, { inPlace });
 }

@@ -56,6 +56,9 @@ function facts(steps: readonly StepEvent[], evals: readonly EvalEvent[], done: D
   return [
     first && last ? fact('training loss', arrow(first.loss, last.loss)) : '',
     before && after ? fact('evaluation loss', arrow(before.evalLoss, after.evalLoss)) : '',
+    before?.accuracy !== undefined && after?.accuracy !== undefined
+      ? fact('accuracy', arrow(before.accuracy, after.accuracy))
+      : '',
     last ? fact('steps', String(last.step)) : '',
     fact('tokens', tokens.toLocaleString('en')),
     stepMs > 0 ? fact('tokens per second', (tokens / (stepMs / 1000)).toFixed(0)) : '',

@@ -3,13 +3,14 @@ import type { Window } from '../data/cursor.ts';
 import { randomKey } from '../ir/random.ts';
 import { at } from '../ir/graph.ts';
 import { sizeOf } from '../ir/types.ts';
-import type { Objective } from '../objectives/objective.ts';
+import type { Model } from '../nn/model.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import type { Program, Tensors } from '../runtime/engine.ts';
 import { tensor } from '../runtime/tensor.ts';
 import type { AttachedAdapter, LoadedModel } from './model.ts';
-import { dropoutFeeds, tokenFeeds } from './feeds.ts';
-import { gradientName, trainGraph, updateGraph, updateLeaves } from './programs.ts';
+import { dropoutFeeds } from './feeds.ts';
+import { gradientName, updateGraph, updateLeaves } from './programs.ts';
+import type { Task } from './task.ts';
 
 export interface StepOutcome {
   /** Mean over the supervised tokens of the window. */
@@ -35,20 +36,18 @@ export interface Trainer {
 
 export interface TrainerOptions {
   readonly attached: AttachedAdapter;
-  readonly objective: Objective;
+  readonly task: Pick<Task, 'trainGraph' | 'feeds' | 'packed'>;
   readonly optimizer: Optimizer;
   readonly seed: number;
-  /** Batches hold several sequences per row. */
-  readonly packed: boolean;
   /** Gradient checkpointing: less memory, one more forward pass. */
   readonly recompute: boolean;
 }
 
 const slotKey = (slot: string, parameter: string): string => `${slot}.${parameter}`;
 
-export async function makeTrainer(loaded: LoadedModel, options: TrainerOptions): Promise<Trainer> {
-  const { store, programs, model } = loaded;
-  const { attached, objective, optimizer, seed, packed, recompute } = options;
+export async function makeTrainer(loaded: LoadedModel<Model>, options: TrainerOptions): Promise<Trainer> {
+  const { store, programs } = loaded;
+  const { attached, task, optimizer, seed, recompute } = options;
   const { adapter, weights } = attached;
   const { rule } = optimizer;
   const group = (name: string, rename: (parameter: string) => string) =>
@@ -71,9 +70,9 @@ export async function makeTrainer(loaded: LoadedModel, options: TrainerOptions):
   let done = 0;
 
   const programFor = (batch: Batch, accumulate: boolean): Promise<Program> => {
-    const shape = { batch: batch.batch, length: batch.length, packed };
+    const shape = { batch: batch.batch, length: batch.length, packed: task.packed };
     const key = `train ${JSON.stringify(shape)} ${accumulate}`;
-    return programs.get(key, () => trainGraph(model, adapter, objective, shape, { accumulate, recompute }));
+    return programs.get(key, () => task.trainGraph(adapter, shape, { accumulate, recompute }));
   };
 
   const describe = (window: Window): string => {
@@ -90,7 +89,7 @@ export async function makeTrainer(loaded: LoadedModel, options: TrainerOptions):
       const program = await programFor(batch, accumulate);
       const drops = adapter.drops ? dropoutFeeds(batch, key) : {};
       const outputs = await program.run(
-        { ...tokenFeeds(batch, packed), ...drops, normalizer },
+        { ...task.feeds(batch, program.graph), ...drops, normalizer },
         accumulate ? {} : { outputs: targets },
       );
       loss += outputs['loss']?.data[0] ?? Number.NaN;

@@ -1,6 +1,5 @@
 import { joinPath } from '../hub/files.ts';
 import { sizeOf } from '../ir/types.ts';
-import { sft } from '../objectives/sft.ts';
 import { adamw } from '../optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
 import { chain } from '../optimizers/optimizer.ts';
@@ -10,11 +9,11 @@ import { readState, writeState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
 import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
-import { type AttachedAdapter, type LoadedModel, readWeights } from './model.ts';
-import { openTrained } from './openTrained.ts';
+import { type AttachedAdapter, readWeights } from './model.ts';
+import { openTask } from './openTrained.ts';
 import { planRun, type RunPlan } from './plan.ts';
 import type { RunFolder } from './runFolder.ts';
-import { meanLoss } from './score.ts';
+import type { Task } from './task.ts';
 import { makeTrainer, type Trainer } from './trainer.ts';
 
 /** What the platform tells of itself. */
@@ -40,22 +39,22 @@ export interface TuneOptions {
 
 /** Trains as the config says, into a run folder. Throws on data with nothing supervised and on NaN, naming the step. */
 export async function tune(config: TuneConfig, options: TuneOptions): Promise<TuneSummary> {
-  const loaded = await openTrained(config, options.engine);
+  const task = await openTask(config, options.engine);
+  const { loaded } = task;
   try {
     const { attached } = loaded;
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
-    const plan = await planRun(config, loaded);
+    const plan = await planRun(config, task);
     await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const trainer = await makeTrainer(loaded, {
       attached,
-      objective: sft,
+      task,
       optimizer: chain(clipByGlobalNorm(config.optimizer.maxGradNorm), adamw(config.optimizer)),
       seed: config.train.seed,
-      packed: config.data.packing,
       recompute: config.train.gradientCheckpointing,
     });
-    return await runPlan({ config, loaded, attached, plan, trainer, options });
+    return await runPlan({ config, task, attached, plan, trainer, options });
   } finally {
     await loaded.close();
   }
@@ -63,7 +62,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
 
 interface Session {
   readonly config: TuneConfig;
-  readonly loaded: LoadedModel;
+  readonly task: Task;
   readonly attached: AttachedAdapter;
   readonly plan: RunPlan;
   readonly trainer: Trainer;
@@ -86,7 +85,7 @@ async function restore({ attached, plan, trainer, options }: Session): Promise<n
 }
 
 /** Writes config.json of a new run; on a resumed one checks that it reads what it was started with. */
-async function beginRecord({ config, loaded, attached, plan, trainer, options }: Session): Promise<void> {
+async function beginRecord({ config, task: { loaded }, attached, plan, trainer, options }: Session): Promise<void> {
   const { runFolder, engine, host } = options;
   const fingerprints = await fingerprintsOf(config, loaded);
   if (options.resume === true) {
@@ -104,7 +103,8 @@ async function beginRecord({ config, loaded, attached, plan, trainer, options }:
 }
 
 async function runPlan(session: Session): Promise<TuneSummary> {
-  const { config, loaded, attached, plan, trainer, options } = session;
+  const { config, task, attached, plan, trainer, options } = session;
+  const { loaded } = task;
   const { runFolder, engine, host, emit, signal } = options;
   const { train } = config;
   const startedAt = performance.now();
@@ -153,9 +153,9 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   const evaluate = async (): Promise<void> => {
     if (!plan.evaluation || evaluated?.step === trainer.step()) return;
     const begun = performance.now();
-    const { loss, supervisedTokens } = await meanLoss(loaded, plan.evaluation(), config.data.packing);
+    const { loss, ...measured } = await task.evaluate(plan.evaluation());
     evaluated = { step: trainer.step(), evalLoss: loss };
-    const event = { type: 'eval', ...evaluated, supervisedTokens, evalMs: performance.now() - begun } as const;
+    const event = { type: 'eval', ...evaluated, ...measured, evalMs: performance.now() - begun } as const;
     await runFolder.append(event);
     emit(event);
   };

@@ -19,6 +19,7 @@ import { newRunFolder, openRunFolder } from '../../src/loop/runFolder.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
 import { tune } from '../../src/loop/tune.ts';
 import { languageModel } from '../../src/nn/models/index.ts';
+import { languageTask } from '../../src/loop/task.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
@@ -62,10 +63,9 @@ async function step(loaded: LoadedModel, { ids, lengths, lossMask }: Expected) {
   if (!loaded.attached) return assert.fail('nothing is trained');
   const trainer = await makeTrainer(loaded, {
     attached: loaded.attached,
-    objective: sft,
+    task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),
     optimizer: chain(adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 })),
     seed: 1,
-    packed: false,
     recompute: false,
   });
   const rows = ids.map((row, index) => {

@@ -58,7 +58,7 @@ for (const [argv, message] of [
   ],
   [
     ['score', '--model', model, '--data', data, '--adapter', join(model, 'adapter')],
-    /adapters of classifiers are not read yet/,
+    /adapters on classifiers are not there yet/,
   ],
 ] as const) {
   test(`tuneloop ${argv[0]} ${argv.slice(5).join(' ').replace(model, 'M')} on a classifier is refused`, async () => {

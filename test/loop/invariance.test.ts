@@ -7,6 +7,7 @@ import { permutation, randomKey } from '../../src/ir/random.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { meanLoss } from '../../src/loop/score.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
+import { languageTask } from '../../src/loop/task.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
@@ -57,7 +58,13 @@ async function train(plan: Plan): Promise<Outcome> {
   assert.ok(attached);
   // A large ε: else an element whose gradient is all but rounding takes a whole step either way.
   const optimizer = chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-2, weightDecay: 0.01 }));
-  const trainer = await makeTrainer(loaded, { attached, objective: sft, optimizer, seed, packed, recompute });
+  const trainer = await makeTrainer(loaded, {
+    attached,
+    task: languageTask(loaded, sft, { packing: packed, loss: 'auto' }),
+    optimizer,
+    seed,
+    recompute,
+  });
   const cursor = makeCursor(
     makeBatches(examples, { batchSize, padMultiple: 16, ...(packed ? { packLength: 64 } : {}) }),
     accumulation,

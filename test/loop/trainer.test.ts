@@ -5,6 +5,7 @@ import type { Window } from '../../src/data/cursor.ts';
 import { at } from '../../src/ir/graph.ts';
 import { type AttachedAdapter, type LoadedModel, openModel } from '../../src/loop/model.ts';
 import { makeTrainer, type Trainer } from '../../src/loop/trainer.ts';
+import { languageTask } from '../../src/loop/task.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
@@ -81,7 +82,13 @@ async function openTrainer(
   const { betas, epsilon, weightDecay, maxGradNorm } = options;
   const rule = adamw({ beta1: betas[0], beta2: betas[1], eps: epsilon, weightDecay });
   const optimizer = chain(clipByGlobalNorm(maxGradNorm), rule);
-  const trainer = await makeTrainer(loaded, { attached, objective: sft, optimizer, seed: 0, packed: false, recompute });
+  const trainer = await makeTrainer(loaded, {
+    attached,
+    task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),
+    optimizer,
+    seed: 0,
+    recompute,
+  });
   return { loaded, trainer, attached };
 }
 

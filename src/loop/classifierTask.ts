@@ -1,0 +1,121 @@
+import { type Dataset, placed, type TrainExample } from '../data/dataset.ts';
+import { labelledFormats, readExample } from '../data/formats.ts';
+import { labelledExample, problemTypeOf } from '../data/labelled.ts';
+import { type DatasetSummary, exampleLines } from '../data/preview.ts';
+import { buildGraph, input } from '../ir/graph.ts';
+import { sum } from '../ir/ops/reduceSum.ts';
+import type { Classifier } from '../nn/model.ts';
+import { plainSites } from '../nn/sites.ts';
+import { labelLosses } from '../objectives/labelLosses.ts';
+import { classifierFeeds, type ClassifierShape, logitsOf } from './classifierPrograms.ts';
+import type { TuneConfig } from './config.ts';
+import { type LoadedModel, tokenizerOf } from './model.ts';
+import { lossGraph, parameterTable } from './programs.ts';
+import type { Evaluation, Task } from './task.ts';
+
+/** The label of an example in words: names of what is 1, or the numbers. */
+function labelText(labels: readonly string[], type: string, { label }: TrainExample): string {
+  const targets = [...(label ?? [])];
+  if (type === 'regression') return targets.join(', ');
+  return labels.filter((_, i) => targets[i] === 1).join(', ') || 'none';
+}
+
+const largest = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((best, value, i, all) => (value > (all[best] ?? -Infinity) ? i : best), 0);
+
+/** Learning a classifier's labels. TypeError on options that are only for tokens. */
+export function classifierTask(
+  loaded: LoadedModel<Classifier>,
+  { packing, loss }: Pick<TuneConfig['data'], 'packing' | 'loss'>,
+): Task {
+  if (packing) throw new TypeError('data.packing: a classifier reads one example in each row');
+  if (loss !== 'auto')
+    throw new TypeError(`data.loss: a classifier learns labels, not tokens: ${loss} says nothing here`);
+  const { model, programs } = loaded;
+  const { labels } = model;
+  let type = model.problemType;
+  /** Until data was read, what the model's config says. */
+  const problemType = (): NonNullable<Classifier['problemType']> => type ?? problemTypeOf(model, undefined);
+
+  const losses = (shape: ClassifierShape, through: Parameters<typeof logitsOf>[2]) => {
+    const logits = logitsOf(model, shape, through);
+    const targets = input('labels', 'f32', [shape.batch, labels.length]);
+    return { logits, total: sum(labelLosses[problemType()](logits, targets)) };
+  };
+
+  return {
+    loaded,
+    packed: false,
+    prepare: async (rows, maxLength) => {
+      const dataset: Dataset = { examples: [], dropped: [], truncated: [], promptMismatches: [], duplicates: [] };
+      for await (const row of rows) {
+        const read = readExample(row, labelledFormats);
+        type ??= problemTypeOf(model, read.label);
+        const options = { labels, problemType: type, maxLength, training: true };
+        const { example, truncated } = placed(row, () =>
+          labelledExample(row.index, read, tokenizerOf(loaded), options),
+        );
+        if (truncated) dataset.truncated.push(row.index);
+        dataset.examples.push(example);
+      }
+      return dataset;
+    },
+    preview: ({ examples, truncated }) => {
+      const tokens = examples.reduce((all, { ids }) => all + ids.length, 0);
+      const longest = examples.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+      const summary: DatasetSummary = {
+        examples: examples.length,
+        tokens,
+        supervisedTokens: 0,
+        stopsSupervised: 0,
+        longest,
+        truncated: truncated.length,
+        dropped: 0,
+        duplicates: 0,
+        promptMismatches: 0,
+      };
+      const counts = labels.map((name, i) => `${name} ${examples.filter(({ label }) => label?.[i] === 1).length}`);
+      const what = problemType() === 'regression' ? `${labels.length} number(s) each` : `labels: ${counts.join(', ')}`;
+      const notes = [`${examples.length} examples, ${tokens} tokens (longest ${longest}), ${what}`];
+      if (truncated.length > 0) notes.push(`${truncated.length} truncated`);
+      const unseen = problemType() === 'regression' ? [] : labels.filter((_, i) => counts[i]?.endsWith(' 0'));
+      if (unseen.length > 0) notes.push(`Warning: no example has the label ${unseen.join(', ')}`);
+      return {
+        summary,
+        notes,
+        example: (example) => [
+          ...exampleLines(example, tokenizerOf(loaded)),
+          `label: ${labelText(labels, problemType(), example)}`,
+        ],
+      };
+    },
+    trainGraph: (adapter, shape, { accumulate, recompute }) => {
+      if (adapter.drops) throw new TypeError('Expected an adapter without dropout on a classifier');
+      const param = parameterTable(model, adapter);
+      const { total } = losses(shape, { param, sites: adapter.sites({ param }), recompute });
+      return lossGraph(total, adapter, param, accumulate);
+    },
+    feeds: (batch, graph) => classifierFeeds(batch, model, graph),
+    evaluate: async (batches): Promise<Evaluation> => {
+      const adapter = loaded.attached?.adapter;
+      const single = problemType() === 'single_label_classification';
+      let [loss, count, right] = [0, 0, 0];
+      for (const batch of batches) {
+        const shape = { batch: batch.batch, length: batch.length };
+        const program = await programs.get(`evaluate ${JSON.stringify(shape)}`, () => {
+          const param = parameterTable(model, adapter);
+          return buildGraph(losses(shape, { param, sites: adapter?.sites({ param }) ?? plainSites, recompute: false }));
+        });
+        const { logits, total } = await program.run(classifierFeeds(batch, model, program.graph));
+        loss += Number(total?.data[0]);
+        count += batch.supervisedTokens;
+        const targets = batch.classified?.labels ?? new Float32Array(0);
+        for (let row = 0; row < batch.batch; row++) {
+          const at = [row * labels.length, (row + 1) * labels.length] as const;
+          if (largest(logits?.data.slice(...at) ?? []) === largest(targets.subarray(...at))) right++;
+        }
+      }
+      return { loss: loss / count, supervisedTokens: count, ...(single ? { accuracy: right / count } : {}) };
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { Adapter } from '../adapters/adapter.ts';
+import type { Batch } from '../data/batches.ts';
+import { type Dataset, prepareDataset, type TrainExample } from '../data/dataset.ts';
+import { type DatasetSummary, exampleLines, summarizeDataset, summaryLines } from '../data/preview.ts';
+import type { Row } from '../data/reader.ts';
+import type { Graph } from '../ir/graph.ts';
+import type { Model } from '../nn/model.ts';
+import type { Objective } from '../objectives/objective.ts';
+import type { Tensors } from '../runtime/engine.ts';
+import type { TuneConfig } from './config.ts';
+import { tokenFeeds } from './feeds.ts';
+import { type LoadedModel, tokenizerOf } from './model.ts';
+import { trainGraph, type TokenShape } from './programs.ts';
+import { meanLoss } from './score.ts';
+
+/** Loss over evaluation data. */
+export interface Evaluation {
+  readonly loss: number;
+  readonly supervisedTokens: number;
+  /** Share of examples whose most likely label is right, where there is one label for each. */
+  readonly accuracy?: number;
+}
+
+/** What a run does with its model: how data becomes examples, and what is computed from them. */
+export interface Task {
+  readonly loaded: LoadedModel<Model>;
+  /** Rows hold several examples. */
+  readonly packed: boolean;
+  prepare(rows: AsyncIterable<Row>, maxLength: number): Promise<Dataset>;
+  /** Counts and remarks on what will be learned, and one example. Throws RangeError where nothing would be. */
+  preview(dataset: Dataset): {
+    readonly summary: DatasetSummary;
+    readonly notes: string[];
+    readonly example: (example: TrainExample) => string[];
+  };
+  /** Loss (mean over the window by `normalizer`) and gradients of one micro-batch. */
+  trainGraph(adapter: Adapter, shape: TokenShape, options: { accumulate: boolean; recompute: boolean }): Graph;
+  feeds(batch: Batch, graph: Graph): Tensors;
+  evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
+}
+
+/** Learning the tokens of texts. */
+export function languageTask(
+  loaded: LoadedModel,
+  objective: Objective,
+  { packing, loss }: Pick<TuneConfig['data'], 'packing' | 'loss'>,
+): Task {
+  return {
+    loaded,
+    packed: packing,
+    prepare: (rows, maxLength) =>
+      prepareDataset(rows, tokenizerOf(loaded), { maxLength, ...(loss === 'auto' ? {} : { loss }) }),
+    preview: (dataset) => {
+      const summary = summarizeDataset(dataset, tokenizerOf(loaded));
+      return {
+        summary,
+        notes: summaryLines(summary, dataset),
+        example: (example) => exampleLines(example, tokenizerOf(loaded)),
+      };
+    },
+    trainGraph: (adapter, shape, options) => trainGraph(loaded.model, adapter, objective, shape, options),
+    feeds: (batch) => tokenFeeds(batch, packing),
+    evaluate: (batches) => meanLoss(loaded, batches, packing),
+  };
+}
