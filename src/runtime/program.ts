@@ -1,5 +1,5 @@
 import type { Graph, Leaf } from '../ir/graph.ts';
-import { formatShape, formatType, sameShape, sameType } from '../ir/types.ts';
+import { formatShape, formatType, sameShape, sameType, sizeOf } from '../ir/types.ts';
 import type { RunOptions, Tensors } from './engine.ts';
 import { allocate, type Tensor } from './tensor.ts';
 import type { WeightHandle } from './weights.ts';
@@ -46,6 +46,17 @@ export function bindings(graph: Graph): Bindings {
   };
 }
 
+const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array } as const;
+
+/** Throws TypeError when a tensor's memory is not that of its type: too short, of another kind, or transferred away. */
+function checkMemory(place: string, { dtype, shape, data }: Tensor): void {
+  const [array, count] = [arrays[dtype], sizeOf(shape)];
+  if (data instanceof array && data.length === count) return;
+  throw new TypeError(
+    `Expected a ${array.name} of ${count} elements for ${place} but found a ${data.constructor.name} of ${data.length}`,
+  );
+}
+
 /** The fed leaves' tensors. Throws on a missing or unknown name and on another type. */
 export function checkedInputs(graph: Graph, inputs: Tensors): Record<string, Tensor> {
   const fed: Record<string, Tensor> = {};
@@ -55,6 +66,7 @@ export function checkedInputs(graph: Graph, inputs: Tensors): Record<string, Ten
     if (!given) throw new RangeError(`Expected input ${name} ${formatType(type)} but found none`);
     if (!sameType(given, type))
       throw new TypeError(`Expected ${formatType(type)} for input ${name} but found ${formatType(given)}`);
+    checkMemory(`input ${name}`, given);
     fed[name] = given;
   }
   const unknown = Object.keys(inputs).find((name) => !(name in fed));
@@ -79,6 +91,7 @@ export function placeOutputs(graph: Graph, leaves: Tensors, options: RunOptions)
     const given = leaf === undefined ? options.outputs?.[name] : leaves[leaf];
     if (given && !sameType(given, type))
       throw new TypeError(`Expected ${formatType(type)} for output ${name} but found ${formatType(given)}`);
+    if (given) checkMemory(`output ${name}`, given);
     placed[name] = given ?? allocate(type.dtype, type.shape);
   }
   const unknown = Object.keys(options.outputs ?? {}).find((name) => !graph.outputs.has(name));
