@@ -21,6 +21,8 @@ export interface Option {
   readonly default?: unknown;
   /** The config field that it sets. */
   readonly path?: string;
+  /** May stand without its name. */
+  readonly positional?: boolean;
 }
 
 export type OptionValue = string | number | boolean | string[] | Record<string, string | number>;
@@ -137,6 +139,11 @@ export function parseArgs(argv: readonly string[], options: readonly Option[]): 
   while (at < argv.length) {
     const word = argv[at++] ?? '';
     const [, name, inline] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    const bare = name === undefined && !isFlag(word) ? options.find(({ positional }) => positional) : undefined;
+    if (bare !== undefined && !given.has(bare.name)) {
+      given.set(bare.name, valueOf(bare, [word]));
+      continue;
+    }
     if (name === undefined) {
       const flag = isFlag(word) ? hint(word, [...byName.keys()], (near) => `--${near}`) : '';
       throw new UsageError(`Expected an option such as --${options[0]?.name ?? 'help'} but found ${word}.${flag}`);

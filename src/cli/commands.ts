@@ -50,6 +50,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./export.ts')).exportCommand,
   },
   {
+    name: 'inspect',
+    summary: 'What a checkpoint, adapter or run holds; its programs printed or drawn',
+    load: async () => (await import('./inspect.ts')).inspectCommand,
+  },
+  {
     name: 'doctor',
     summary: 'What this machine has, and whether the engines work on it',
     load: async () => (await import('./doctor.ts')).doctorCommand,

@@ -15,7 +15,10 @@ function placeholder({ kind, value }: Option): string {
 
 function optionLines(options: readonly Option[]): string {
   const rows = options.map((option) => ({
-    left: `  --${option.default === true ? '[no-]' : ''}${option.name}${placeholder(option)}`,
+    left:
+      option.positional === true
+        ? ` ${placeholder(option)}`
+        : `  --${option.default === true ? '[no-]' : ''}${option.name}${placeholder(option)}`,
     option,
   }));
   const width = Math.min(34, Math.max(...rows.map(({ left }) => left.length))) + 2;
@@ -35,7 +38,9 @@ function optionLines(options: readonly Option[]): string {
 export function commandHelp(command: Command): string {
   const needed = command.options
     .filter(({ required }) => required)
-    .map((option) => `--${option.name}${placeholder(option)}`);
+    .map((option) =>
+      option.positional === true ? placeholder(option).trim() : `--${option.name}${placeholder(option)}`,
+    );
   const aliased = new Set(command.options.filter(({ name, path }) => path !== name).map(({ path }) => path));
   const isLong = ({ name, path }: Option): boolean => path === name;
   const short = command.options.filter((option) => !isLong(option));

@@ -1,4 +1,4 @@
-import { type Graph, isLeaf, leafAttrs, type Value } from './graph.ts';
+import { type Graph, isLeaf, leafAttrs, type Node, type Value } from './graph.ts';
 import type { Attrs } from './op.ts';
 import { formatType } from './types.ts';
 
@@ -24,9 +24,10 @@ function formatAttrs(attrs: Attrs): string {
 
 /**
  * A graph as text, one node a line in the order of execution: `%3 f32[2, 4] = linear(%1, %2, -) {scale: 1}`. Leaves stand
- * first with their names, outputs last; `-` is an optional input that is left out.
+ * first with their names, outputs last; `-` is an optional input that is left out. With `placeOf` a comment line names each
+ * place where it begins.
  */
-export function printGraph(graph: Graph): string {
+export function printGraph(graph: Graph, placeOf?: (node: Node) => string | undefined): string {
   const names = new Map<Value, string>();
   const lines: string[] = [];
   const nameOf = (value: Value): string => {
@@ -36,7 +37,11 @@ export function printGraph(graph: Graph): string {
     names.set(value, name);
     return name;
   };
+  let place: string | undefined;
   for (const node of graph.nodes) {
+    const here = isLeaf(node) ? place : placeOf?.(node);
+    if (here !== place) lines.push(`# ${here === '' || here === undefined ? 'outside the model' : here}`);
+    place = here;
     const left = node.outputs.map((output) => `${nameOf(output)} ${formatType(output.type)}`).join(', ');
     if (isLeaf(node)) {
       const { kind, name } = leafAttrs(node);
