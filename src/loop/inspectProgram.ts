@@ -5,7 +5,7 @@ import { sft } from '../objectives/sft.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Inspection } from './inspect.ts';
 import { type LoadedModel, openModel } from './model.ts';
-import { openTrained } from './openTrained.ts';
+import { openingOf } from './openTrained.ts';
 import { parseConfig } from './parseConfig.ts';
 import { decodeGraph, scoreGraph, trainGraph } from './programs.ts';
 import { readPeftAdapter } from '../hub/peft.ts';
@@ -44,7 +44,7 @@ async function openFor(
   const config =
     kind === 'run' ? (await runFolderAt(path).read()).config : parseConfig({ model: { path }, data: { path } });
   const { packing: packed } = config.data;
-  return { loaded: await openTrained(config, engine), packed, recompute: config.train.gradientCheckpointing };
+  return { loaded: await openModel(openingOf(config, engine)), packed, recompute: config.train.gradientCheckpointing };
 }
 
 /** One of a model's programs as it is built before an engine sees it. Throws TypeError on a model that has none such. */

@@ -51,9 +51,15 @@ export function initialAdapterOf({ adapter }: TuneConfig): string | undefined {
   return typeOf(adapter).init(adapter);
 }
 
+/** How the model of a run is opened, with what is to be trained on it. */
+export function openingOf({ model, adapter, train }: TuneConfig, engine: Engine): OpenModelOptions {
+  return { model: model.path, engine, ...typeOf(adapter).opening(adapter, train.seed) };
+}
+
 /** Opens the model of a run with what is to be trained on it, as the task that the model is for. */
-export async function openTask({ model, adapter, train, data }: TuneConfig, engine: Engine): Promise<Task> {
-  const options = { model: model.path, engine, ...typeOf(adapter).opening(adapter, train.seed) };
+export async function openTask(config: TuneConfig, engine: Engine): Promise<Task> {
+  const { model, data } = config;
+  const options = openingOf(config, engine);
   if ((await kindOfModel(model.path)) === 'language') return languageTask(await openModel(options), sft, data);
   return classifierTask(await openClassifier(options), data);
 }
