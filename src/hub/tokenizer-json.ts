@@ -1,7 +1,7 @@
 /** What stands in tokenizer.json and tokenizer_config.json, checked before it is used. */
 import { describe, recordOf } from './json.ts';
 import { checkPatterns } from './pattern-limits.ts';
-import { equalPreTokenizer } from './tokenizer-parity.ts';
+import { equalPostProcessor, equalPreTokenizer } from './tokenizer-parity.ts';
 
 type Fields = { [key: string]: unknown };
 
@@ -41,10 +41,10 @@ export function checkedJson(value: unknown): Fields {
   for (const part of ['normalizer', 'pre_tokenizer', 'decoder']) checkPatterns(json[part], `tokenizer.json at ${part}`);
   return {
     decoder: null,
-    post_processor: null,
     normalizer: null,
     ...json,
     pre_tokenizer: equalPreTokenizer(json['pre_tokenizer'] ?? null),
+    post_processor: equalPostProcessor(json['post_processor']),
   };
 }
 

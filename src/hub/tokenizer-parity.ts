@@ -6,12 +6,16 @@ const byteLevelPattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?
 
 /**
  * The pre-tokenizer with equal meaning in the library: its Digits knows ASCII digits only, and its ByteLevel takes white space as
- * JavaScript does (with U+FEFF, without U+0085); a Split by the same pattern is translated rightly.
+ * JavaScript does (with U+FEFF, without U+0085), as its BertPreTokenizer; a Split by the same pattern is translated rightly.
  */
 export function equalPreTokenizer(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(equalPreTokenizer);
   if (value === null || typeof value !== 'object') return value;
   const step = value as Fields;
+  if (step['type'] === 'BertPreTokenizer') {
+    const words = { type: 'Split', pattern: { Regex: '\\s+' }, behavior: 'Removed', invert: false };
+    return { type: 'Sequence', pretokenizers: [words, isolated('[\\p{P}!-/:-@\\[-`{-~]')] };
+  }
   if (step['type'] === 'Digits') return isolated(step['individual_digits'] === true ? '\\p{N}' : '\\p{N}+');
   if (step['type'] === 'ByteLevel' && step['use_regex'] !== false && step['add_prefix_space'] !== true) {
     return { type: 'Sequence', pretokenizers: [isolated(byteLevelPattern), { ...step, use_regex: false }] };
@@ -23,6 +27,32 @@ export function equalPreTokenizer(value: unknown): unknown {
 
 function isolated(Regex: string): Fields {
   return { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false };
+}
+
+const sequence = (id: 'A' | 'B', type_id: number): Fields => ({ Sequence: { id, type_id } });
+const special = (pair: unknown): Fields => ({ SpecialToken: { id: (pair as [string, number])[0], type_id: 0 } });
+const plainTemplate: Fields = {
+  type: 'TemplateProcessing',
+  single: [sequence('A', 0)],
+  pair: [sequence('A', 0), sequence('B', 1)],
+  special_tokens: {},
+};
+
+/**
+ * The post-processor with equal meaning in the library: its ByteLevel drops the second text of a pair, and its RobertaProcessing
+ * gives that text a token type of its own.
+ */
+export function equalPostProcessor(value: unknown): unknown {
+  const step = (value ?? { type: 'ByteLevel' }) as Fields;
+  if (step['type'] === 'ByteLevel') return plainTemplate;
+  if (step['type'] === 'RobertaProcessing' && Array.isArray(step['cls']) && Array.isArray(step['sep'])) {
+    const [cls, sep] = [special(step['cls']), special(step['sep'])];
+    const single = [cls, sequence('A', 0), sep];
+    return { ...plainTemplate, single, pair: [...single, sep, sequence('B', 0), sep] };
+  }
+  if (step['type'] !== 'Sequence' || !Array.isArray(step['processors'])) return value;
+  const processors = (step['processors'] as Fields[]).filter((each) => each['type'] !== 'ByteLevel');
+  return processors.length === 0 ? plainTemplate : { ...step, processors: processors.map(equalPostProcessor) };
 }
 
 /** Byte fallback as Hugging Face decodes it: a run of bytes that is not UTF-8 becomes one U+FFFD per byte, and U+FEFF stays. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { loadTokenizer } from '../../src/hub/tokenizer.ts';
 import { openCheckpoint } from '../../src/hub/checkpoint.ts';
 import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, input, parameter, type Value } from '../../src/ir/graph.ts';
@@ -211,13 +212,16 @@ test('a real encoder, MiniLM: hidden states of a sentence as transformers comput
     context.skip('no MiniLM folder: fetch it and name it in TUNELOOP_MINILM');
     return;
   }
-  const { ids, tokenTypes, hidden } = readFixture('minilm.json') as {
+  const { texts, ids, tokenTypes, hidden } = readFixture('minilm.json') as {
+    texts: [string, string];
     ids: number[];
     tokenTypes: number[];
     hidden: number[];
   };
   const checkpoint = await openCheckpoint(folder);
   const model = encoder(checkpoint.config);
+  const made = loadTokenizer(checkpoint.tokenizer ?? assert.fail()).encodePair(...texts);
+  assert.deepEqual([made.ids, made.tokenTypes], [ids, tokenTypes]);
   await checkpoint.close();
   const { inputs } = build(model, 1, ids.length);
   const feeds = feedsOf({ ids: [ids], lengths: [ids.length], tokenTypes: [tokenTypes] });
