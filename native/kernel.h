@@ -50,6 +50,9 @@ public:
   // Scratch that all threads of one kernel share.
   template <class T> T *shared(size_t count) { return reinterpret_cast<T *>(shared_.atLeast(count * sizeof(T))); }
 
+  // Memory of a kernel that calls others, which use `shared`.
+  template <class T> T *workspace(size_t count) { return reinterpret_cast<T *>(workspace_.atLeast(count * sizeof(T))); }
+
   // Makes room for `bytes` on every thread; call before the threads start.
   void reserve(size_t bytes) {
     for (auto &memory : own_) memory.atLeast(bytes);
@@ -67,13 +70,13 @@ public:
   std::string takeError() { return std::exchange(error_, std::string()); }
 
   size_t scratchBytes() const {
-    size_t total = shared_.bytes();
+    size_t total = shared_.bytes() + workspace_.bytes();
     for (auto &memory : own_) total += memory.bytes();
     return total;
   }
 
 private:
-  Memory shared_;
+  Memory shared_, workspace_;
   std::vector<Memory> own_;
   std::mutex mutex_;
   std::string error_;

@@ -1,11 +1,15 @@
 // The kernels of one instruction set, in one order for all sets.
 #pragma once
+#include "attentionGrad.h"
+#include "cachedAttention.h"
 #include "convolution.h"
 #include "copy.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "index.h"
 #include "reduce.h"
+#include "rows.h"
+#include "vocabulary.h"
 
 namespace tl::TL_SET {
 
@@ -31,6 +35,14 @@ constexpr KernelEntry kernels[] = {
     {"conv", convolution::forward, 4},
     {"convTranspose", convolution::transposed, 4},
     {"maxPool", convolution::maxPool, 3},
+    {"rmsNorm", rowwise::rmsNorm, 4},
+    {"rmsNormGrad", rowwise::rmsNormGrad, 6},
+    {"rotary", rowwise::rotary, 5},
+    {"attention", attention::run, 9},
+    {"attentionGrad", attention::gradient, 10},
+    {"cachedAttention", attention::cached, 9},
+    {"vocabularyLogprobs", vocabulary::logprobs, 5},
+    {"vocabularyHeadGrad", vocabulary::headGrad, 5},
 };
 
 constexpr int kernelCount = sizeof kernels / sizeof *kernels;

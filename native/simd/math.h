@@ -40,12 +40,12 @@ inline F exp(F x) {
   return expReduced(r) * powerOfTwo(half) * powerOfTwo(whole - half);
 }
 
-// For |x| bounded so that the result is a normal number, as in softmax of shifted scores: x in [-87, 0].
+// For x <= 0, as in softmax: below -87 the result is 0, where `exp` has subnormal numbers.
 inline F expNegative(F x) {
-  x = larger(splat(-87.0f), x);
-  F n = nearest(x * 1.44269504f);
+  F n = nearest(larger(splat(-87.0f), x) * 1.44269504f);
   F r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  return expReduced(r) * powerOfTwo(__builtin_convertvector(n, I));
+  F y = expReduced(r) * powerOfTwo(__builtin_convertvector(n, I));
+  return pick(x < splat(-87.0f), F{}, y);
 }
 
 inline F sigmoid(F x) { return 1.0f / (1.0f + exp(-x)); }

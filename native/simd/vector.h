@@ -19,7 +19,8 @@ inline F load(const float *p) { return *reinterpret_cast<const LooseF *>(p); }
 inline void store(float *p, F v) { *reinterpret_cast<LooseF *>(p) = v; }
 inline I loadI(const int32_t *p) { return *reinterpret_cast<const LooseI *>(p); }
 inline void storeI(int32_t *p, I v) { *reinterpret_cast<LooseI *>(p) = v; }
-inline F splat(float x) { return F{} + x; }
+// Minus zero, unlike plus, is nothing to the compiler: -0 stays as it is.
+inline F splat(float x) { return x - F{}; }
 inline I splatI(int32_t x) { return I{} + x; }
 inline I bits(F v) { return reinterpret_cast<I>(v); }
 inline F floats(I v) { return reinterpret_cast<F>(v); }
@@ -77,9 +78,9 @@ inline void transposeBlock(F *rows) {
   if constexpr (W > 8) exchange<8>(rows);
 }
 
-inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
+constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
 } // namespace tl::TL_SET

@@ -11,7 +11,7 @@ import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { sub } from './sub.ts';
 
-type RotaryAttrs = {
+export type RotaryAttrs = {
   /** Angle per position of each pair of channels; their number is half of the rotated channels. */
   readonly inverseFrequencies: readonly number[];
   /** Scales cosine and sine (yarn). */
@@ -23,7 +23,7 @@ type RotaryAttrs = {
 };
 
 /** cos and sin [positions, pairs]. Angles are products in f32, as the field's implementations form them. */
-function tables({
+export function rotaryTables({
   inverseFrequencies,
   attentionFactor,
   positions,
@@ -71,7 +71,7 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
     const x = required(inputs, 0);
     const [batch, time, , width] = x.type.shape as [number, number, number, number];
     const pairs = attrs.inverseFrequencies.length;
-    const [cos, sin] = tables(attrs).map((table) => {
+    const [cos, sin] = rotaryTables(attrs).map((table) => {
       const rows = embedding(constant('f32', [attrs.positions, pairs], table), required(inputs, 1));
       return reshape(rows, [batch, time, 1, pairs]);
     }) as [Value, Value];
@@ -87,7 +87,7 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
     const pairs = attrs.inverseFrequencies.length;
     const key = `rotary:${attrs.inverseFrequencies.join(',')}:${attrs.attentionFactor}:${attrs.positions}`;
     const table = (name: string, index: 0 | 1) =>
-      emit.constant(`${key}:${name}`, 'f32', [attrs.positions, pairs], () => tables(attrs)[index]);
+      emit.constant(`${key}:${name}`, 'f32', [attrs.positions, pairs], () => rotaryTables(attrs)[index]);
     const y = emit.node(
       'RotaryEmbedding',
       [

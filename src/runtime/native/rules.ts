@@ -4,6 +4,7 @@ import type { TensorType } from '../../ir/types.ts';
 import type { Builder } from './builder.ts';
 import { elementwiseRules } from './elementwiseRules.ts';
 import { indexRules } from './indexRules.ts';
+import { modelRules } from './modelRules.ts';
 import { movingRules } from './movingRules.ts';
 import { productRules } from './productRules.ts';
 import type { Ref } from './ref.ts';
@@ -30,6 +31,7 @@ export const rules: ReadonlyMap<string, Rule> = new Map(
     ...indexRules,
     ...productRules,
     ...windowRules,
+    ...modelRules,
   }),
 );
 
