@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeBatches } from '../src/data/batches.ts';
+import { examplesOf } from '../src/data/examples.ts';
 import { openFile } from '../src/hub/files.ts';
 import { readSafetensors } from '../src/hub/safetensors.ts';
 import { tokenFeeds } from '../src/loop/feeds.ts';
@@ -41,7 +42,7 @@ const examples = lines.map((line, index) => {
   const { ids, mask } = JSON.parse(line) as { ids: number[]; mask: number[] };
   return { index, ids: Int32Array.from(ids), mask: Uint8Array.from(mask) };
 });
-const batch = makeBatches(examples, { batchSize: examples.length }).at(0, 0);
+const batch = makeBatches(examplesOf(examples), { batchSize: examples.length }).at(0, 0);
 const shape = { batch: batch.batch, length: batch.length, packed: false };
 const program = await loaded.programs.get('gradients', () =>
   trainGraph(loaded.model, adapter, sft, shape, { accumulate: false, recompute: false }),

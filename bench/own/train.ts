@@ -1,5 +1,6 @@
 // One training step per line of stdin: forward, backward, clipping to norm 1 and AdamW over all-linear LoRA.
 import { makeBatches } from '../../src/data/batches.ts';
+import { examplesOf } from '../../src/data/examples.ts';
 import { randomKey, fillUniform } from '../../src/ir/random.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
@@ -62,7 +63,7 @@ const examples = Array.from({ length: batchSize }, (_, index) => {
   const ids = Int32Array.from(uniform, (value) => 3 + Math.floor(value * (loaded.model.vocabSize - 3)));
   return { index, ids, mask: new Uint8Array(length).fill(1) };
 });
-const batch = makeBatches(examples, { batchSize }).at(0, 0);
+const batch = makeBatches(examplesOf(examples), { batchSize }).at(0, 0);
 const trainer = await makeTrainer(loaded, {
   attached: loaded.attached,
   task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),

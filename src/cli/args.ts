@@ -7,7 +7,6 @@ import { UsageError } from '../loop/usageError.ts';
 export type OptionKind =
   | FieldKind
   | { readonly type: 'integer'; readonly least: number }
-  | { readonly type: 'texts' }
   | { readonly type: 'minutes' };
 
 export interface Option {
@@ -25,7 +24,7 @@ export interface Option {
   readonly positional?: boolean;
 }
 
-export type OptionValue = string | number | boolean | string[] | Record<string, string | number>;
+export type OptionValue = string | number | boolean | string[] | number[] | Record<string, string | number>;
 
 /** Options as they were given, checked one by one. */
 export interface Args {
@@ -98,6 +97,8 @@ function valueOf(option: Option, texts: readonly string[]): OptionValue {
   const where = `--${option.name}`;
   const text = texts[0] ?? '';
   if (kind.type === 'names') return namesOf(texts);
+  if (kind.type === 'numbers')
+    return texts.flatMap((each) => each.split(',')).map((each) => numberOf(each, where, 'a number'));
   if (kind.type === 'texts') {
     if (texts.includes('')) throw new UsageError(`${where}: expected some text but found none`);
     return [...texts];
@@ -128,7 +129,7 @@ export function parseArgs(argv: readonly string[], options: readonly Option[]): 
   const values = (option: Option, inline: string | undefined): string[] => {
     if (inline !== undefined) return [inline];
     const texts: string[] = [];
-    const many = option.kind.type === 'names' || option.kind.type === 'texts';
+    const many = ['names', 'texts', 'numbers'].includes(option.kind.type);
     for (let next = argv[at]; next !== undefined && !isFlag(next) && (many || texts.length === 0); next = argv[at]) {
       texts.push(next);
       at++;

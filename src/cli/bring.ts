@@ -1,3 +1,6 @@
+import type { SplitChoice } from '../data/hubSplits.ts';
+import { dataFiles, type DataFiles } from '../data/sources.ts';
+import { resolvePath } from '../hub/files.ts';
 import { type HubEvent, type SnapshotOptions } from '../hub/node/hubSnapshot.ts';
 import { type Located, locateAdapter, locateModel, locateTokenizer, pinned } from '../hub/node/locate.ts';
 import { formatBytes } from '../loop/units.ts';
@@ -32,3 +35,13 @@ export async function bring(text: string, kind: keyof typeof kinds, context: Con
   const located: Located = await kinds[kind](text, options);
   return pinned(located, text);
 }
+
+/** Brings a data set from the hub, where it is not here, and returns what names the same from any folder and on any day. */
+export async function bringData(text: string, choice: SplitChoice, context: Context): Promise<string> {
+  const { pinned: found, fromHub } = await bringFiles(text, choice, context);
+  return fromHub ? found : resolvePath(text);
+}
+
+/** The files of a data set, brought from the hub where they are not here. */
+export const bringFiles = (text: string, choice: SplitChoice, context: Context): Promise<DataFiles> =>
+  dataFiles(text, choice, { emit: downloadProgress(context), signal: context.signal });

@@ -59,7 +59,7 @@ Messages go through the chat template with a generation prompt. With --samples N
   stopsBySignal: true,
   async run(args, context) {
     const sampling = await samplingOf(args);
-    const rows = await readInput(args);
+    const rows = await readInput(args, context);
     return runModel(args, context, (loaded) => {
       const tokenizer = tokenizerOf(loaded);
       const prompts = rows.map((row) => atRow(row, () => promptOf(row, tokenizer)));

@@ -1,6 +1,7 @@
 import { pathKind, writeFileAtomic } from '../hub/files.ts';
 import { drawGraph } from '../ir/picture.ts';
 import { printGraph } from '../ir/print.ts';
+import { heldOutOf, listOf } from '../loop/dataPaths.ts';
 import {
   type CheckpointInspection,
   type Inspection,
@@ -51,6 +52,7 @@ function checkpointLines(found: CheckpointInspection): string[] {
 function runLines(found: RunInspection): string[] {
   const { config, record, done } = found;
   const { adapter } = config;
+  const held = heldOutOf(config.data)?.paths.join(', ');
   const learned =
     adapter.type === 'none' ? 'the model itself' : `${adapter.type}, r ${adapter.r}, alpha ${adapter.alpha}`;
   const state = done
@@ -61,7 +63,7 @@ function runLines(found: RunInspection): string[] {
   return [
     `${found.path}: a run, ${state}`,
     `model: ${config.model.path}`,
-    `data: ${config.data.path}${config.data.evalPath === undefined ? '' : `, evaluated on ${config.data.evalPath}`}`,
+    `data: ${listOf(config.data.path).join(', ')}${held === undefined ? '' : `, evaluated on ${held}`}`,
     `trains: ${learned}; ${record.parameters.trained.toLocaleString('en')} of ${record.parameters.all.toLocaleString('en')} parameters`,
     `objective: ${config.objective.type}; optimizer: ${config.optimizer.type}, learning rate ${config.optimizer.learningRate}, ${config.schedule.type}`,
     `engine: ${record.engine.name}, ${record.engine.precision}`,

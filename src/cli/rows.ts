@@ -1,12 +1,12 @@
 import { writeFileAtomic } from '../hub/files.ts';
-import { byteStream } from '../hub/files-stream.ts';
-import { type Columns, readRows, type Row } from '../data/reader.ts';
+import type { Row } from '../data/reader.ts';
+import { rowsOfFiles } from '../data/sources.ts';
 import type { EngineChoice } from '../loop/engines.ts';
 import type { LoadedModel } from '../loop/model.ts';
 import type { Classifier, Model } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Args, Option } from './args.ts';
-import { bring } from './bring.ts';
+import { bring, bringFiles } from './bring.ts';
 import type { Context } from './command.ts';
 import { Interrupted } from './errors.ts';
 
@@ -31,8 +31,11 @@ export const dataOptions: readonly Option[] = [
     kind: { type: 'text' },
     value: 'D',
     required: true,
-    description: 'Input: .jsonl, .json or .csv, also with .gz',
+    description:
+      'Input: .jsonl, .json, .csv, .tsv (also with .gz) or .parquet, a folder, a pattern or a Hugging Face id',
   },
+  { name: 'split', kind: { type: 'text' }, default: 'train', description: 'Split of a data set on the hub' },
+  { name: 'data-config', kind: { type: 'text' }, description: 'Configuration (subset) of a data set on the hub' },
   {
     name: 'columns',
     kind: { type: 'map', of: 'text' },
@@ -55,12 +58,11 @@ export const batchOption: Option = {
 };
 
 /** All rows of `--data`, read before any work starts, so that a broken line costs nothing. */
-export async function readInput(args: Args): Promise<Row[]> {
-  const path = args.required('data');
-  const columns: Columns | undefined = args.map('columns');
+export async function readInput(args: Args, context: Context): Promise<Row[]> {
+  const choice = { split: args.text('split') ?? 'train', config: args.text('data-config') };
+  const { files } = await bringFiles(args.required('data'), choice, context);
   const rows: Row[] = [];
-  const source = { name: path, open: () => byteStream(path) };
-  for await (const row of readRows(source, columns === undefined ? {} : { columns })) rows.push(row);
+  for await (const row of rowsOfFiles(files, { columns: args.map('columns') })) rows.push(row);
   return rows;
 }
 

@@ -55,7 +55,7 @@ logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is 
   ],
   stopsBySignal: true,
   async run(args, context) {
-    const rows = await readInput(args);
+    const rows = await readInput(args, context);
     const batchSize = args.number('batch-size') ?? 1;
     const scored = (loaded: LoadedModel): AsyncIterable<unknown> => {
       const tokenizer = tokenizerOf(loaded);

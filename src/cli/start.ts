@@ -1,8 +1,10 @@
 import { readExample, supervisedFormats } from '../data/formats.ts';
 import { readRows } from '../data/reader.ts';
+import { at } from '../ir/graph.ts';
 import { byteStream } from '../hub/files-stream.ts';
 import { joinPath, pathKind } from '../hub/files.ts';
 import type { TuneConfig } from '../loop/config.ts';
+import { listOf } from '../loop/dataPaths.ts';
 import { gradeTask, type TaskAnswer, taskItem } from '../loop/gradeTask.ts';
 import { type LoadedModel, openModel, tokenizerOf } from '../loop/model.ts';
 import { parseConfig } from '../loop/parseConfig.ts';
@@ -69,7 +71,7 @@ async function measured(
 ): Promise<TaskAnswer[]> {
   const loaded = await openModel({ model: config.model.path, adapter, engine });
   try {
-    return await answersOf(loaded, config.data.evalPath ?? config.data.path, signal);
+    return await answersOf(loaded, at(listOf(config.data.evalPath ?? config.data.path), 0), signal);
   } finally {
     await loaded.close();
   }

@@ -32,7 +32,7 @@ Text gets the special tokens that the tokenizer adds by default; rendered is the
   options: [modelOption, ...dataOptions, outOption],
   stopsBySignal: true,
   async run(args, context) {
-    const rows = await readInput(args);
+    const rows = await readInput(args, context);
     const tokenizer = await openTokenizer(await bring(args.required('model'), 'tokenizer', context));
     const results = async function* (): AsyncGenerator<Tokenized> {
       for (const row of rows) yield atRow(row, () => tokenizeRow(row, tokenizer));

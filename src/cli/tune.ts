@@ -1,5 +1,6 @@
 import { pathKind, resolvePath } from '../hub/files.ts';
 import type { TuneConfig } from '../loop/config.ts';
+import { listOf } from '../loop/dataPaths.ts';
 import type { DoneEvent, StopReason, TuneSummary } from '../loop/events.ts';
 import { parseConfig, withField } from '../loop/parseConfig.ts';
 import { newRunFolder, openRunFolder, type RunFolder, runFolderAt } from '../loop/runFolder.ts';
@@ -7,7 +8,7 @@ import { formatDuration } from '../loop/units.ts';
 import { UsageError } from '../loop/usageError.ts';
 import { peakBytes, runtimeVersions } from '../runtime/node/host.ts';
 import type { Args, Option } from './args.ts';
-import { bring } from './bring.ts';
+import { bring, bringData } from './bring.ts';
 import type { Command, Context } from './command.ts';
 import { tuneProgress } from './progress.ts';
 import { quoted } from './quoted.ts';
@@ -48,13 +49,22 @@ async function resolved(config: TuneConfig, context: Context): Promise<TuneConfi
   const brought = async (text: string, kind: 'model' | 'adapter'): Promise<string> =>
     there(await bring(text, kind, context));
   const { model, data, adapter } = config;
+  const { split, config: subset } = data;
+  const dataOf = async (texts: string | readonly string[], held: boolean): Promise<string | string[]> => {
+    const named = held ? (data.evalSplit ?? 'validation') : split;
+    const found = await Promise.all(
+      listOf(texts).map((text) => bringData(text, { split: named, config: subset }, context)),
+    );
+    return typeof texts === 'string' ? (found[0] ?? texts) : found;
+  };
   return {
     ...config,
     model: { ...model, path: await brought(model.path, 'model') },
     data: {
       ...data,
-      path: await there(data.path),
-      ...(data.evalPath === undefined ? {} : { evalPath: await there(data.evalPath) }),
+      path: await dataOf(data.path, false),
+      ...(data.evalPath === undefined ? {} : { evalPath: await dataOf(data.evalPath, true) }),
+      ...(data.formatter === undefined ? {} : { formatter: resolvePath(data.formatter) }),
     },
     adapter:
       'init' in adapter && adapter.init !== undefined

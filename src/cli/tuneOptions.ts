@@ -10,6 +10,10 @@ export const aliases: Readonly<Record<string, string>> = {
   model: 'model.path',
   data: 'data.path',
   'eval-data': 'data.evalPath',
+  split: 'data.split',
+  'data-config': 'data.config',
+  'eval-split': 'data.evalSplit',
+  'eval-share': 'data.evalShare',
   columns: 'data.columns',
   'max-length': 'data.maxLength',
   packing: 'data.packing',
@@ -41,7 +45,12 @@ export const aliases: Readonly<Record<string, string>> = {
   precision: 'engine.precision',
 };
 
-const placeholders: Readonly<Record<string, string>> = { model: 'M', data: 'D', 'eval-data': 'D', 'init-adapter': 'A' };
+const placeholders: Readonly<Record<string, string>> = {
+  model: 'M',
+  data: 'D…',
+  'eval-data': 'D…',
+  'init-adapter': 'A',
+};
 
 function fieldOption(name: string, field: ConfigField): Option {
   const kind: OptionKind = field.path === 'train.maxTimeMinutes' ? { type: 'minutes' } : field.kind;
@@ -72,13 +81,16 @@ export async function configOf(args: Args, options: readonly Option[]): Promise<
   const file = args.text('config');
   let value = file === undefined ? {} : await readConfigFile(file);
   const from = new Map<string, string>();
-  for (const { name, path } of options) {
+  for (const { name, path, kind } of options) {
     const given = args.given.get(name);
     if (path === undefined || given === undefined) continue;
     const before = from.get(path);
     if (before !== undefined) throw new UsageError(`${before} and --${name} set the same field`);
     from.set(path, `--${name}`);
-    value = withField(value, path, given);
+    // One text of a field that takes several is that text.
+    const [only] = Array.isArray(given) ? given : [];
+    const single = kind.type === 'texts' && Array.isArray(given) && given.length === 1;
+    value = withField(value, path, single ? only : given);
   }
   const set = [...from.keys()].find(
     (path) => path.startsWith('adapter.') && path !== 'adapter.init' && path !== 'adapter.type',

@@ -1,6 +1,6 @@
 /** Batches in a fixed shape, in an order that the seed decides, from any point on. */
-import { permutation, randomKey } from '../ir/random.ts';
-import type { TrainExample } from './dataset.ts';
+import type { Examples, TrainExample } from './examples.ts';
+import { mixedOrder, type OrderOf } from './mix.ts';
 import { packBestFit } from './packing.ts';
 
 /**
@@ -30,10 +30,12 @@ export type BatchOptions = {
   batchSize: number;
   /** Row lengths are rounded up to a multiple of this, so that few shapes exist. */
   padMultiple?: number;
-  /** Pack examples into rows of this many tokens, best fit first. */
+  /** Pack examples into rows of this many tokens, best fit first; those of one data set with each other. */
   packLength?: number;
+  /** Sizes of the data sets that the examples come from, one after another. */
+  parts?: readonly number[];
   /** The order of an epoch's rows; without it, the data's own. */
-  order?: (rows: number, epoch: number) => Int32Array;
+  order?: OrderOf;
   padId?: number;
 };
 
@@ -42,60 +44,84 @@ export type Batches = {
   /** Most tokens that a row holds, padding included: the longest shape that will come. */
   longest: number;
   at: (epoch: number, position: number) => Batch;
+  /** Places of an epoch's batches, and how many of them hold a token: the rest is padding. */
+  sizeOf: (epoch: number) => { tokens: number; cells: number };
 };
 
 /** Another permutation for every epoch, from the seed alone. */
-export function seededOrder(seed: number): (rows: number, epoch: number) => Int32Array {
-  return (rows, epoch) => permutation(rows, randomKey(seed, 'data order', epoch));
-}
+export const seededOrder = (seed: number, weights?: readonly number[]): OrderOf => mixedOrder({ seed, weights });
 
 /** Batches over examples; the last one of an epoch may have fewer rows. RangeError for no examples or an example longer than `packLength`. */
-export function makeBatches(examples: readonly TrainExample[], options: BatchOptions): Batches {
-  const { batchSize, padMultiple = 64, packLength, order } = options;
+export function makeBatches(examples: Examples, options: BatchOptions): Batches {
+  const { batchSize, padMultiple = 64, packLength, parts = [examples.count], order = mixedOrder() } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new RangeError(`Expected a batch size of at least 1 but found ${batchSize}`);
   if (!Number.isInteger(padMultiple) || padMultiple < 1)
     throw new RangeError(`Expected a padding multiple of at least 1 but found ${padMultiple}`);
-  if (examples.length === 0) throw new RangeError('Expected at least one example but found none');
-  const rows = packLength === undefined ? examples.map((example) => [example]) : pack(examples, packLength);
-  const lengthOf = (row: readonly TrainExample[]): number => row.reduce((sum, { ids }) => sum + ids.length, 0);
+  if (examples.count === 0) throw new RangeError('Expected at least one example but found none');
+  if (parts.includes(0)) throw new RangeError('Expected at least one example of each data set but found one with none');
+  const rows = packLength === undefined ? rowsOfOne(parts) : packedRows(examples, parts, packLength);
+  const lengthOf = (row: number): number => rows.at(row).reduce((sum, i) => sum + examples.lengthOf(i), 0);
   const rounded = (length: number): number => Math.ceil(length / padMultiple) * padMultiple;
+  const { perEpoch, at: orderOf } = order(rows.counts);
   let known: { epoch: number; order: Int32Array } | undefined;
-  const orderOf = (epoch: number): Int32Array | undefined => {
-    if (order === undefined) return undefined;
-    if (known?.epoch !== epoch) known = { epoch, order: order(rows.length, epoch) };
+  const placesOf = (epoch: number): Int32Array => {
+    if (known?.epoch !== epoch) known = { epoch, order: orderOf(epoch) };
     return known.order;
   };
-  const batchesPerEpoch = Math.ceil(rows.length / batchSize);
+  const total = rows.counts.reduce((sum, count) => sum + count, 0);
+  let longest = 0;
+  for (let row = 0; row < total; row++) longest = Math.max(longest, lengthOf(row));
+  const batchesPerEpoch = Math.ceil(perEpoch / batchSize);
+  const chosen = (epoch: number, position: number): number[] =>
+    Array.from(placesOf(epoch).subarray(position * batchSize, (position + 1) * batchSize));
   return {
     batchesPerEpoch,
-    longest: rounded(rows.reduce((longest, row) => Math.max(longest, lengthOf(row)), 0)),
+    longest: rounded(longest),
     at(epoch, position) {
       if (!Number.isInteger(position) || position < 0 || position >= batchesPerEpoch) {
         throw new RangeError(`Expected a batch from 0 to ${batchesPerEpoch - 1} but found ${position}`);
       }
-      const places = orderOf(epoch);
-      const chosen: TrainExample[][] = [];
-      for (let i = position * batchSize; i < Math.min((position + 1) * batchSize, rows.length); i++) {
-        chosen.push(rows[places === undefined ? i : (places[i] ?? 0)] ?? []);
+      const held = chosen(epoch, position).map((row) => rows.at(row).map((i) => examples.at(i)));
+      const width = (row: readonly TrainExample[]): number => row.reduce((sum, { ids }) => sum + ids.length, 0);
+      return collate(held, rounded(Math.max(...held.map(width))), options.padId ?? 0);
+    },
+    sizeOf(epoch) {
+      const size = { tokens: 0, cells: 0 };
+      for (let position = 0; position < batchesPerEpoch; position++) {
+        const lengths = chosen(epoch, position).map(lengthOf);
+        size.tokens += lengths.reduce((sum, length) => sum + length, 0);
+        size.cells += lengths.length * rounded(Math.max(...lengths));
       }
-      return collate(chosen, rounded(Math.max(...chosen.map(lengthOf))), options.padId ?? 0);
+      return size;
     },
   };
 }
 
-function pack(examples: readonly TrainExample[], packLength: number): TrainExample[][] {
-  const tooLong = examples.find(({ ids }) => ids.length > packLength);
-  if (tooLong !== undefined) {
-    throw new RangeError(
-      `Expected at most ${packLength} tokens to pack but found ${tooLong.ids.length} at input line ${tooLong.index + 1}`,
-    );
+/** Rows as lists of example numbers, and how many there are of each data set. */
+type Rows = { counts: readonly number[]; at: (row: number) => readonly number[] };
+
+const rowsOfOne = (parts: readonly number[]): Rows => ({ counts: parts, at: (row) => [row] });
+
+function packedRows(examples: Examples, parts: readonly number[], packLength: number): Rows {
+  const counts: number[] = [];
+  const bins: number[][] = [];
+  let first = 0;
+  for (const part of parts) {
+    const lengths = Array.from({ length: part }, (_, i) => examples.lengthOf(first + i));
+    const tooLong = lengths.findIndex((length) => length > packLength);
+    if (tooLong >= 0) {
+      const { index } = examples.at(first + tooLong);
+      throw new RangeError(
+        `Expected at most ${packLength} tokens to pack but found ${lengths[tooLong]} at input line ${index + 1}`,
+      );
+    }
+    const packed = packBestFit(lengths, packLength);
+    for (const bin of packed) bins.push(bin.map((i) => first + i));
+    counts.push(packed.length);
+    first += part;
   }
-  const bins = packBestFit(
-    examples.map(({ ids }) => ids.length),
-    packLength,
-  );
-  return bins.map((bin) => bin.flatMap((i) => examples[i] ?? []));
+  return { counts, at: (row) => bins[row] ?? [] };
 }
 
 /** Lays rows of examples side by side into [rows, length]. */

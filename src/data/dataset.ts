@@ -1,55 +1,80 @@
 /** Rows to a data set for supervised training: what is learned, and what was cut, dropped or odd, each by its input line. */
 import type { Tokenizer } from '../hub/tokenizer.ts';
-import { readExample, supervisedFormats } from './formats.ts';
+import { type ExampleStore, exampleStore, type StoredExamples } from './examples.ts';
+import { readExample, refuseJudged, supervisedFormats } from './formats.ts';
+import { hash64, hashIndex } from './hash.ts';
 import type { Row } from './reader.ts';
+import { templateMismatch } from './roundTrip.ts';
 import { superviseExample, type SuperviseOptions } from './supervise.ts';
+import { textKeys } from './texts.ts';
 
-/** One example to learn from; `index` is its input line. */
-export type TrainExample = {
-  index: number;
-  ids: Int32Array;
-  mask: Uint8Array;
-  /** Of a classifier's text: 0 in the first of a pair, 1 in the second. */
-  tokenTypes?: Uint8Array;
-  /** A classifier's targets, one per label. */
-  label?: Float32Array;
-};
+export type { TrainExample } from './examples.ts';
 
 export type DropReason = 'nothing supervised' | 'nothing supervised after truncation';
 
 export type Dataset = {
-  examples: TrainExample[];
+  examples: StoredExamples;
   dropped: { index: number; reason: DropReason }[];
   /** Input lines that were cut to maxLength. */
   truncated: number[];
   promptMismatches: number[];
+  /** Input lines of chats whose template does not round-trip; refused unless that is allowed. */
+  templateMismatches: number[];
   /** Input lines whose tokens and mask equal an earlier line's. */
   duplicates: number[];
+  /** File and line of an input line: a.jsonl, line 3. */
+  placeOf: (index: number) => string;
+  /** Some of several input lines, without the file where there is one: input lines 3, 7, …. */
+  placesOf: (indexes: readonly number[]) => string;
 };
+
+export type DatasetOptions = SuperviseOptions & {
+  /** Takes chats whose template does not round-trip and counts them. */
+  allowTemplateMismatch?: boolean;
+  /** Where the examples go; memory unless given. */
+  store?: ExampleStore;
+};
+
+/** A data set without rows yet; `note` is told of each. */
+export function newDataset(store: ExampleStore): { dataset: Dataset; note: (row: Row) => void } {
+  const { note, placeOf, placesOf } = placeBook();
+  const none = { dropped: [], truncated: [], promptMismatches: [], templateMismatches: [], duplicates: [] };
+  return { dataset: { examples: store, ...none, placeOf, placesOf }, note };
+}
 
 /** Tokenises and masks all rows; errors name the row. Rows with no target to learn are dropped, as they would add nothing to any step. */
 export async function prepareDataset(
   rows: AsyncIterable<Row>,
   tokenizer: Tokenizer,
-  options: SuperviseOptions = {},
+  options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const dataset: Dataset = { examples: [], dropped: [], truncated: [], promptMismatches: [], duplicates: [] };
-  const seen = new Set<string>();
+  const { allowTemplateMismatch = false, store = exampleStore() } = options;
+  const { dataset, note } = newDataset(store);
+  const seen = hashIndex();
   for await (const row of rows) {
     const { index } = row;
+    note(row);
+    refuseJudged(row);
     const example = readExample(row, supervisedFormats);
-    const { ids, mask, truncated, promptMismatch } = placed(row, () => superviseExample(example, tokenizer, options));
+    const made = placed(row, () => superviseExample(example, tokenizer, options));
+    const { ids, mask, truncated, promptMismatch } = made;
+    if (example.kind === 'chat' || example.kind === 'chatPair') {
+      const reason = placed(row, () => templateMismatch(example, tokenizer, made));
+      if (reason !== undefined && !allowTemplateMismatch)
+        throw new RangeError(
+          `${row.place}: the chat template does not round-trip: ${reason}. The model would be asked otherwise than it was trained; data.allowTemplateMismatch trains anyway`,
+        );
+      if (reason !== undefined) dataset.templateMismatches.push(index);
+    }
     if (truncated) dataset.truncated.push(index);
     if (promptMismatch) dataset.promptMismatches.push(index);
     if (!mask.includes(1, 1)) {
       dataset.dropped.push({ index, reason: truncated ? 'nothing supervised after truncation' : 'nothing supervised' });
       continue;
     }
-    const made = { index, ids: Int32Array.from(ids), mask: Uint8Array.from(mask) };
-    const key = fingerprint(made);
-    if (seen.has(key)) dataset.duplicates.push(index);
-    seen.add(key);
-    dataset.examples.push(made);
+    const key = hash64(ids.length, (t) => (ids[t] ?? 0) * 2 + (mask[t] ?? 0));
+    if (seen.add(key, store.count) >= 0) dataset.duplicates.push(index);
+    store.add({ index, ids: Int32Array.from(ids), mask: Uint8Array.from(mask) }, textKeys(example));
   }
   return dataset;
 }
@@ -65,14 +90,32 @@ export function placed<T>(row: Row, work: () => T): T {
   }
 }
 
-/** 106 bits over ids and mask (two FNV-1a-like hashes): equal examples are equal, others all but never. */
-function fingerprint({ ids, mask }: TrainExample): string {
-  let a = 0x811c9dc5;
-  let b = 0x01234567;
-  for (const [t, id] of ids.entries()) {
-    const word = id * 2 + (mask[t] ?? 0);
-    a = Math.imul(a ^ word, 0x01000193);
-    b = Math.imul((b ^ word) + t, 0x85ebca6b) ^ (b >>> 15);
-  }
-  return `${ids.length}:${a}:${b}`;
+/** Remembers where each file's rows begin, instead of every row's place. */
+function placeBook(): Pick<Dataset, 'placeOf' | 'placesOf'> & { note: (row: Row) => void } {
+  const files: { name: string; unit: string; first: number }[] = [];
+  const numbered = (index: number): { name: string; unit: string; number: number } => {
+    const file = files.findLast(({ first }) => first <= index) ?? { name: '', unit: 'row', first: 0 };
+    return { name: file.name, unit: file.unit, number: index - file.first + 1 };
+  };
+  const placeOf = (index: number): string => {
+    const { name, unit, number } = numbered(index);
+    return `${name}, ${unit} ${number}`;
+  };
+  return {
+    note({ place, index }) {
+      const [, name = place, unit = 'row', number = '1'] = /^(.*), (line|row) (\d+)$/.exec(place) ?? [];
+      // Records of CSV may span lines: there a row's number is told, as it is by its order.
+      const counted = /\.(?:csv|tsv)(?:\.gz)?$/i.test(name) ? 'row' : unit;
+      if (files.at(-1)?.name !== name)
+        files.push({ name, unit: counted, first: counted === 'line' ? index - Number(number) + 1 : index });
+    },
+    placeOf,
+    placesOf(indexes) {
+      const more = indexes.length > 5 ? ', …' : '';
+      const shown = indexes.slice(0, 5);
+      if (files.length > 1) return `${shown.map(placeOf).join('; ')}${more}`;
+      const numbers = shown.map((index) => numbered(index).number).join(', ');
+      return `input ${files[0]?.unit ?? 'row'}${indexes.length === 1 ? '' : 's'} ${numbers}${more}`;
+    },
+  };
 }

@@ -1,21 +1,31 @@
-/** TRL's data formats, recognised by their columns. */
-import { type Json, parseJson } from '../hub/python-text.ts';
+/** TRL's data formats, ShareGPT's and OpenAI's, recognised by their columns. */
+import type { Json } from '../hub/python-text.ts';
 import type { Message } from '../hub/tokenizer.ts';
+import {
+  type ChatContext,
+  contextOf,
+  type Conversation,
+  conversationAt,
+  messagesAt,
+  shown,
+  stringAt,
+  type Weights,
+} from './messages.ts';
+import { preferenceFormats } from './preferences.ts';
 import type { Row, RowFields } from './reader.ts';
-
-/** What goes to the chat template besides messages. */
-export type ChatContext = { tools?: Json; variables?: { [name: string]: Json } };
+import { tokens, type TokensExample } from './tokens.ts';
 
 export type Example =
   | { kind: 'text'; text: string }
   | { kind: 'prompt'; prompt: string }
   | { kind: 'labelled'; text: string; pair?: string; label?: Json }
   | { kind: 'pair'; prompt: string; completion: string }
-  | ({ kind: 'chat'; messages: Message[]; addGenerationPrompt?: boolean } & ChatContext)
-  | ({ kind: 'chatPair'; prompt: Message[]; completion: Message[] } & ChatContext);
+  | ({ kind: 'chat'; addGenerationPrompt?: boolean } & Conversation & ChatContext)
+  | ({ kind: 'chatPair'; prompt: Message[]; completion: Message[]; weights?: Weights } & ChatContext)
+  | TokensExample;
 
 /** One format: the columns that tell it, and how a row of it is read. */
-export type Format<E extends Example = Example> = {
+export type Format<E = unknown> = {
   columns: string;
   fits: (fields: RowFields) => boolean;
   read: (row: Row) => E;
@@ -23,7 +33,8 @@ export type Format<E extends Example = Example> = {
 
 type Kind<K extends Example['kind']> = Extract<Example, { kind: K }>;
 
-const has = (fields: RowFields, column: string): boolean => Object.hasOwn(fields, column) && fields[column] !== null;
+export const has = (fields: RowFields, column: string): boolean =>
+  Object.hasOwn(fields, column) && fields[column] !== null;
 
 const text: Format<Kind<'text'>> = {
   columns: '{text}',
@@ -38,10 +49,12 @@ const pair: Format<Kind<'pair' | 'chatPair'>> = {
     if (!Array.isArray(row.fields['prompt'])) {
       return { kind: 'pair', prompt: stringAt(row, 'prompt'), completion: stringAt(row, 'completion') };
     }
+    const { messages, weights } = conversationAt(row, 'completion');
     return {
       kind: 'chatPair',
       prompt: messagesAt(row, 'prompt'),
-      completion: messagesAt(row, 'completion'),
+      completion: messages,
+      ...(weights === undefined ? {} : { weights }),
       ...contextOf(row),
     };
   },
@@ -50,13 +63,21 @@ const pair: Format<Kind<'pair' | 'chatPair'>> = {
 const messages: Format<Kind<'chat'>> = {
   columns: '{messages, tools?}',
   fits: (fields) => has(fields, 'messages'),
-  read: (row) => ({ kind: 'chat', messages: messagesAt(row, 'messages'), ...contextOf(row) }),
+  read: (row) => ({ kind: 'chat', ...conversationAt(row, 'messages'), ...contextOf(row) }),
 };
 
 const conversations: Format<Kind<'chat'>> = {
-  columns: '{conversations}',
+  columns: '{conversations, system?}',
   fits: (fields) => has(fields, 'conversations'),
-  read: (row) => ({ kind: 'chat', messages: messagesAt(row, 'conversations'), ...contextOf(row) }),
+  read(row) {
+    const said = conversationAt(row, 'conversations');
+    const { system } = row.fields;
+    if (system === undefined || system === null || system === '' || said.messages[0]?.role === 'system')
+      return { kind: 'chat', ...said, ...contextOf(row) };
+    const first: Message = { role: 'system', content: stringAt(row, 'system') };
+    const weights = said.weights === undefined ? {} : { weights: [null, ...said.weights] };
+    return { kind: 'chat', messages: [first, ...said.messages], ...weights, ...contextOf(row) };
+  },
 };
 
 const prompt: Format<Kind<'prompt' | 'chat'>> = {
@@ -101,7 +122,7 @@ const labelled: Format<Kind<'labelled'>> = {
 };
 
 /** Supervised training and scoring; in TRL's order of precedence. */
-export const supervisedFormats = [pair, messages, conversations, text] as const;
+export const supervisedFormats = [tokens, pair, messages, conversations, text] as const;
 /** Training and scoring of classifiers. */
 export const labelledFormats = [labelled] as const;
 export const tokenizeFormats = [messagesToTokenize, text] as const;
@@ -110,73 +131,20 @@ export const generateFormats = [messagesToAnswer, prompt] as const;
 /** Reads a row in the first format that fits; TypeError with place, field, expected and found. */
 export function readExample<F extends Format>(row: Row, formats: readonly F[]): ReturnType<F['read']> {
   const format = formats.find(({ fits }) => fits(row.fields));
-  if (format === undefined) {
-    const found = Object.keys(row.fields).join(', ') || 'none';
-    throw new TypeError(
-      `${row.place}: expected columns ${formats.map(({ columns }) => columns).join(' or ')} but found ${found}`,
-    );
-  }
-  return format.read(row) as ReturnType<F['read']>;
+  if (format !== undefined) return format.read(row) as ReturnType<F['read']>;
+  const found = Object.keys(row.fields).join(', ') || 'none';
+  const other = preferenceFormats.find(({ fits }) => fits(row.fields));
+  const hint = other === undefined ? '' : `; that is ${other.name}, which ${other.trains} train on`;
+  throw new TypeError(
+    `${row.place}: expected columns ${formats.map(({ columns }) => columns).join(' or ')} but found ${found}${hint}`,
+  );
 }
 
-function stringAt({ fields, place }: Row, column: string): string {
-  const value = fields[column];
-  if (typeof value !== 'string')
-    throw new TypeError(`${place}: ${column}: expected a string but found ${shown(value)}`);
-  return value;
-}
-
-/** Messages with a role; ShareGPT's from and value become role and content, as in TRL. */
-function messagesAt({ fields, place }: Row, column: string): Message[] {
-  const value = fields[column];
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new TypeError(`${place}: ${column}: expected a list of messages but found ${shown(value)}`);
-  }
-  return value.map((item, i): Message => {
-    const where = `${place}: ${column}[${i}]`;
-    if (item === null || typeof item !== 'object' || Array.isArray(item)) {
-      throw new TypeError(`${where}: expected a message {role, content} but found ${shown(item)}`);
-    }
-    const { from, value: said, ...rest } = item;
-    const message =
-      from === undefined && said === undefined ? item : { ...rest, role: from ?? null, content: said ?? null };
-    const { role, content } = message;
-    if (typeof role !== 'string') throw new TypeError(`${where}.role: expected a string but found ${shown(role)}`);
-    if (typeof content === 'number' || typeof content === 'boolean') {
-      throw new TypeError(`${where}.content: expected text but found ${shown(content)}`);
-    }
-    return message as Message;
-  });
-}
-
-function contextOf({ fields, place }: Row): ChatContext {
-  const context: ChatContext = {};
-  let { tools } = fields;
-  if (typeof tools === 'string') {
-    try {
-      tools = parseJson(tools);
-    } catch (cause) {
-      throw new SyntaxError(`${place}: tools: expected a list or JSON text of one but found ${shown(tools)}`, {
-        cause,
-      });
-    }
-  }
-  if (tools !== undefined && tools !== null) {
-    if (!Array.isArray(tools)) throw new TypeError(`${place}: tools: expected a list but found ${shown(tools)}`);
-    context.tools = tools;
-  }
-  const variables = fields['chat_template_kwargs'];
-  if (variables !== undefined && variables !== null) {
-    if (typeof variables !== 'object' || Array.isArray(variables)) {
-      throw new TypeError(`${place}: chat_template_kwargs: expected an object but found ${shown(variables)}`);
-    }
-    context.variables = variables;
-  }
-  return context;
-}
-
-function shown(value: Json | undefined): string {
-  if (value === undefined) return 'nothing';
-  const found = JSON.stringify(value);
-  return found.length > 60 ? `${found.slice(0, 57)}...` : found;
+/** Refuses rows for supervised training that say more than what to imitate: which completion is bad. TypeError that says what trains on them. */
+export function refuseJudged(row: Row): void {
+  const judged = preferenceFormats.find(({ fits, judges }) => judges && fits(row.fields));
+  if (judged === undefined) return;
+  throw new TypeError(
+    `${row.place}: columns ${judged.columns} are ${judged.name}, which ${judged.trains} train on; sft would learn what is marked as bad too`,
+  );
 }

@@ -1,7 +1,9 @@
-import { type Dataset, placed, type TrainExample } from '../data/dataset.ts';
+import { newDataset, placed, type TrainExample } from '../data/dataset.ts';
 import { labelledFormats, readExample } from '../data/formats.ts';
+import { hashText } from '../data/hash.ts';
 import { labelledExample, problemTypeOf } from '../data/labelled.ts';
-import { type DatasetSummary, exampleLines } from '../data/preview.ts';
+import { type DatasetSummary, exampleLines, lengthsOf } from '../data/preview.ts';
+import { normalized } from '../data/texts.ts';
 import { buildGraph, input } from '../ir/graph.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import type { Classifier } from '../nn/model.ts';
@@ -46,9 +48,10 @@ export function classifierTask(
   return {
     loaded,
     packed: false,
-    prepare: async (rows, maxLength) => {
-      const dataset: Dataset = { examples: [], dropped: [], truncated: [], promptMismatches: [], duplicates: [] };
+    prepare: async (rows, { maxLength, store }) => {
+      const { dataset, note } = newDataset(store);
       for await (const row of rows) {
+        note(row);
         const read = readExample(row, labelledFormats);
         type ??= problemTypeOf(model, read.label);
         const options = { labels, problemType: type, maxLength, training: true };
@@ -56,29 +59,35 @@ export function classifierTask(
           labelledExample(row.index, read, tokenizerOf(loaded), options),
         );
         if (truncated) dataset.truncated.push(row.index);
-        dataset.examples.push(example);
+        store.add(example, { text: hashText(normalized(`${read.text}\n${read.pair ?? ''}`)) });
       }
       return dataset;
     },
-    preview: ({ examples, truncated }) => {
-      const tokens = examples.reduce((all, { ids }) => all + ids.length, 0);
-      const longest = examples.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+    preview: ({ truncated, placesOf }, examples) => {
+      const lengths = Uint32Array.from({ length: examples.count }, (_, i) => examples.lengthOf(i));
+      const tokens = lengths.reduce((all, length) => all + length, 0);
+      const { longest, ...spread } = lengthsOf(lengths);
       const summary: DatasetSummary = {
-        examples: examples.length,
+        examples: examples.count,
         tokens,
         supervisedTokens: 0,
         stopsSupervised: 0,
+        lengths: spread,
         longest,
         truncated: truncated.length,
         dropped: 0,
         duplicates: 0,
         promptMismatches: 0,
+        templateMismatches: 0,
       };
-      const counts = labels.map((name, i) => `${name} ${examples.filter(({ label }) => label?.[i] === 1).length}`);
+      const seen = labels.map(() => 0);
+      for (let i = 0; i < examples.count; i++)
+        for (const [l, value] of (examples.at(i).label ?? []).entries()) if (value === 1) seen[l] = (seen[l] ?? 0) + 1;
+      const counts = labels.map((name, i) => `${name} ${seen[i]}`);
       const what = problemType() === 'regression' ? `${labels.length} number(s) each` : `labels: ${counts.join(', ')}`;
-      const notes = [`${examples.length} examples, ${tokens} tokens (longest ${longest}), ${what}`];
-      if (truncated.length > 0) notes.push(`${truncated.length} truncated`);
-      const unseen = problemType() === 'regression' ? [] : labels.filter((_, i) => counts[i]?.endsWith(' 0'));
+      const notes = [`${examples.count} examples, ${tokens} tokens (longest ${longest}), ${what}`];
+      if (truncated.length > 0) notes.push(`${truncated.length} truncated: ${placesOf(truncated)}`);
+      const unseen = problemType() === 'regression' ? [] : labels.filter((_, i) => seen[i] === 0);
       if (unseen.length > 0) notes.push(`Warning: no example has the label ${unseen.join(', ')}`);
       return {
         summary,

@@ -7,14 +7,41 @@ export const schemaVersion = 1;
 const count = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE_INTEGER);
 const rate = z.number().min(0).lt(1);
 const path = z.string().min(1);
+/** One text or several, which may hold commas. */
+const paths = z.union([path, z.array(path).min(1)]).meta({ list: 'texts' });
 
 const model = z.strictObject({
   path: path.describe('Hugging Face id (org/name, org/name@revision), checkpoint folder or .gguf file to start from'),
 });
 
 const data = z.strictObject({
-  path: path.describe('Training data: .jsonl, .json or .csv, also with .gz'),
-  evalPath: path.optional().describe('Evaluation data, in the same formats'),
+  path: paths.describe(
+    'Training data: .jsonl, .json, .csv, .tsv (also with .gz) or .parquet files, folders, patterns or Hugging Face ids (org/name); several are mixed',
+  ),
+  weights: z
+    .array(z.number().positive())
+    .min(1)
+    .optional()
+    .describe('How many times an epoch goes through each of several data sets; 1 unless given'),
+  split: path.default('train').describe('Split of a data set on the hub'),
+  config: path.optional().describe('Configuration (subset) of a data set on the hub'),
+  evalPath: paths.optional().describe('Evaluation data, in the same formats'),
+  evalSplit: path
+    .optional()
+    .describe(
+      "Split of a data set on the hub to evaluate on: data.evalPath's (validation unless given), or without it the training data's own",
+    ),
+  evalShare: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe('Share of the examples that is left out of training, by the seed, to evaluate on'),
+  formatter: path
+    .optional()
+    .describe(
+      'Module whose function formatter (or default) makes of a row the fields of an example, several, or null to leave it out',
+    ),
   columns: z
     .record(z.string().min(1), z.string().min(1))
     .optional()
@@ -26,6 +53,14 @@ const data = z.strictObject({
     .default('auto')
     .describe('Tokens that are learned; auto is the completion where there is one, else all'),
   shuffle: z.boolean().default(true).describe('Another order of the examples in every epoch'),
+  memoryMb: count(1)
+    .default(1024)
+    .describe('Tokens held in memory, in MB; the rest lies in a nameless file of the run folder until the run ends'),
+  allowUntrainedStop: z.boolean().default(false).describe('Trains although no example teaches the model to stop'),
+  allowTemplateMismatch: z
+    .boolean()
+    .default(false)
+    .describe('Trains chats although the template renders their prompts otherwise when the model is asked'),
 });
 
 const lora = z.strictObject({
@@ -128,9 +163,16 @@ export const tuneSchema = z
   })
   .superRefine((config, context) => {
     const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
-    if (config.train.evalSteps !== undefined && config.data.evalPath === undefined) {
-      refuse(['train', 'evalSteps'], 'evaluation data (data.evalPath) with it');
+    const { data } = config;
+    const evaluates = [data.evalPath, data.evalSplit, data.evalShare].some((given) => given !== undefined);
+    if (config.train.evalSteps !== undefined && !evaluates) {
+      refuse(['train', 'evalSteps'], 'evaluation data (data.evalPath, data.evalSplit or data.evalShare) with it');
     }
+    if (data.evalShare !== undefined && (data.evalPath ?? data.evalSplit) !== undefined)
+      refuse(['data', 'evalShare'], 'no data.evalPath or data.evalSplit beside it');
+    const sets = Array.isArray(data.path) ? data.path.length : 1;
+    if (data.weights !== undefined && data.weights.length !== sets)
+      refuse(['data', 'weights'], `as many numbers as there are data sets, ${sets},`);
     const factor = schedules[config.schedule.type];
     const ignoresWarmup = factor(0, 10, 5) === factor(0, 10, 0);
     if (ignoresWarmup && config.schedule.warmupSteps > 0) {

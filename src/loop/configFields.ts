@@ -8,6 +8,9 @@ export type FieldKind =
   | { readonly type: 'boolean' }
   | { readonly type: 'choice'; readonly values: readonly string[] }
   | { readonly type: 'names' }
+  /** Several texts, one after another, that may hold commas. */
+  | { readonly type: 'texts' }
+  | { readonly type: 'numbers' }
   | { readonly type: 'map'; readonly of: 'text' | 'number' };
 
 /** One leaf of the config. */
@@ -49,7 +52,8 @@ function kindOf(schema: Schema, path: string): FieldKind {
   if (def.type === 'literal') {
     return typeof def.values[0] === 'number' ? { type: 'number' } : { type: 'choice', values: def.values.map(String) };
   }
-  if (def.type === 'union') return { type: 'names' };
+  if (def.type === 'union') return { type: (schema as z.ZodType).meta()?.['list'] === 'texts' ? 'texts' : 'names' };
+  if (def.type === 'array' && defOf(def.element).type === 'number') return { type: 'numbers' };
   if (def.type === 'record') return { type: 'map', of: defOf(def.valueType).type === 'number' ? 'number' : 'text' };
   throw new TypeError(`Expected a kind of field that flags can set at ${path} but found ${def.type}`);
 }

@@ -1,31 +1,36 @@
 import { byteStream } from '../hub/files-stream.ts';
 import { createHash, joinPath } from '../hub/files.ts';
+import { moduleHash } from '../hub/files-module.ts';
 import type { TuneConfig } from './config.ts';
+import { heldOutOf, listOf } from './dataPaths.ts';
 import type { LoadedModel } from './model.ts';
 import { initialAdapterOf } from './openTrained.ts';
+import { runFiles } from './runData.ts';
 import type { RunRecord } from './runFolder.ts';
 
 export type Fingerprints = RunRecord['fingerprints'];
 
-/** SHA-256 of a file's content, decompressed. */
-async function ofFile(path: string): Promise<string> {
+/** SHA-256 of the content of files one after another, decompressed. */
+async function ofFiles(paths: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of byteStream(path)) hash.update(chunk);
+  for (const path of paths) for await (const chunk of byteStream(path)) hash.update(chunk);
   return hash.digest('hex');
 }
 
-/** SHA-256 of all that a run reads. */
+/** SHA-256 of all that a run reads, and of the user's modules that it runs. */
 export async function fingerprintsOf(
   config: TuneConfig,
   loaded: Pick<LoadedModel, 'checkpoint'>,
 ): Promise<Fingerprints> {
-  const { path, evalPath } = config.data;
+  const { train, held } = await runFiles(config.data);
+  const { formatter } = config.data;
   const initial = initialAdapterOf(config);
   return {
     model: await loaded.checkpoint.fingerprint(),
-    data: await ofFile(path),
-    ...(evalPath === undefined ? {} : { evalData: await ofFile(evalPath) }),
-    ...(initial === undefined ? {} : { adapter: await ofFile(joinPath(initial, 'adapter_model.safetensors')) }),
+    data: await ofFiles(train.flat()),
+    ...(held === undefined ? {} : { evalData: await ofFiles(held.flat()) }),
+    ...(formatter === undefined ? {} : { formatter: await moduleHash(formatter) }),
+    ...(initial === undefined ? {} : { adapter: await ofFiles([joinPath(initial, 'adapter_model.safetensors')]) }),
   };
 }
 
@@ -33,8 +38,9 @@ export async function fingerprintsOf(
 export function assertUnchanged(now: Fingerprints, started: Fingerprints, config: TuneConfig): void {
   const places = {
     model: config.model.path,
-    data: config.data.path,
-    evalData: config.data.evalPath,
+    data: listOf(config.data.path).join(', '),
+    evalData: heldOutOf(config.data)?.paths.join(', '),
+    formatter: config.data.formatter,
     adapter: initialAdapterOf(config),
   };
   for (const [name, place] of Object.entries(places) as [keyof Fingerprints, string | undefined][]) {

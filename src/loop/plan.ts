@@ -1,12 +1,12 @@
-import { type Batch, type Batches, makeBatches, seededOrder } from '../data/batches.ts';
+import { type Batch, type Batches, makeBatches } from '../data/batches.ts';
 import { type Cursor, makeCursor } from '../data/cursor.ts';
-import type { Dataset } from '../data/dataset.ts';
-import type { DatasetSummary } from '../data/preview.ts';
-import { readRows } from '../data/reader.ts';
-import { byteStream } from '../hub/files-stream.ts';
-import { at } from '../ir/graph.ts';
+import type { Scratch } from '../data/examples.ts';
+import { mixedOrder } from '../data/mix.ts';
+import { overlapOf } from '../data/overlap.ts';
+import { type DatasetSummary, overlapLines, paddingLine } from '../data/preview.ts';
 import { schedules, warmupSteps } from '../optimizers/schedule.ts';
 import type { TuneConfig } from './config.ts';
+import { type RunData, readRunData } from './runData.ts';
 import type { Task } from './task.ts';
 
 /** What a run will do, known before its first step. */
@@ -27,29 +27,37 @@ export interface RunPlan {
   readonly learningRateAt: (step: number) => number;
 }
 
-async function readData({ data }: TuneConfig, path: string, task: Task, maxLength: number): Promise<Dataset> {
-  const { columns } = data;
-  const rows = readRows({ name: path, open: () => byteStream(path) }, columns === undefined ? {} : { columns });
-  return task.prepare(rows, maxLength);
-}
-
 function* onceThrough(batches: Batches): Generator<Batch> {
   for (let position = 0; position < batches.batchesPerEpoch; position++) yield batches.at(0, position);
 }
 
+/** Remarks on what training and evaluation data share, and on how much of a run is padding. */
+function remarks({ train, held }: RunData, batches: Batches, packed: () => Batches): string[] {
+  const size = batches.sizeOf(0);
+  const mostlyPadding = size.cells > 1.25 * size.tokens;
+  return [
+    ...(held === undefined
+      ? []
+      : overlapLines(overlapOf(train.examples, held.examples), held.examples.count, train.dataset, held.dataset)),
+    paddingLine(size, mostlyPadding ? packed().sizeOf(0) : undefined),
+  ];
+}
+
 /** Reads and masks the data and fixes the order of steps. Throws, naming file and line, on broken data and on nothing to learn. */
-export async function planRun(config: TuneConfig, task: Task): Promise<RunPlan> {
+export async function planRun(config: TuneConfig, task: Task, scratch?: () => Scratch): Promise<RunPlan> {
   const { data, train, optimizer, schedule } = config;
   const { maxPositions } = task.loaded.model;
   const maxLength = Math.min(data.maxLength, maxPositions);
-  const dataset = await readData(config, data.path, task, maxLength);
-  const { summary, notes, example } = task.preview(dataset);
-  const held = data.evalPath === undefined ? undefined : await readData(config, data.evalPath, task, maxLength);
-  if (held?.examples.length === 0) throw new RangeError(`${data.evalPath}: no row has a supervised token to evaluate`);
+  const runData = await readRunData(config, task, { maxLength, scratch });
+  const { dataset, examples, parts } = runData.train;
+  const { summary, notes, example } = task.preview(dataset, examples);
   if (maxLength < data.maxLength && summary.truncated > 0) notes.push(`The model has only ${maxPositions} positions`);
-  const shared = { batchSize: train.batchSize, ...(data.packing ? { packLength: maxLength } : {}) };
-  const batches = makeBatches(dataset.examples, data.shuffle ? { ...shared, order: seededOrder(train.seed) } : shared);
-  const heldBatches = held && makeBatches(held.examples, shared);
+  const packing = { packLength: maxLength };
+  const shared = { batchSize: train.batchSize, ...(data.packing ? packing : {}) };
+  const order = mixedOrder({ weights: data.weights, ...(data.shuffle ? { seed: train.seed } : {}) });
+  const batches = makeBatches(examples, { ...shared, parts, order });
+  const heldBatches = runData.held && makeBatches(runData.held.examples, shared);
+  notes.push(...remarks(runData, batches, () => makeBatches(examples, { ...shared, ...packing, parts, order })));
   const cursor = makeCursor(batches, train.gradientAccumulationSteps);
   const epochSteps = Math.ceil(train.epochs * cursor.windowsPerEpoch);
   const steps = train.maxSteps ?? epochSteps;
@@ -57,7 +65,7 @@ export async function planRun(config: TuneConfig, task: Task): Promise<RunPlan> 
   return {
     summary,
     notes,
-    example: example(at(dataset.examples, 0)),
+    example: example(examples.at(0)),
     cursor,
     evaluation: heldBatches && (() => onceThrough(heldBatches)),
     steps,

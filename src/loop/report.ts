@@ -1,5 +1,6 @@
 import { chart, smoothed } from './chart.ts';
 import type { TuneConfig } from './config.ts';
+import { heldOutOf, listOf } from './dataPaths.ts';
 import type { DoneEvent, EvalEvent, MetricsLine, StepEvent, StopReason } from './events.ts';
 import type { RunRecord } from './runFolder.ts';
 import { formatBytes, formatDuration } from './units.ts';
@@ -89,8 +90,11 @@ export function renderReport({ config, run, metrics }: ReportInput): string {
   const example = run.preview.example
     .map((line) => (line.startsWith('+') ? `<mark>${escape(line)}</mark>` : escape(line)))
     .join('\n');
-  const data: [string, string][] = [['training', config.data.path]];
-  if (config.data.evalPath !== undefined) data.push(['evaluation', config.data.evalPath]);
+  const data: [string, string][] = [['training', listOf(config.data.path).join(', ')]];
+  const heldOut = heldOutOf(config.data)?.paths.join(', ');
+  const { evalShare } = config.data;
+  if (heldOut !== undefined) data.push(['evaluation', heldOut]);
+  else if (evalShare !== undefined) data.push(['evaluation', `${(100 * evalShare).toFixed(1)}% of the same`]);
   const share = ((100 * run.parameters.trained) / run.parameters.all).toPrecision(3);
   const fingerprints = Object.entries(run.fingerprints).map(([name, hash]): [string, string] => [
     `SHA-256 of ${name}`,

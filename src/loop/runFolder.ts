@@ -27,6 +27,8 @@ export interface RunRecord {
     readonly model: string;
     readonly data: string;
     readonly evalData?: string;
+    /** Of the module's file alone. */
+    readonly formatter?: string;
     readonly adapter?: string;
   };
   readonly engine: { readonly name: string; readonly precision: string; readonly threads?: number };

@@ -1,7 +1,14 @@
 import type { Adapter } from '../adapters/adapter.ts';
 import type { Batch } from '../data/batches.ts';
 import { type Dataset, prepareDataset, type TrainExample } from '../data/dataset.ts';
-import { type DatasetSummary, exampleLines, summarizeDataset, summaryLines } from '../data/preview.ts';
+import type { Examples, ExampleStore } from '../data/examples.ts';
+import {
+  type DatasetSummary,
+  exampleLines,
+  refuseUntrainedStop,
+  summarizeDataset,
+  summaryLines,
+} from '../data/preview.ts';
 import type { Row } from '../data/reader.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Model } from '../nn/model.ts';
@@ -26,9 +33,15 @@ export interface Task {
   readonly loaded: LoadedModel<Model>;
   /** Rows hold several examples. */
   readonly packed: boolean;
-  prepare(rows: AsyncIterable<Row>, maxLength: number): Promise<Dataset>;
-  /** Counts and remarks on what will be learned, and one example. Throws RangeError where nothing would be. */
-  preview(dataset: Dataset): {
+  prepare(
+    rows: AsyncIterable<Row>,
+    options: { readonly maxLength: number; readonly store: ExampleStore },
+  ): Promise<Dataset>;
+  /** Counts and remarks on the examples of a data set that will be learned, and one example. Throws RangeError where nothing would be. */
+  preview(
+    dataset: Dataset,
+    examples: Examples,
+  ): {
     readonly summary: DatasetSummary;
     readonly notes: string[];
     readonly example: (example: TrainExample) => string[];
@@ -39,19 +52,27 @@ export interface Task {
   evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
 }
 
+type LanguageData = Pick<TuneConfig['data'], 'packing' | 'loss'> &
+  Partial<Pick<TuneConfig['data'], 'allowTemplateMismatch' | 'allowUntrainedStop'>>;
+
 /** Learning the tokens of texts. */
 export function languageTask(
   loaded: LoadedModel,
   objective: Objective,
-  { packing, loss }: Pick<TuneConfig['data'], 'packing' | 'loss'>,
+  { packing, loss, allowTemplateMismatch = false, allowUntrainedStop = false }: LanguageData,
 ): Task {
   return {
     loaded,
     packed: packing,
-    prepare: (rows, maxLength) =>
-      prepareDataset(rows, tokenizerOf(loaded), { maxLength, ...(loss === 'auto' ? {} : { loss }) }),
-    preview: (dataset) => {
-      const summary = summarizeDataset(dataset, tokenizerOf(loaded));
+    prepare: (rows, options) =>
+      prepareDataset(rows, tokenizerOf(loaded), {
+        ...options,
+        allowTemplateMismatch,
+        ...(loss === 'auto' ? {} : { loss }),
+      }),
+    preview: (dataset, examples) => {
+      const summary = summarizeDataset(dataset, tokenizerOf(loaded), examples);
+      if (!allowUntrainedStop) refuseUntrainedStop(summary, tokenizerOf(loaded));
       return {
         summary,
         notes: summaryLines(summary, dataset),

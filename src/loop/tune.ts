@@ -1,4 +1,5 @@
 import { joinPath } from '../hub/files.ts';
+import { type ScratchFile, scratchFile } from '../hub/files-scratch.ts';
 import { sizeOf } from '../ir/types.ts';
 import { adamw } from '../optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
@@ -41,10 +42,16 @@ export interface TuneOptions {
 export async function tune(config: TuneConfig, options: TuneOptions): Promise<TuneSummary> {
   const task = await openTask(config, options.engine);
   const { loaded } = task;
+  const files: ScratchFile[] = [];
+  const scratch = (): ScratchFile => {
+    const file = scratchFile(options.runFolder.path);
+    files.push(file);
+    return file;
+  };
   try {
     const { attached } = loaded;
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
-    const plan = await planRun(config, task);
+    const plan = await planRun(config, task, options.dryRun === true ? undefined : scratch);
     await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const trainer = await makeTrainer(loaded, {
@@ -56,6 +63,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
     });
     return await runPlan({ config, task, attached, plan, trainer, options });
   } finally {
+    for (const file of files) file.close();
     await loaded.close();
   }
 }

@@ -70,7 +70,11 @@ const wrong: readonly (readonly [string[], number, RegExp])[] = [
     1,
     /none: expected a checkpoint folder, a \.gguf file or a Hugging Face id \(org\/name\) but found nothing/,
   ],
-  [['score', '--model', model, '--data', at('none.jsonl')], 1, /Cannot read .*none\.jsonl: it does not exist/],
+  [
+    ['score', '--model', model, '--data', at('none.jsonl')],
+    1,
+    /none\.jsonl: expected a data file, a folder, a pattern or a Hugging Face id \(org\/name\) but found nothing/,
+  ],
   [['score', '--model', model, '--data', broken, '--out', at('o')], 1, /broken\.jsonl, line 7/],
   [
     ['score', '--model', model, '--data', texts, '--loss', 'completion', '--out', at('o')],

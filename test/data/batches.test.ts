@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Batch, makeBatches, seededOrder } from '../../src/data/batches.ts';
 import { makeCursor } from '../../src/data/cursor.ts';
-import type { TrainExample } from '../../src/data/dataset.ts';
+import { examplesOf, type TrainExample } from '../../src/data/examples.ts';
+import { mixedOrder } from '../../src/data/mix.ts';
 import { packBestFit } from '../../src/data/packing.ts';
 
 /** Example i has the ids 100 i, 100 i + 1, … and learns all but its first `unlearned` tokens. */
@@ -15,7 +16,11 @@ function example(i: number, length: number, unlearned = 0): TrainExample {
 }
 
 test('targets are shifted, padding has neither segment nor weight', () => {
-  const batch = makeBatches([example(1, 3, 2), example(2, 5)], { batchSize: 2, padMultiple: 4, padId: 7 }).at(0, 0);
+  const batch = makeBatches(examplesOf([example(1, 3, 2), example(2, 5)]), {
+    batchSize: 2,
+    padMultiple: 4,
+    padId: 7,
+  }).at(0, 0);
   const { ids, targets, weights, positions, segments, ...rest } = batch;
   assert.deepEqual(rest, { batch: 2, length: 8, tokens: 8, supervisedTokens: 5, rowIndexes: [[1], [2]] });
   assert.deepEqual([...ids], [100, 101, 102, 7, 7, 7, 7, 7, 200, 201, 202, 203, 204, 7, 7, 7]);
@@ -26,7 +31,7 @@ test('targets are shifted, padding has neither segment nor weight', () => {
 });
 
 test('a packed row learns nothing across its segments', () => {
-  const batches = makeBatches([example(1, 2), example(2, 5), example(3, 3)], {
+  const batches = makeBatches(examplesOf([example(1, 2), example(2, 5), example(3, 3)]), {
     batchSize: 1,
     padMultiple: 4,
     packLength: 8,
@@ -40,7 +45,7 @@ test('a packed row learns nothing across its segments', () => {
   assert.deepEqual([...positions], [0, 1, 2, 3, 4, 0, 1, 2]);
   assert.deepEqual([...segments], [0, 0, 0, 0, 0, 1, 1, 1]);
   assert.throws(
-    () => makeBatches([example(1, 9)], { batchSize: 1, packLength: 8 }),
+    () => makeBatches(examplesOf([example(1, 9)]), { batchSize: 1, packLength: 8 }),
     /at most 8 tokens to pack but found 9 at input line 2/,
   );
 });
@@ -73,7 +78,7 @@ const many = Array.from({ length: 23 }, (_, i) => example(i, 2 + ((i * 5) % 11),
 const options = { batchSize: 4, padMultiple: 8, order: seededOrder(42) };
 
 test('every epoch holds every row once, in an order of its own', () => {
-  const batches = makeBatches(many, options);
+  const batches = makeBatches(examplesOf(many), options);
   const epoch = (number: number): number[] =>
     Array.from({ length: batches.batchesPerEpoch }, (_, i) => batches.at(number, i).rowIndexes.flat()).flat();
   const [first, second] = [epoch(0), epoch(1)];
@@ -85,7 +90,7 @@ test('every epoch holds every row once, in an order of its own', () => {
       many.map((_row, i) => i),
     );
   assert.notDeepEqual(
-    makeBatches(many, { ...options, order: seededOrder(7) }).at(0, 0).rowIndexes,
+    makeBatches(examplesOf(many), { ...options, order: seededOrder(7) }).at(0, 0).rowIndexes,
     batches.at(0, 0).rowIndexes,
   );
   assert.equal(batches.at(0, 5).batch, 3);
@@ -94,7 +99,7 @@ test('every epoch holds every row once, in an order of its own', () => {
 });
 
 test('a window counts the learned tokens of all its batches, the short last one too', () => {
-  const cursor = makeCursor(makeBatches(many, options), 4);
+  const cursor = makeCursor(makeBatches(examplesOf(many), options), 4);
   assert.equal(cursor.windowsPerEpoch, 2);
   const windows = [cursor.next(), cursor.next(), cursor.next()];
   assert.deepEqual(
@@ -121,12 +126,12 @@ test('a window counts the learned tokens of all its batches, the short last one 
 
 test('a cursor goes on exactly where it was saved', () => {
   const rowsOf = (batches: Batch[]): number[][][] => batches.map(({ rowIndexes }) => rowIndexes);
-  const unbroken = makeCursor(makeBatches(many, options), 2);
+  const unbroken = makeCursor(makeBatches(examplesOf(many), options), 2);
   const seen = Array.from({ length: 7 }, () => rowsOf(unbroken.next().batches));
   for (let stop = 0; stop < 7; stop++) {
-    const before = makeCursor(makeBatches(many, options), 2);
+    const before = makeCursor(makeBatches(examplesOf(many), options), 2);
     for (let i = 0; i < stop; i++) before.next();
-    const after = makeCursor(makeBatches(many, options), 2);
+    const after = makeCursor(makeBatches(examplesOf(many), options), 2);
     after.load(JSON.parse(JSON.stringify(before.save())));
     assert.deepEqual(rowsOf(after.next().batches), seen[stop]);
   }
@@ -139,4 +144,31 @@ test('a cursor goes on exactly where it was saved', () => {
   ]) {
     assert.throws(() => unbroken.load(state), RangeError);
   }
+});
+
+test('an epoch says how much of it is padding', () => {
+  const batches = makeBatches(examplesOf([example(1, 3), example(2, 5), example(3, 9)]), {
+    batchSize: 2,
+    padMultiple: 4,
+  });
+  assert.deepEqual(batches.sizeOf(0), { tokens: 17, cells: 16 + 12 });
+});
+
+test('several data sets are packed each by itself and mixed by weight', () => {
+  const examples = examplesOf([...Array.from({ length: 4 }, (_, i) => example(i, 4)), example(10, 4), example(11, 4)]);
+  const batches = makeBatches(examples, {
+    batchSize: 1,
+    packLength: 8,
+    padMultiple: 8,
+    parts: [4, 2],
+    order: mixedOrder({ weights: [1, 2] }),
+  });
+  const rows = Array.from({ length: batches.batchesPerEpoch }, (_, i) => batches.at(0, i).rowIndexes[0]);
+  assert.deepEqual(rows, [
+    [0, 1],
+    [10, 11],
+    [2, 3],
+    [10, 11],
+  ]);
+  assert.throws(() => makeBatches(examples, { batchSize: 1, parts: [6, 0] }), /at least one example of each data set/);
 });

@@ -149,7 +149,7 @@ test('formats are told by their columns', () => {
 
 test('a field of the wrong kind is named', () => {
   const bad: [RowFields, RegExp][] = [
-    [{ other: 1 }, /line 1: expected columns \{prompt, completion\} or .* but found other/],
+    [{ other: 1 }, /line 1: expected columns .* or \{prompt, completion\} or .* but found other/],
     [{ prompt: 'p' }, /expected columns .* but found prompt/],
     [{ text: 5 }, /line 1: text: expected a string but found 5/],
     [{ prompt: [user], completion: 'c' }, /completion: expected a list of messages but found "c"/],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { type Dataset, prepareDataset } from '../../src/data/dataset.ts';
+import { type Dataset, prepareDataset, type TrainExample } from '../../src/data/dataset.ts';
 import { packBestFit } from '../../src/data/packing.ts';
 import { exampleLines, summarizeDataset, summaryLines } from '../../src/data/preview.ts';
 import type { Row, RowFields } from '../../src/data/reader.ts';
@@ -40,6 +40,9 @@ async function* rowsOf(lines: RowFields[]): AsyncGenerator<Row> {
 const prepare = (lines: RowFields[], options: SuperviseOptions = {}, by = tokenizer): Promise<Dataset> =>
   prepareDataset(rowsOf(lines), by, options);
 
+const listOf = ({ examples }: Dataset): TrainExample[] =>
+  Array.from({ length: examples.count }, (_, i) => examples.at(i));
+
 /** TRL's two switches as one loss; both off their defaults at once have no name here. */
 function lossOf({ completionOnlyLoss, assistantOnlyLoss }: Options): { loss?: Loss } | undefined {
   if (assistantOnlyLoss === true) return completionOnlyLoss === false ? undefined : { loss: 'assistant' };
@@ -59,7 +62,7 @@ for (const { options, lines, rows, error } of named) {
       await assert.rejects(prepare(lines, given), /data\.jsonl, line 1: Loss assistant expects chat data/);
       return;
     }
-    const { examples } = await prepare(lines, given);
+    const examples = listOf(await prepare(lines, given));
     const bins =
       options.packing === true
         ? packBestFit(
@@ -93,7 +96,7 @@ test('rows are accounted for by their input line', async () => {
   ];
   const dataset = await prepare(lines, { maxLength: 6 });
   assert.deepEqual(
-    dataset.examples.map(({ index }) => index),
+    listOf(dataset).map(({ index }) => index),
     [0, 2, 3, 4],
   );
   assert.deepEqual(dataset.dropped, [{ index: 1, reason: 'nothing supervised after truncation' }]);
@@ -101,19 +104,19 @@ test('rows are accounted for by their input line', async () => {
   assert.deepEqual(dataset.promptMismatches, [3]);
   assert.deepEqual(dataset.duplicates, [2]);
   const summary = summarizeDataset(dataset, tokenizer);
-  const [first, second] = dataset.examples;
-  assert.ok(first && second);
-  const supervised = dataset.examples.reduce((sum, { mask }) => sum + mask.subarray(1).reduce((a, b) => a + b, 0), 0);
+  const supervised = listOf(dataset).reduce((sum, { mask }) => sum + mask.subarray(1).reduce((a, b) => a + b, 0), 0);
   assert.deepEqual(summary, {
     examples: 4,
-    tokens: dataset.examples.reduce((sum, { ids }) => sum + ids.length, 0),
+    tokens: listOf(dataset).reduce((sum, { ids }) => sum + ids.length, 0),
     supervisedTokens: supervised,
     stopsSupervised: 3,
+    lengths: { p5: 3, median: 3, p95: 6 },
     longest: 6,
     truncated: 2,
     dropped: 1,
     duplicates: 1,
     promptMismatches: 1,
+    templateMismatches: 0,
   });
   const shown = summaryLines(summary, dataset).join('\n');
   for (const part of [
@@ -128,8 +131,7 @@ test('rows are accounted for by their input line', async () => {
 });
 
 test('the preview shows each token and whether it is learned', async () => {
-  const { examples } = await prepare([{ prompt: '2 + 2 =', completion: ' 4' }]);
-  const [example] = examples;
+  const [example] = listOf(await prepare([{ prompt: '2 + 2 =', completion: ' 4' }]));
   assert.ok(example);
   const lines = exampleLines(example, tokenizer);
   assert.equal(lines.length, example.ids.length);
@@ -172,7 +174,7 @@ test('tools reach the template as a list or as JSON text, numbers as they were w
   const made = loadTokenizer({ ...files, chatTemplate: template });
   const messages = [{ role: 'user', content: 'x' }];
   const text = await prepare([{ messages, tools: '[{"a": 1.0}]' }], {}, made);
-  const [example] = text.examples;
+  const [example] = listOf(text);
   assert.ok(example);
   assert.equal(made.decode([...example.ids]), '[{"a": 1.0}]x');
 });

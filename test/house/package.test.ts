@@ -25,6 +25,7 @@ test('users get neither onnxruntime-node with its download script nor a Node', (
     'hyparquet',
     'hyparquet-compressors',
     'koffi',
+    'yaml',
     'zod',
   ]);
   assert.equal(manifest.optionalDependencies, undefined);

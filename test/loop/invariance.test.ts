@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { collate, makeBatches } from '../../src/data/batches.ts';
 import { makeCursor } from '../../src/data/cursor.ts';
-import type { TrainExample } from '../../src/data/dataset.ts';
+import { examplesOf, type TrainExample } from '../../src/data/examples.ts';
 import { permutation, randomKey } from '../../src/ir/random.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { meanLoss } from '../../src/loop/score.ts';
@@ -66,7 +66,7 @@ async function train(plan: Plan): Promise<Outcome> {
     recompute,
   });
   const cursor = makeCursor(
-    makeBatches(examples, { batchSize, padMultiple: 16, ...(packed ? { packLength: 64 } : {}) }),
+    makeBatches(examplesOf(examples), { batchSize, padMultiple: 16, ...(packed ? { packLength: 64 } : {}) }),
     accumulation,
   );
   assert.equal(cursor.windowsPerEpoch, 1);

@@ -116,7 +116,10 @@ export async function hubGet(settings: HubSettings, address: string, options: Re
       });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new Transient(networkMessage(cause, url.host), undefined, { cause });
+      const message = networkMessage(cause, url.host);
+      // A name that nobody knows is no network, or no such host: waiting seldom helps.
+      if (/\((?:ENOTFOUND|EAI_AGAIN)\)/.test(message)) throw new HubError(`${what}: ${message}`, true, { cause });
+      throw new Transient(message, undefined, { cause });
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);

@@ -26,8 +26,10 @@ const model: Kind = {
 const tokenizer: Kind = { ...model, choose: (files, read) => modelFiles(files, read, false) };
 const adapter: Kind = { type: 'model', expected: 'a PEFT adapter folder', choose: adapterFiles };
 
+const dataEnding = /\.(?:jsonl|ndjson|json|csv|tsv|parquet|gz|gguf|safetensors|txt)$/i;
+
 /** Errors of a choice say of which repository. */
-const named =
+const withName =
   (text: string, choose: FileChoice): FileChoice =>
   async (files, read) => {
     try {
@@ -44,7 +46,9 @@ export async function locate(text: string, kind: Kind, options: SnapshotOptions 
     const hubId = hubIdOfSnapshot(text);
     return { path: text, ...(hubId === undefined ? {} : { hubId }) };
   }
-  const hubId = parseHubId(text);
+  // org/train.jsonl is a file that is not here rather than a repository of that name.
+  const named = parseHubId(text);
+  const hubId = named?.file === undefined && dataEnding.test(text) ? undefined : named;
   if (hubId === undefined)
     throw new Error(
       `${text}: expected ${kind.expected} or a Hugging Face id (org/name) but found nothing here, and it cannot be an id`,
@@ -58,7 +62,7 @@ export async function locate(text: string, kind: Kind, options: SnapshotOptions 
     const { path, commit } = await snapshot(
       kind.type,
       hubId,
-      named(text, file === undefined ? kind.choose : single),
+      withName(text, file === undefined ? kind.choose : single),
       options,
     );
     return { path: file === undefined ? path : joinPath(path, file), hubId: { ...hubId, revision: commit } };
@@ -76,6 +80,10 @@ export const locateTokenizer = (text: string, options?: SnapshotOptions): Promis
   locate(text, tokenizer, options);
 export const locateAdapter = (text: string, options?: SnapshotOptions): Promise<Located> =>
   locate(text, adapter, options);
+
+/** A data set, of which `choose` says which files; a text that can be no id is an error as of a file that is not there. */
+export const locateData = (text: string, choose: FileChoice, options?: SnapshotOptions): Promise<Located> =>
+  locate(text, { type: 'dataset', expected: 'a data file, a folder, a pattern', choose }, options);
 
 /** The text that names the same on any day: the id with its commit, or the path. */
 export const pinned = ({ path, hubId }: Located, text: string): string =>
