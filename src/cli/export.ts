@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { chooseEngine, type EngineChoice } from '../loop/engines.ts';
 import { exportFormats, type ExportFormat, exportModel } from '../loop/exportModel.ts';
 import { UsageError } from '../loop/usageError.ts';
+import { bring } from './bring.ts';
 import type { Command } from './command.ts';
 import { adapterOption, engineOptions, modelOption, outOption } from './rows.ts';
 
@@ -22,7 +23,7 @@ Before it is put in place the export is read back: it must tokenise hard texts a
     { ...outOption, value: 'P', required: true, description: 'File (gguf) or folder (onnx) to write' },
     ...engineOptions,
   ],
-  stopsBySignal: false,
+  stopsBySignal: true,
   async run(args, context) {
     const format = args.required('format') as ExportFormat;
     const dtype = args.text('dtype') ?? defaults[format];
@@ -31,18 +32,23 @@ Before it is put in place the export is read back: it must tokenise hard texts a
       throw new UsageError(`--dtype: expected ${dtypes.join(', ')} for ${format} but found ${dtype}`);
     const threads = args.number('threads') ?? availableParallelism();
     const name = args.text('engine') as EngineChoice['name'];
-    const { engine, notices } = await chooseEngine({ name, threads: name === 'reference' ? undefined : threads });
+    const { engine, notices } = await chooseEngine(
+      { name, threads: name === 'reference' ? undefined : threads },
+      (line) => context.err(`${line}\n`),
+    );
     for (const notice of notices) context.err(`${notice}\n`);
     try {
       const out = args.required('out');
+      const adapter = args.text('adapter');
       const summary = await exportModel({
-        model: args.required('model'),
-        adapter: args.text('adapter'),
+        model: await bring(args.required('model'), 'model', context),
+        adapter: adapter === undefined ? undefined : await bring(adapter, 'adapter', context),
         format,
         dtype,
         out,
         engine,
         threads,
+        signal: context.signal,
       });
       for (const notice of summary.notices) context.err(`${notice}\n`);
       const { tokens, meanNats, worstNats, toleranceNats } = summary;

@@ -125,7 +125,9 @@ async function withEngine<T>(
 ): Promise<T> {
   const { chooseEngine } = await import('../loop/engines.ts');
   const name = args.text('engine') as EngineChoice['name'];
-  const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') });
+  const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') }, (line) =>
+    context.err(`${line}\n`),
+  );
   try {
     const model = await bring(args.required('model'), 'model', context);
     const adapter = args.text('adapter');

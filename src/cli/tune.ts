@@ -79,7 +79,7 @@ async function train(config: TuneConfig, folder: RunFolder, args: Args, context:
   context.signal.addEventListener('abort', asked, { once: true });
   const { chooseEngine } = await import('../loop/engines.ts');
   const { tune } = await import('../loop/tune.ts');
-  const { engine, notices } = await chooseEngine(config.engine);
+  const { engine, notices } = await chooseEngine(config.engine, (line) => context.err(`${line}\n`));
   for (const notice of notices) context.err(`${notice}\n`);
   let summary: TuneSummary;
   try {

@@ -7,9 +7,10 @@ export interface EngineChoice {
   readonly precision?: 'auto' | 'fp32' | undefined;
 }
 
-/** Opens the engine that was asked for; `auto` is ONNX Runtime. Throws when it is not there or cannot do the precision. */
+/** Opens the engine that was asked for, telling `say` what takes long; `auto` is ONNX Runtime. Throws when it is not there or cannot do the precision. */
 export async function chooseEngine(
   choice: EngineChoice,
+  say: (line: string) => void = () => {},
 ): Promise<{ readonly engine: Engine; readonly notices: readonly string[] }> {
   if (choice.name === 'reference') {
     if (choice.precision === 'fp32')
@@ -26,9 +27,8 @@ export async function chooseEngine(
   if (choice.name === 'native') {
     const { findNativeLibrary } = await import('../runtime/node/native-library.ts');
     const { nativeEngine } = await import('../runtime/node/native-engine.ts');
-    const notices: string[] = [];
-    const library = await findNativeLibrary((line) => notices.push(line));
-    return { engine: nativeEngine({ library, ...threads }), notices };
+    const library = await findNativeLibrary(say);
+    return { engine: nativeEngine({ library, ...threads }), notices: [] };
   }
   const { ortEngine } = await import('../runtime/node/ort-engine.ts');
   return { engine: ortEngine(threads), notices: [] };

@@ -104,6 +104,8 @@ export interface ExportOptions {
   /** What scores the model and its export. */
   readonly engine: Engine;
   readonly threads: number;
+  /** Ends the export between its stages, leaving nothing behind. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ExportSummary extends Distance {
@@ -124,7 +126,7 @@ export function exportModel(options: ExportOptions): Promise<ExportSummary> {
 }
 
 async function exportAs<D extends string>(format: Format<D>, options: ExportOptions): Promise<ExportSummary> {
-  const { model, adapter, out, engine } = options;
+  const { model, adapter, out, engine, signal } = options;
   const dtype = format.dtypes.find((each) => each === options.dtype);
   if (dtype === undefined) {
     throw new RangeError(
@@ -136,10 +138,12 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
     const notices: string[] = [];
     const source = adapter === undefined ? model : joinPath(folder, 'merged');
     if (adapter !== undefined) notices.push(...(await mergeAdapter({ model, adapter, out: source })).notices);
+    signal?.throwIfAborted();
     const { probes, expected } = await withModel(source, engine, async (tokenizer, scorer: Scorer, most) => {
       const cut = probesOf(tokenizer).map((probe) => ({ ...probe, ids: probe.ids.slice(0, most) }));
       return { probes: cut, expected: await scorer(sequencesOf(cut)) };
     });
+    signal?.throwIfAborted();
     const path = joinPath(folder, 'export');
     const checkpoint = await openCheckpoint(source);
     let written: Written;
@@ -156,6 +160,7 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
         `${out}: expected log-probabilities within ${toleranceNats} nats of the model's in the mean but found ${distance.meanNats.toFixed(4)} (at most ${distance.worstNats.toFixed(3)}) over ${distance.tokens} tokens; take a dtype of more bits`,
       );
     }
+    signal?.throwIfAborted();
     await moveInto(path, out);
     return {
       out,

@@ -161,3 +161,36 @@ test('an export that fails leaves nothing, and a wrong dtype is a wrong use', as
   assert.match(wrong.err, /--dtype: expected fp32, fp16, q8, q4 for onnx but found q8_0/);
   assert.ok(readFileSync(join(model, 'config.json')).length > 0);
 });
+
+test('Ctrl-C ends an export between its stages with 130 and leaves nothing', async () => {
+  const out = join(folder, 'stopped.gguf');
+  const argv = ['export', '--model', pico, '--format', 'gguf', '--out', out];
+  const { code } = await runCli(argv, AbortSignal.abort());
+  assert.equal(code, 130);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('stopped')),
+    [],
+  );
+});
+
+test('a model that is not here is looked for on the hub', async () => {
+  const before = process.env['HF_HUB_OFFLINE'];
+  process.env['HF_HUB_OFFLINE'] = '1';
+  try {
+    const argv = [
+      'export',
+      '--model',
+      'no-such-org/no-such-model',
+      '--format',
+      'gguf',
+      '--out',
+      join(folder, 'hub.gguf'),
+    ];
+    const { code, err } = await runCli(argv);
+    assert.equal(code, 1);
+    assert.match(err, /no-such-org\/no-such-model: no such file or folder here, and from the hub/);
+  } finally {
+    if (before === undefined) delete process.env['HF_HUB_OFFLINE'];
+    else process.env['HF_HUB_OFFLINE'] = before;
+  }
+});
