@@ -9,7 +9,7 @@ function placeholder({ kind, value }: Option): string {
   if (kind.type === 'choice') return ` ${kind.values.join('|')}`;
   if (kind.type === 'names') return ' NAME…';
   if (kind.type === 'texts') return ' TEXT…';
-  if (kind.type === 'numbers') return ' N…';
+  if (kind.type === 'list') return kind.of === 'number' ? ' N…' : ' NAME…';
   if (kind.type === 'map') return ' NAME=VALUE,…';
   if (kind.type === 'minutes') return ' TIME';
   return kind.type === 'text' ? ' TEXT' : ' N';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { adapterSchemas } from '../adapters/index.ts';
 import { schedules, type ScheduleType } from '../optimizers/schedule.ts';
 
 /** Raised whenever a config of an earlier version would be read differently. */
@@ -63,34 +64,6 @@ const data = z.strictObject({
     .describe('Trains chats although the template renders their prompts otherwise when the model is asked'),
 });
 
-const lora = z.strictObject({
-  // Optional inside the default: an adapter without a type is a LoRA.
-  type: z
-    .literal('lora')
-    .optional()
-    .default('lora')
-    .describe('What is trained: lora a low-rank adapter, none the model itself'),
-  r: count(1).default(16).describe('Rank of the two factors'),
-  alpha: z.number().positive().default(32).describe('The factors count alpha / r'),
-  dropout: rate.default(0).describe("Share of the factors' inputs that is dropped while training"),
-  targetModules: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .default('all-linear')
-    .describe('Names of linear layers, a regular expression for their paths, or all-linear'),
-  rankPattern: z
-    .record(z.string().min(1), count(1))
-    .default({})
-    .describe('Other ranks for layers whose path ends in a pattern'),
-  alphaPattern: z
-    .record(z.string().min(1), z.number().positive())
-    .default({})
-    .describe('Other alphas for layers whose path ends in a pattern'),
-  useRslora: z.boolean().default(false).describe('The factors count alpha / √r instead'),
-  init: path.optional().describe('PEFT adapter folder or id to start from; its r, alpha, dropout and targets hold'),
-});
-
-const none = z.strictObject({ type: z.literal('none') });
-
 const objective = z.strictObject({
   type: z
     .literal('sft')
@@ -154,7 +127,7 @@ export const tuneSchema = z
     schemaVersion: z.literal(schemaVersion).default(schemaVersion),
     model,
     data,
-    adapter: z.discriminatedUnion('type', [lora, none]).prefault({}),
+    adapter: z.discriminatedUnion('type', adapterSchemas).prefault({}),
     objective: objective.prefault({}),
     optimizer: optimizer.prefault({}),
     schedule: schedule.prefault({}),

@@ -10,7 +10,7 @@ export type FieldKind =
   | { readonly type: 'names' }
   /** Several texts, one after another, that may hold commas. */
   | { readonly type: 'texts' }
-  | { readonly type: 'numbers' }
+  | { readonly type: 'list'; readonly of: 'text' | 'number' }
   | { readonly type: 'map'; readonly of: 'text' | 'number' };
 
 /** One leaf of the config. */
@@ -53,7 +53,7 @@ function kindOf(schema: Schema, path: string): FieldKind {
     return typeof def.values[0] === 'number' ? { type: 'number' } : { type: 'choice', values: def.values.map(String) };
   }
   if (def.type === 'union') return { type: (schema as z.ZodType).meta()?.['list'] === 'texts' ? 'texts' : 'names' };
-  if (def.type === 'array' && defOf(def.element).type === 'number') return { type: 'numbers' };
+  if (def.type === 'array') return { type: 'list', of: defOf(def.element).type === 'number' ? 'number' : 'text' };
   if (def.type === 'record') return { type: 'map', of: defOf(def.valueType).type === 'number' ? 'number' : 'text' };
   throw new TypeError(`Expected a kind of field that flags can set at ${path} but found ${def.type}`);
 }

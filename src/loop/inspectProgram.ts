@@ -7,8 +7,9 @@ import type { Inspection } from './inspect.ts';
 import { type LoadedModel, openModel } from './model.ts';
 import { openingOf } from './openTrained.ts';
 import { parseConfig } from './parseConfig.ts';
-import { decodeGraph, scoreGraph, trainGraph } from './programs.ts';
-import { readPeftAdapter } from '../hub/peft.ts';
+import { decodeGraph } from './decodeProgram.ts';
+import { scoreGraph, trainGraph } from './programs.ts';
+import { readPeftFolder } from '../hub/peft.ts';
 import { runFolderAt } from './runFolder.ts';
 
 export const programNames = ['train', 'score', 'decode'] as const;
@@ -35,8 +36,8 @@ async function openFor(
   engine: Engine,
 ): Promise<{ loaded: LoadedModel; packed: boolean; recompute: boolean }> {
   if (kind === 'adapter') {
-    const { baseModelNameOrPath: model } = (await readPeftAdapter(path)).config;
-    if (model === undefined)
+    const { base_model_name_or_path: model } = (await readPeftFolder(path)).config;
+    if (typeof model !== 'string')
       throw new TypeError(`${path}/adapter_config.json: expected base_model_name_or_path but found none`);
     return { loaded: await openModel({ model, adapter: path, engine }), packed: false, recompute: false };
   }

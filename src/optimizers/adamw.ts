@@ -21,14 +21,14 @@ export function adamw(options: AdamWOptions): UpdateRule {
       correction1: 1 - options.beta1 ** step,
       correction2: 1 - options.beta2 ** step,
     }),
-    apply: ({ params, gradients, slots, scalars }) => {
+    apply: ({ params, gradients, slots, scalars, decays }) => {
       const steps = params.map((theta, i) =>
         adamwStep(
           { theta, m: at(named(slots, 'm'), i), v: at(named(slots, 'v'), i) },
           at(gradients, i),
           named(scalars, 'learningRate'),
           [named(scalars, 'correction1'), named(scalars, 'correction2')],
-          options,
+          at(decays, i) ? options : { ...options, weightDecay: 0 },
         ),
       );
       return {

@@ -9,6 +9,8 @@ export interface StepState {
   /** State by slot name, one value per parameter. */
   readonly slots: Readonly<Record<string, readonly Value[]>>;
   readonly scalars: Readonly<Record<string, Value>>;
+  /** Whether weight decay reaches each parameter. */
+  readonly decays: readonly boolean[];
 }
 
 export interface StepResult {

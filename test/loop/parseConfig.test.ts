@@ -18,6 +18,10 @@ test('a config of two paths gets every default', () => {
     rankPattern: {},
     alphaPattern: {},
     useRslora: false,
+    useDora: false,
+    initLoraWeights: 'true',
+    bias: 'none',
+    loraBias: false,
   });
   assert.equal(config.optimizer.learningRate, 2e-4);
   assert.equal(config.train.seed, 42);
