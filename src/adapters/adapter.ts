@@ -107,6 +107,6 @@ export interface PeftFiles {
     readonly config: Readonly<Record<string, unknown>>;
     readonly tensors: readonly PeftTensor[];
   };
-  /** Further tensors that a file may hold and that change nothing. */
-  readonly ignores?: (file: string) => boolean;
+  /** Further tensors that a file may hold: copies of the base's own, by their names in the file and in the base. */
+  readonly copies?: ReadonlyMap<string, string>;
 }

@@ -67,11 +67,12 @@ function checkOptions(config: PeftLoraConfig, { embeddings }: Targets): void {
     throw new TypeError(`Expected initLoraWeights true, false or gaussian but found ${init}`);
 }
 
-/** PEFT writes a tied embedding's table beside the factors of a module that has it; it changes nothing. */
-const ignored = (targets: Targets) => {
-  const names = new Set([...targets.embeddings, ...targets.heads].map(({ name }) => `${name}.base_layer.weight`));
-  return (file: string): boolean => names.has(file);
-};
+/** PEFT writes the base's table beside the factors of an embedding or head. */
+const copiedTables = ({ embeddings, heads }: Targets, head: string): ReadonlyMap<string, string> =>
+  new Map([
+    ...embeddings.map(({ name }) => [`${name}.base_layer.weight`, `${name}.weight`] as const),
+    ...heads.map(({ name }) => [`${name}.base_layer.weight`, head] as const),
+  ]);
 
 /**
  * LoRA: y = x Wᵀ + (α/r) dropout(x) Aᵀ Bᵀ, rsLoRA with α/√r (Hu et al. 2021, eq. 3; Kalajdzievski 2023, eq. 4); target
@@ -101,7 +102,7 @@ export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
     peft: {
       config: peftConfigJson({ ...resolved, taskType: 'CAUSAL_LM' }),
       summary: `Rank ${config.r}, alpha ${config.loraAlpha}${config.useRslora ? ', rsLoRA' : ''}${config.useDora ? ', DoRA' : ''}`,
-      ignores: ignored(targets),
+      copies: copiedTables(targets, model.head),
     },
   };
 }

@@ -6,6 +6,9 @@ import type { Adapter, AdapterParameter } from './adapter.ts';
 import { adapterUnits } from './index.ts';
 import type { AdapterUnit } from './unit.ts';
 
+/** Values of a base's tensor by name. */
+export type BaseValues = (name: string) => Promise<Float32Array>;
+
 /** The name of a parameter in an adapter's files, after PEFT's prefix. */
 const fileName = ({ name, file }: AdapterParameter): string => file ?? name;
 
@@ -26,7 +29,7 @@ function valuesOf(adapter: Adapter, { tensors, tensorsFile }: PeftFolder): Map<s
     values.set(parameter.name, found.values);
     unread.delete(fileName(parameter));
   }
-  const extra = [...unread].find((name) => adapter.peft?.ignores?.(name) !== true);
+  const extra = [...unread].find((name) => adapter.peft?.copies?.has(name) !== true);
   if (extra !== undefined) {
     throw new RangeError(
       `${tensorsFile}: tensor ${peftTensorName(extra)}: expected a module of this model that its config names`,
@@ -35,10 +38,29 @@ function valuesOf(adapter: Adapter, { tensors, tensorsFile }: PeftFolder): Map<s
   return values;
 }
 
+/** RangeError on a copy of a weight of the base that is not the base's: another model, or one that was changed. */
+async function checkCopies(adapter: Adapter, { tensors, tensorsFile }: PeftFolder, base: BaseValues): Promise<void> {
+  for (const [file, name] of adapter.peft?.copies ?? []) {
+    const copy = tensors.get(file);
+    if (!copy) continue;
+    const own = await base(name);
+    // What bf16 may have rounded.
+    const differs = (value: number, index: number): boolean =>
+      Math.abs(value - (own[index] ?? Number.NaN)) > 2 ** -8 * Math.abs(value) + 1e-30;
+    const found = copy.values.length === own.length ? copy.values.findIndex(differs) : 0;
+    if (found >= 0) {
+      throw new RangeError(
+        `${tensorsFile}: tensor ${peftTensorName(file)}: expected the base's ${name}, ${own.length} values with ${own[found]} at ${found}, but found ${copy.values.length} with ${copy.values[found]}`,
+      );
+    }
+  }
+}
+
 /** Reads a folder that PEFT or this library wrote, on a model; stricter than PEFT, with errors that name file and tensor. */
 export async function readAdapter(
   folder: string,
   model: LanguageModel,
+  base: BaseValues,
 ): Promise<{ readonly adapter: Adapter; readonly values: ReadonlyMap<string, Float32Array> }> {
   const contents = await readPeftFolder(folder);
   const { config, configFile, tensors } = contents;
@@ -52,7 +74,9 @@ export async function readAdapter(
   }
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
   const adapter = kind.read(config, shapes, model, configFile);
-  return { adapter, values: valuesOf(adapter, contents) };
+  const values = valuesOf(adapter, contents);
+  await checkCopies(adapter, contents, base);
+  return { adapter, values };
 }
 
 /** Reads the values that `writeAdapter` wrote with `exact`. */

@@ -1,5 +1,5 @@
 import type { Adapter, AdapterParameter, AdapterState } from '../adapters/adapter.ts';
-import { readAdapter } from '../adapters/peftFolder.ts';
+import { type BaseValues, readAdapter } from '../adapters/peftFolder.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
@@ -7,7 +7,7 @@ import { randomKey } from '../ir/random.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
 import type { Classifier, LanguageModel, Model } from '../nn/model.ts';
 import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
-import { ownTensors } from '../nn/ownNames.ts';
+import { ownTensors, ownValues } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { assertFinite, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
 import { type ProgramCache, programCache } from './programCache.ts';
@@ -80,8 +80,12 @@ function newAdapterOf<M extends Model>(model: M, { newAdapter }: OpenModelOption
   return newAdapter && { adapter: newAdapter.make(model), values: new Map() };
 }
 
-async function adapterOf(model: LanguageModel, options: OpenModelOptions): Promise<Unattached | undefined> {
-  return options.adapter === undefined ? newAdapterOf(model, options) : readAdapter(options.adapter, model);
+async function adapterOf(
+  model: LanguageModel,
+  options: OpenModelOptions,
+  base: BaseValues,
+): Promise<Unattached | undefined> {
+  return options.adapter === undefined ? newAdapterOf(model, options) : readAdapter(options.adapter, model, base);
 }
 
 /** Decayed parameters lie together, so that an update is few vectors. */
@@ -147,13 +151,13 @@ export function openClassifier(options: OpenModelOptions<Classifier>): Promise<L
 async function open<M extends Model>(
   options: OpenModelOptions<M>,
   build: (config: Checkpoint['config']) => M,
-  adapt: (model: M, options: OpenModelOptions<M>) => Promise<Unattached | undefined>,
+  adapt: (model: M, options: OpenModelOptions<M>, base: BaseValues) => Promise<Unattached | undefined>,
 ): Promise<LoadedModel<M>> {
   const checkpoint = await openCheckpoint(options.model);
   try {
     const model = build(checkpoint.config);
     const store = weightStore();
-    const unattached = await adapt(model, options);
+    const unattached = await adapt(model, options, ownValues(checkpoint.tensors, model));
     const trained = new Set(unattached?.adapter.parameters.map(({ name }) => name));
     const own = new Set(model.parameters.flatMap(({ name }) => (trained.has(name) ? [name] : [])));
     const notices = addWeights(checkpoint, model, store, own);

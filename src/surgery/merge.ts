@@ -6,7 +6,7 @@ import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
 import { sizeOf } from '../ir/types.ts';
 import type { LanguageModel } from '../nn/model.ts';
 import { languageModel } from '../nn/models/index.ts';
-import { ownTensors } from '../nn/ownNames.ts';
+import { ownTensors, ownValues } from '../nn/ownNames.ts';
 import { isWeightStorage } from '../runtime/storage.ts';
 import { castSource, type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
 
@@ -98,7 +98,7 @@ export async function mergeAdapter({ model: path, adapter: adapterPath, out }: M
   const checkpoint = await openCheckpoint(path);
   try {
     const model = languageModel(checkpoint.config);
-    const { adapter, values } = await readAdapter(adapterPath, model);
+    const { adapter, values } = await readAdapter(adapterPath, model, ownValues(checkpoint.tensors, model));
     if ('cannot' in adapter.merges)
       throw new TypeError(`${adapterPath}: expected an adapter that merges but ${adapter.merges.cannot}`);
     const param = (name: string): Float32Array => {
