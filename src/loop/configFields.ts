@@ -70,7 +70,8 @@ function fieldsOfTypes(options: readonly Schema[], discriminator: string, prefix
   });
 }
 
-function fieldsOf(schema: Schema, prefix: string): ConfigField[] {
+/** Every leaf of a schema, in its order. */
+export function fieldsOf(schema: Schema, prefix = ''): ConfigField[] {
   const { schema: inner, optional, default: value } = unwrap(schema);
   const def = defOf(inner);
   if (def.type === 'object') {
@@ -84,6 +85,4 @@ function fieldsOf(schema: Schema, prefix: string): ConfigField[] {
 }
 
 /** Every leaf of the config, in its order; the schema version is not one that anybody sets. */
-export const configFields: readonly ConfigField[] = fieldsOf(tuneSchema, '').filter(
-  ({ path }) => path !== 'schemaVersion',
-);
+export const configFields: readonly ConfigField[] = fieldsOf(tuneSchema).filter(({ path }) => path !== 'schemaVersion');
