@@ -18,6 +18,10 @@ SCHEDULES = [
     ("linear", {}), ("cosine", {}), ("constant", {}), ("constant_with_warmup", {}),
     ("cosine_with_restarts", {}), ("cosine_with_restarts", {"num_cycles": 3}), ("polynomial", {}),
     ("polynomial", {"power": 2.0, "lr_end": 1e-4}), ("inverse_sqrt", {}), ("inverse_sqrt", {"timescale": 4}),
+    ("cosine_with_min_lr", {"min_lr_rate": 0.1}), ("warmup_stable_decay", {"num_decay_steps": 5}),
+    ("warmup_stable_decay", {"num_decay_steps": 4, "num_stable_steps": 6, "warmup_type": "cosine",
+                             "decay_type": "1-sqrt", "min_lr_ratio": 0.2}),
+    ("warmup_stable_decay", {"num_decay_steps": 6, "warmup_type": "1-sqrt", "decay_type": "linear"}),
 ]
 WARMUPS = [0, 5, 20, 0.1, 0.33]
 STEPS, RATE = 20, 1e-2
