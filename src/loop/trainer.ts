@@ -1,5 +1,6 @@
 import type { Batch } from '../data/batches.ts';
 import type { Window } from '../data/cursor.ts';
+import { at } from '../ir/graph.ts';
 import { randomKey } from '../ir/random.ts';
 import type { Model } from '../nn/model.ts';
 import type { Engine, Program, Tensors } from '../runtime/engine.ts';
@@ -9,7 +10,7 @@ import { dropoutFeeds } from './feeds.ts';
 import type { AttachedAdapter, LoadedModel } from './model.ts';
 import { emissionNames, gradientName } from './programs.ts';
 import type { Stateful } from './stateful.ts';
-import { checkUpdates, membersOf, type Part, partsOf, type Update } from './update.ts';
+import { checkUpdates, membersOf, partHandle, partsOf, type Update } from './update.ts';
 import { afterStepGraph, updateGraph, updateLeaves } from './updatePrograms.ts';
 
 /** What one update of a step came to. */
@@ -70,37 +71,36 @@ interface Memory {
   readonly gradients: WeightGroup;
 }
 
-const sizeOfSpan = ({ shape }: WeightHandle): number => shape[0] ?? 0;
-
 async function prepare(update: Update, { engine, store, attached, gradients }: Memory): Promise<Prepared> {
   const { weights, adapter } = attached;
   const decayed = new Map(adapter.parameters.map(({ name, decays }) => [name, decays]));
   const parts = partsOf(weights, update, (name) => decayed.get(name) ?? true);
   const members = membersOf(weights, parts);
-  const slots = update.optimizer.rule.slots.map((slot) =>
+  const { optimizer } = update;
+  const { slots: slotNames, slotShape } = optimizer.rule;
+  const slots = slotNames.map((slot) =>
     store.allocate(
       `${slot} of ${update.name}`,
-      members.map(({ name, shape }) => ({ name: `${slot}.${name}`, shape })),
+      members.map(({ name, shape }) => ({ name: `${slot}.${name}`, shape: slotShape?.(slot, shape) ?? shape })),
     ),
   );
-  const spans = (group: WeightGroup): WeightHandle[] => parts.map(({ from, to }: Part) => group.span(from, to));
-  const params = spans(weights);
-  const graph = updateGraph(
-    update.optimizer,
-    params.map((span, part) => ({ count: sizeOfSpan(span), decays: parts[part]?.decays ?? true })),
+  const handles = (group: WeightGroup): WeightHandle[] => parts.map((part) => partHandle(group, part, optimizer));
+  const params = handles(weights);
+  const program = await engine.load(
+    updateGraph(
+      optimizer,
+      params.map(({ shape }, part) => ({ shape, decays: at(parts, part).decays })),
+    ),
   );
-  const program = await engine.load(graph);
-  const due = spans(gradients);
+  const due = handles(gradients);
   let start = 0;
   parts.forEach(({ from, to }, part) => {
-    const bind = (leaf: string, handle: WeightHandle | undefined): void => {
-      if (handle) program.bind(leaf, handle);
-    };
-    bind(updateLeaves.params(part), params[part]);
-    bind(updateLeaves.gradients(part), due[part]);
+    program.bind(updateLeaves.params(part), at(params, part));
+    program.bind(updateLeaves.gradients(part), at(due, part));
     // Slots hold the members of this update alone.
-    update.optimizer.rule.slots.forEach((slot, index) =>
-      bind(updateLeaves.slot(slot, part), slots[index]?.span(start, start + to - from)),
+    const own = { from: start, to: start + to - from };
+    slotNames.forEach((slot, index) =>
+      program.bind(updateLeaves.slot(slot, part), partHandle(at(slots, index), own, optimizer)),
     );
     start += to - from;
   });

@@ -1,9 +1,7 @@
 import { joinPath } from '../hub/files.ts';
 import { type ScratchFile, scratchFile } from '../hub/files-scratch.ts';
 import { sizeOf } from '../ir/types.ts';
-import { adamw } from '../optimizers/adamw.ts';
-import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
-import { chain } from '../optimizers/optimizer.ts';
+import { makeOptimizer } from '../optimizers/index.ts';
 import type { ParameterSpec } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { readState, writeState } from './checkpointState.ts';
@@ -61,7 +59,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
         {
           name: config.objective.type,
           task,
-          optimizer: chain(clipByGlobalNorm(config.optimizer.maxGradNorm), adamw(config.optimizer)),
+          optimizer: makeOptimizer(config.optimizer),
           learningRate: plan.learningRateAt,
         },
       ],

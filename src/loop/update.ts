@@ -1,3 +1,4 @@
+import { at } from '../ir/graph.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import type { Task } from './task.ts';
@@ -17,7 +18,7 @@ export interface Update {
   readonly every?: number;
 }
 
-/** Neighbours among trained parameters that one vector operation updates. */
+/** Neighbours among trained parameters that are updated as one vector, or one parameter in its own shape. */
 export interface Part {
   /** Members of the group from one to before another. */
   readonly from: number;
@@ -25,24 +26,34 @@ export interface Part {
   readonly decays: boolean;
 }
 
-/** The parts of a group that an update trains: runs of neighbours that weight decay treats alike. */
+/** The parts of a group that an update trains: runs of neighbours that weight decay treats alike, or single parameters where the rule looks at their shapes. */
 export function partsOf(
   { members }: WeightGroup,
-  update: Pick<Update, 'name' | 'parameters'>,
+  update: Pick<Update, 'name' | 'parameters' | 'optimizer'>,
   decays: (name: string) => boolean,
 ): Part[] {
   const parts: Part[] = [];
   members.forEach(({ name }, index) => {
     if (update.parameters?.(name) === false) return;
     const last = parts.at(-1);
-    if (last?.to === index && last.decays === decays(name)) parts[parts.length - 1] = { ...last, to: index + 1 };
+    const joins = update.optimizer.rule.elementwise && last?.to === index && last.decays === decays(name);
+    if (joins) parts[parts.length - 1] = { ...last, to: index + 1 };
     else parts.push({ from: index, to: index + 1, decays: decays(name) });
   });
   if (parts.length === 0) throw new RangeError(`Expected trained parameters of update ${update.name} but found none`);
   return parts;
 }
 
-/** Names of the members of parts. */
+/** A part of a group as its programs see it. */
+export function partHandle(
+  group: WeightGroup,
+  { from, to }: Pick<Part, 'from' | 'to'>,
+  { rule }: Optimizer,
+): WeightHandle {
+  return rule.elementwise ? group.span(from, to) : at(group.members, from);
+}
+
+/** The members of parts. */
 export function membersOf({ members }: WeightGroup, parts: readonly Part[]): readonly WeightHandle[] {
   return parts.flatMap(({ from, to }) => members.slice(from, to));
 }

@@ -1,5 +1,6 @@
 import type { Adapter } from '../adapters/adapter.ts';
 import { at, buildGraph, type Graph, input, parameter, type Value } from '../ir/graph.ts';
+import type { Shape } from '../ir/types.ts';
 import type { Model } from '../nn/model.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { parameterTable } from './programLeaves.ts';
@@ -12,19 +13,19 @@ export const updateLeaves = {
   slot: (name: string, part: number): string => `slot ${name} ${part}`,
 } as const;
 
-/** Trained parameters that are updated as one flat vector. */
+/** Trained parameters that are updated as one flat vector, or one in its own shape. */
 export interface UpdatePart {
-  /** Elements, with the gaps between parameters. */
-  readonly count: number;
+  /** Of a vector its elements, with the gaps between parameters. */
+  readonly shape: Shape;
   readonly decays: boolean;
 }
 
 /** One optimizer step over all parts, in place. */
 export function updateGraph({ transforms, rule }: Optimizer, parts: readonly UpdatePart[]): Graph {
-  if (!rule.elementwise)
-    throw new TypeError(`${rule.name} is not elementwise: it cannot update parameters as one vector`);
-  const leaves = (nameOf: (part: number) => string): Value[] =>
-    parts.map(({ count }, part) => parameter(nameOf(part), [count]));
+  const leaves = (nameOf: (part: number) => string, slot?: string): Value[] =>
+    parts.map(({ shape }, part) =>
+      parameter(nameOf(part), slot === undefined ? shape : (rule.slotShape?.(slot, shape) ?? shape)),
+    );
   let current: readonly Value[] = leaves(updateLeaves.gradients);
   const outputs: Record<string, Value> = {};
   for (const transform of transforms) {
@@ -33,7 +34,9 @@ export function updateGraph({ transforms, rule }: Optimizer, parts: readonly Upd
     Object.assign(outputs, metrics);
   }
   const scalars = Object.fromEntries(Object.keys(rule.scalars(1, 1)).map((name) => [name, input(name, 'f32', [])]));
-  const slots = Object.fromEntries(rule.slots.map((name) => [name, leaves((part) => updateLeaves.slot(name, part))]));
+  const slots = Object.fromEntries(
+    rule.slots.map((name) => [name, leaves((part) => updateLeaves.slot(name, part), name)]),
+  );
   const decays = parts.map((part) => part.decays);
   const result = rule.apply({ params: leaves(updateLeaves.params), gradients: current, slots, scalars, decays });
   const inPlace: Record<string, string> = {};

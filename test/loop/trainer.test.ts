@@ -10,7 +10,7 @@ import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
-import { schedules } from '../../src/optimizers/schedule.ts';
+import { learningRates } from '../../src/optimizers/schedule.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { referenceEngine } from '../../src/runtime/reference.ts';
@@ -83,7 +83,7 @@ async function openTrainer(
   const rule = adamw({ beta1: betas[0], beta2: betas[1], eps: epsilon, weightDecay });
   const optimizer = chain(clipByGlobalNorm(maxGradNorm), rule);
   const { learningRate, steps, warmupSteps } = options;
-  const rateAt = (step: number) => learningRate * schedules.linear(step, steps, warmupSteps);
+  const rateAt = learningRates({ type: 'linear', warmupSteps }, { steps, learningRate });
   const updates = [
     { name: 'sft', task: languageTask(loaded, sft, { packing: false, loss: 'auto' }), optimizer, learningRate: rateAt },
   ] as const;

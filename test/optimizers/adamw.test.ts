@@ -52,7 +52,7 @@ for (const run of runs) {
   const exact = run.betas[1] === 0.5;
   test(`AdamW with ${name} follows torch.optim.AdamW in f64`, () => {
     const rule = ruleOf(run);
-    const graph = updateGraph(chain(rule), [{ count: 4, decays: true }]);
+    const graph = updateGraph(chain(rule), [{ shape: [4], decays: true }]);
     let state = { params: start, m: [0, 0, 0, 0], v: [0, 0, 0, 0] };
     gradients.forEach((gradient, i) => {
       const scalars = Object.entries(rule.scalars(i + 1, run.learningRate)).map(
@@ -80,7 +80,7 @@ for (const run of runs) {
   test(`AdamW with ${name} follows torch.optim.AdamW in place on ONNX Runtime`, async () => {
     const rule = ruleOf(run);
     const store = weightStore();
-    const program = await ort.load(updateGraph(chain(rule), [{ count: 4, decays: true }]));
+    const program = await ort.load(updateGraph(chain(rule), [{ shape: [4], decays: true }]));
     const arrays = new Map<string, Float32Array>();
     for (const leaf of [
       updateLeaves.params(0),
