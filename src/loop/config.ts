@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { objectiveSchemas } from '../objectives/index.ts';
 import { adapterSchemas } from '../adapters/index.ts';
 import { optimizerSchemas } from '../optimizers/index.ts';
 import { scheduleSchemas } from '../optimizers/schedule.ts';
@@ -64,13 +65,6 @@ const data = z.strictObject({
     .describe('Trains chats although the template renders their prompts otherwise when the model is asked'),
 });
 
-const objective = z.strictObject({
-  type: z
-    .literal('sft')
-    .default('sft')
-    .describe("What is minimised: sft is the mean loss of the learned tokens, or of a classifier's labels"),
-});
-
 const train = z.strictObject({
   batchSize: count(1).default(4).describe('Rows of one forward and backward pass'),
   gradientAccumulationSteps: count(1).default(1).describe('Passes whose gradients make one step'),
@@ -105,7 +99,7 @@ export const tuneSchema = z
     model,
     data,
     adapter: z.discriminatedUnion('type', adapterSchemas).prefault({}),
-    objective: objective.prefault({}),
+    objective: z.discriminatedUnion('type', objectiveSchemas).prefault({}),
     optimizer: z.discriminatedUnion('type', optimizerSchemas).prefault({}),
     schedule: z.discriminatedUnion('type', scheduleSchemas).prefault({}),
     train: train.prefault({}),

@@ -1,5 +1,5 @@
 import { makeAdapter, makeAdapterOnAny } from '../adapters/index.ts';
-import { sft } from '../objectives/sft.ts';
+import { makeObjective } from '../objectives/index.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { classifierTask } from './classifierTask.ts';
 import type { TuneConfig } from './config.ts';
@@ -25,9 +25,13 @@ export function openingOf({ model, adapter, train }: TuneConfig, engine: Engine)
 
 /** Opens the model of a run with what is to be trained on it, as the task that the model is for. */
 export async function openTask(config: TuneConfig, engine: Engine): Promise<Task> {
-  const { model, data, adapter, train } = config;
+  const { model, data, adapter, objective, train } = config;
   if ((await kindOfModel(model.path)) === 'language')
-    return languageTask(await openModel(openingOf(config, engine)), sft, data);
+    return languageTask(await openModel(openingOf(config, engine)), makeObjective(objective), data);
+  if (objective.type !== 'sft')
+    throw new TypeError(
+      `objective.type: expected sft for the classifier ${model.path} but found ${objective.type}, which weighs tokens`,
+    );
   const classifier = await openClassifier({
     model: model.path,
     adapter: initialAdapterOf(config),
