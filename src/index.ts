@@ -2,6 +2,8 @@
 export * as ir from './ir/index.ts';
 export { type Adapter } from './adapters/adapter.ts';
 export { lora } from './adapters/lora.ts';
+export { type TuneConfig, type TuneConfigInput } from './loop/config.ts';
+export { defineConfig } from './loop/defineConfig.ts';
 export { type LanguageModel } from './nn/model.ts';
 export { languageModel } from './nn/models/index.ts';
 export { plainSites, type Site, type SiteOperands, type Sites, wrapSites } from './nn/sites.ts';
