@@ -22,6 +22,12 @@ export interface ConfigField {
   /** Undefined where the field may stay away or must be given. */
   readonly default?: unknown;
   readonly required: boolean;
+  /** Of a seam with types, those that have this field; undefined where all do. */
+  readonly types?: readonly string[];
+  /** The default of each type that has the field, where they differ; `default` is then the first's. */
+  readonly typeDefaults?: Readonly<Record<string, unknown>>;
+  /** What its values must fulfil. */
+  readonly schema: z.ZodType;
 }
 
 type Schema = z.core.$ZodType;
@@ -60,13 +66,25 @@ function kindOf(schema: Schema, path: string): FieldKind {
 
 /** Fields of all the types that a seam can have, each once; the field that tells them apart is a choice. */
 function fieldsOfTypes(options: readonly Schema[], discriminator: string, prefix: string): ConfigField[] {
-  const all = options.flatMap((option) => fieldsOf(option, prefix));
   const path = `${prefix}.${discriminator}`;
-  const values = all.flatMap((field) => (field.path === path && field.kind.type === 'choice' ? field.kind.values : []));
-  const first = new Map(all.toReversed().map((field) => [field.path, field]));
-  return [...new Set(all.map((field) => field.path))].flatMap((name) => {
-    const field = first.get(name);
-    return field === undefined ? [] : [name === path ? { ...field, kind: { type: 'choice', values } as const } : field];
+  const byPath = new Map<string, { readonly type: string; readonly field: ConfigField }[]>();
+  const values: string[] = [];
+  for (const option of options) {
+    const fields = fieldsOf(option, prefix);
+    const [type = ''] = fields.flatMap((field) =>
+      field.path === path && field.kind.type === 'choice' ? field.kind.values : [],
+    );
+    values.push(type);
+    for (const field of fields) byPath.set(field.path, [...(byPath.get(field.path) ?? []), { type, field }]);
+  }
+  return [...byPath.values()].flatMap((all): ConfigField[] => {
+    const [first] = all;
+    if (first === undefined) return [];
+    if (first.field.path === path) return [{ ...first.field, kind: { type: 'choice', values } }];
+    const types = all.length === options.length ? {} : { types: all.map(({ type }) => type) };
+    const given = all.map(({ type, field }): [string, unknown] => [type, field.default]);
+    const differ = new Set(given.map(([, value]) => JSON.stringify(value))).size > 1;
+    return [{ ...first.field, ...types, ...(differ ? { typeDefaults: Object.fromEntries(given) } : {}) }];
   });
 }
 
@@ -80,8 +98,8 @@ export function fieldsOf(schema: Schema, prefix = ''): ConfigField[] {
   if (def.type === 'union' && 'discriminator' in def)
     return fieldsOfTypes(def.options, String(def.discriminator), prefix);
   const description = (schema as z.ZodType).description ?? (inner as z.ZodType).description ?? '';
-  const kind = kindOf(inner, prefix);
-  return [{ path: prefix, kind, description, required: !optional, ...(value === undefined ? {} : { default: value }) }];
+  const field = { path: prefix, kind: kindOf(inner, prefix), description, required: !optional };
+  return [{ ...field, schema: inner as z.ZodType, ...(value === undefined ? {} : { default: value }) }];
 }
 
 /** Every leaf of the config, in its order; the schema version is not one that anybody sets. */
