@@ -4,8 +4,6 @@ import { examplesOf } from '../../src/data/examples.ts';
 import { randomKey, fillUniform } from '../../src/ir/random.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
-import { makeAdapter } from '../../src/adapters/index.ts';
-import { loraUnit } from '../../src/adapters/lora.ts';
 import { languageTask } from '../../src/loop/task.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
@@ -44,7 +42,16 @@ const engine = native ?? ortEngine({ threads, ...(options.profile === undefined 
 const loaded = await openModel({
   model: modelFolder(options.model),
   newAdapter: {
-    make: (model) => makeAdapter(loraUnit.schema.parse({ r, alpha: 2 * r }), model),
+    config: {
+      r,
+      loraAlpha: 2 * r,
+      loraDropout: 0,
+      useRslora: false,
+      targetModules: 'all-linear',
+      rankPattern: {},
+      alphaPattern: {},
+      initLoraWeights: true,
+    },
     seed: 42,
   },
   engine,
@@ -59,14 +66,8 @@ const examples = Array.from({ length: batchSize }, (_, index) => {
 const batch = makeBatches(examplesOf(examples), { batchSize }).at(0, 0);
 const trainer = await makeTrainer(loaded, {
   attached: loaded.attached,
-  updates: [
-    {
-      name: 'sft',
-      task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),
-      optimizer: chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 })),
-      learningRate: () => 2e-4,
-    },
-  ],
+  task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),
+  optimizer: chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 })),
   seed: 42,
   recompute: false,
 });
@@ -78,7 +79,7 @@ const window = {
   endsEpoch: true,
 };
 await serve({ engine: engine.name, precision: engine.precision }, async () => {
-  const { loss } = await trainer.run(window);
+  const { loss } = await trainer.run(window, 2e-4);
   if (native && options.profile !== undefined) {
     const slow = Object.entries(native.times()).filter(([, ms]) => ms >= 0.5);
     console.error(slow.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', '), native.memory());

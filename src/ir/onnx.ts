@@ -17,6 +17,13 @@ export interface OnnxOptions {
 /** An element type that ONNX constants and casts may have beyond the IR's own. */
 export type OnnxDType = DType | 'i64' | 'u8';
 
+export interface ProductOptions {
+  readonly ranks: readonly [number, number];
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  readonly alpha?: number;
+}
+
 /** What an op's lowering writes to. Equal nodes and equal constants are emitted once. */
 export interface OnnxEmitter {
   /** Adds a node and returns the name of its first output. */
@@ -40,5 +47,11 @@ export interface OnnxEmitter {
   /** Shorthand: an f32 scalar. */
   scalar(value: number): string;
   reshape(input: string, shape: Shape): string;
+  /** x[…, start:end, …] along an axis. */
+  slice(x: string, dtype: DType, axis: number, start: number, end: number): string;
+  /** x[…, index[…, k, …], …] along an axis of the given size. */
+  take(x: string, index: string, axis: number, size: number): string;
+  /** alpha A B over the last two axes, each of them transposed before; `ranks` are those of A and B. */
+  product(a: string, b: string, options: ProductOptions): string;
   cast(input: string, to: OnnxDType): string;
 }

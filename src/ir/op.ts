@@ -49,6 +49,8 @@ export interface Op<A extends Attrs = Attrs> {
   readonly onnxInPlace?: Readonly<Record<number, number>>;
   /** Emits ONNX nodes and returns the names of the outputs. Without it the decomposition is lowered. */
   onnx?(emit: OnnxEmitter, inputs: readonly (string | null)[], node: OnnxNodeView<A>): readonly string[];
+  /** The same in plainer operators, for providers that refuse one of `onnx`'s. */
+  onnxPlain?(emit: OnnxEmitter, inputs: readonly (string | null)[], node: OnnxNodeView<A>): readonly string[];
   /**
    * True where output 0 may be written over an input of its own type: element i of the output depends on no other
    * element of that input.

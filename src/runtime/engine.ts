@@ -5,9 +5,9 @@ import type { WeightHandle } from './weights.ts';
 
 /** What an engine holds, beside the weights themselves. */
 export interface MemoryReport {
-  /** Memory for values inside programs: held now, and the most that runs had in use. */
-  readonly scratchBytes: number;
-  readonly peakScratchBytes: number;
+  /** Memory for values inside programs: held now, and the most that runs had in use; undefined where the engine cannot tell. */
+  readonly scratchBytes: number | undefined;
+  readonly peakScratchBytes: number | undefined;
   readonly programs: number;
 }
 

@@ -7,6 +7,8 @@ import type { WeightHandle } from './weights.ts';
 /** The parameters of a program and the weights that they are tied to. */
 export interface Bindings {
   bind(leaf: string, weight: WeightHandle): void;
+  /** The weight of each bound parameter. */
+  readonly weights: ReadonlyMap<string, WeightHandle>;
   /** f32 tensors of all parameters. Throws RangeError naming those that are not bound. */
   values(): Promise<Record<string, Tensor>>;
   /** Raises the version of the weights that a run has overwritten. */
@@ -31,6 +33,7 @@ export function bindings(graph: Graph): Bindings {
         throw new TypeError(`The program writes ${name} but the weight is frozen`);
       bound.set(name, weight);
     },
+    weights: bound,
     values: async () => {
       const missing = [...leaves.keys()].filter((name) => !bound.has(name));
       if (missing.length > 0) throw new RangeError(`Expected weights for ${missing.join(', ')} but none are bound`);

@@ -23,8 +23,6 @@ export interface WeightHandle {
 export interface WeightGroup {
   readonly flat: WeightHandle;
   readonly members: readonly WeightHandle[];
-  /** The members from one to before another as one vector. */
-  span(from: number, to: number): WeightHandle;
 }
 
 export interface WeightStore {
@@ -131,7 +129,7 @@ export function weightStore(): WeightStore {
       const touch = () => {
         version++;
       };
-      return {
+      return register({
         name,
         shape,
         storage: 'f32',
@@ -140,18 +138,11 @@ export function weightStore(): WeightStore {
         f32: () => values,
         source: undefined,
         touch,
-      };
+      });
     };
     return {
-      flat: register(handle(group, [count], 0, count)),
-      members: members.map(({ name, shape }, index) =>
-        register(handle(name, shape, offsets[index] ?? 0, sizeOf(shape))),
-      ),
-      span: (from, to) => {
-        const start = offsets[from] ?? count;
-        const length = (offsets[to] ?? count) - start;
-        return handle(`${group} ${from} to ${to}`, [length], start, length);
-      },
+      flat: handle(group, [count], 0, count),
+      members: members.map(({ name, shape }, index) => handle(name, shape, offsets[index] ?? 0, sizeOf(shape))),
     };
   };
 

@@ -6,6 +6,8 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, object>>;
 }
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -18,7 +20,7 @@ test('every dependency is pinned to one version', () => {
   for (const [name, version] of Object.entries(all)) assert.match(version, /^\d+\.\d+\.\d+$/, name);
 });
 
-test('users get neither onnxruntime-node with its download script nor a Node', () => {
+test('users get neither onnxruntime-node with its download script nor a Node, and onnxruntime-web only where they ask for it', () => {
   assert.deepEqual(Object.keys(manifest.dependencies ?? {}).toSorted(), [
     '@huggingface/jinja',
     '@huggingface/tokenizers',
@@ -29,6 +31,8 @@ test('users get neither onnxruntime-node with its download script nor a Node', (
     'zod',
   ]);
   assert.equal(manifest.optionalDependencies, undefined);
+  assert.deepEqual(manifest.peerDependencies, { 'onnxruntime-web': manifest.devDependencies?.['onnxruntime-web'] });
+  assert.deepEqual(manifest.peerDependenciesMeta, { 'onnxruntime-web': { optional: true } });
 });
 
 test('the lock file names no registry and holds the Node of every platform', () => {

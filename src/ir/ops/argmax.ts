@@ -3,6 +3,7 @@ import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, tensorType } from '../types.ts';
 import type { NoAttrs } from './elementwise.ts';
+import { rowTools } from './rowTools.ts';
 
 export const argmaxOp = defineOp<NoAttrs>({
   name: 'argmax',
@@ -21,6 +22,11 @@ export const argmaxOp = defineOp<NoAttrs>({
     return [y];
   },
   onnx: (emit, inputs) => [emit.cast(emit.node('ArgMax', inputs, { axis: { int: -1 }, keepdims: { int: 0 } }), 'i32')],
+  onnxPlain: (emit, inputs, { inputTypes }) => {
+    const x = required(inputs, 0);
+    const { first, max } = rowTools(emit, dimAt(required(inputTypes, 0).shape, -1));
+    return [emit.cast(first(emit.node('Equal', [x, max(x, true)]), false), 'i32')];
+  },
   samples: () => [
     { name: 'rows', attrs: {}, inputs: [normal([3, 7], 1)] },
     { name: 'ties and infinities', attrs: {}, inputs: [f32([3, 3], [1, 2, 2, -Infinity, -Infinity, -1, 5, 5, 5])] },

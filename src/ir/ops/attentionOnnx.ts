@@ -42,14 +42,11 @@ function parts(
   const k = byHead(required(inputs, 1));
   const v = byHead(required(inputs, 2));
   const slice: Parts['slice'] = (x, axis, start, end, size) =>
-    start === 0 && end === size ? x : emit.node('Slice', [x, emit.ints([start]), emit.ints([end]), emit.ints([axis])]);
+    start === 0 && end === size ? x : emit.slice(x, 'f32', axis, start, end);
+  const part = (ids: string, start: number, end: number, size: number): string =>
+    start === 0 && end === size ? ids : emit.slice(ids, 'i32', 1, start, end);
   const product: Parts['product'] = (a, b, transA, transB, alpha = 1) =>
-    emit.node(
-      'FusedMatMul',
-      [a, b],
-      { transA: { int: transA ? 1 : 0 }, transB: { int: transB ? 1 : 0 }, alpha: { float: alpha } },
-      { domain: 'com.microsoft' },
-    );
+    emit.product(a, b, { ranks: [4, 4], transposeA: transA, transposeB: transB, alpha });
   /** What position alone hides of a block, [C, keys]; null when nothing. */
   const reachMask = ({ start, end, from, to }: Block): string | null => {
     const [rows, seen] = [end - start, to - from];
@@ -76,8 +73,8 @@ function parts(
       mask = emit.node('Where', [before, emit.scalar(0), mask]);
     }
     if (segments === null) return mask;
-    const rows = emit.reshape(slice(segments, 1, start, end, queries), [batch, 1, 1, end - start, 1]);
-    const columns = emit.reshape(slice(keySegments ?? segments, 1, from, to, keys), [batch, 1, 1, 1, to - from]);
+    const rows = emit.reshape(part(segments, start, end, queries), [batch, 1, 1, end - start, 1]);
+    const columns = emit.reshape(part(keySegments ?? segments, from, to, keys), [batch, 1, 1, 1, to - from]);
     return emit.node('Where', [emit.node('Equal', [rows, columns]), mask ?? emit.scalar(0), emit.scalar(masked)]);
   };
   const biasOf = ({ start, end, from, to }: Block): string | null => {

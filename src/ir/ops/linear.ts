@@ -82,9 +82,9 @@ const rowsFor = (x: Value, factor: Value): Value => {
  */
 const swapsOperands = (rows: number, transposed: boolean): boolean => !transposed && rows >= 4 && rows <= 128;
 
-/** FusedMatMul, because ONNX Runtime turns a transposed Gemm back. */
+/** A product of its own kind, because ONNX Runtime turns a transposed Gemm back. */
 function swapped(emit: OnnxEmitter, rows: string, w: string, bias: string | null): string {
-  const product = emit.node('FusedMatMul', [w, rows], { transB: { int: 1 } }, { domain: 'com.microsoft' });
+  const product = emit.product(w, rows, { ranks: [2, 2], transposeB: true });
   const y = emit.node('Transpose', [product], { perm: { ints: [1, 0] } });
   return bias === null ? y : emit.node('Add', [y, bias]);
 }
@@ -142,12 +142,7 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
     if (a === null || b === null) return [emit.reshape(y, shapeOut)];
     if (required(inputTypes, 3).shape.length === 3) {
       const product = (p: string, q: string, transB: boolean, alpha: number) =>
-        emit.node(
-          'FusedMatMul',
-          [p, q],
-          { transB: { int: transB ? 1 : 0 }, alpha: { float: alpha } },
-          { domain: 'com.microsoft' },
-        );
+        emit.product(p, q, { ranks: [3, 3], transposeB: transB, alpha });
       const batch = dimAt(shapeOut, 0);
       const xs = emit.reshape(x, [batch, count / batch, width]);
       const u = transposed ? product(xs, b, false, 1) : product(xs, a, true, 1);

@@ -71,14 +71,15 @@ export const matmulOp = defineOp<MatmulAttrs>({
     return [y];
   },
   onnx: (emit, inputs, { attrs: { transposeA, transposeB, alpha }, inputTypes }) => {
-    const flat = required(inputTypes, 0).shape.length === 2 && required(inputTypes, 1).shape.length === 2;
+    const ranks = [required(inputTypes, 0).shape.length, required(inputTypes, 1).shape.length] as const;
+    if (ranks.some((rank) => rank !== 2))
+      return [emit.product(required(inputs, 0), required(inputs, 1), { ranks, transposeA, transposeB, alpha })];
     const transposes = {
       transA: { int: transposeA ? 1 : 0 },
       transB: { int: transposeB ? 1 : 0 },
       alpha: { float: alpha },
     };
-    if (flat) return [emit.node('Gemm', inputs, transposes)];
-    return [emit.node('FusedMatMul', inputs, transposes, { domain: 'com.microsoft' })];
+    return [emit.node('Gemm', inputs, transposes)];
   },
   samples: () => [
     {

@@ -64,6 +64,35 @@ export const maxPoolOp = defineOp<PoolAttrs>({
     const [y, places] = emit.nodes('MaxPool', inputs, onnxWindow(attrs, attrs.kernel), { outputs: 2 });
     return [y ?? '', emit.cast(places ?? '', 'i32')];
   },
+  onnxPlain: (emit, inputs, { attrs, inputTypes, outputTypes }) => {
+    const { shape } = required(inputTypes, 0);
+    const { shape: pooled } = required(outputTypes, 0);
+    const [spatial, planes] = [shape.slice(2), sizeOf(shape.slice(0, 2))];
+    const [plane, places, taps] = [sizeOf(spatial), sizeOf(pooled.slice(2)), sizeOf(attrs.kernel)];
+    // Where each tap lies in its plane; what lies outside reads one -infinity behind it.
+    const inside = new Int32Array(places * taps).fill(plane);
+    forEachTap(spatial, attrs.kernel, attrs, (place, element, index) => {
+      inside[place * taps + element] = index;
+    });
+    const key = JSON.stringify([spatial, attrs]);
+    const outside = emit.constant(`-Infinity:${planes}`, 'f32', [planes, 1], () =>
+      new Float32Array(planes).fill(-Infinity),
+    );
+    const padded = emit.node('Concat', [emit.reshape(required(inputs, 0), [planes, plane]), outside], {
+      axis: { int: 1 },
+    });
+    const windows = emit.node('Gather', [padded, emit.constant(`taps:${key}`, 'i32', [places, taps], () => inside)], {
+      axis: { int: 1 },
+    });
+    const y = emit.node('ReduceMax', [windows, emit.ints([-1])], { keepdims: { int: 1 } });
+    const numbers = emit.constant(`tap numbers:${key}`, 'f32', [places, taps], () => inside);
+    const chosen = emit.node('Where', [emit.node('Equal', [windows, y]), numbers, emit.scalar(plane)]);
+    const first = emit.node('ReduceMin', [chosen, emit.ints([-1])], { keepdims: { int: 0 } });
+    const starts = emit.constant(`planes:${planes}:${plane}`, 'i32', [planes, 1], () =>
+      Int32Array.from({ length: planes }, (_, i) => i * plane),
+    );
+    return [emit.reshape(y, pooled), emit.reshape(emit.node('Add', [emit.cast(first, 'i32'), starts]), pooled)];
+  },
   samples: () => [
     { name: '1-D', attrs: { ...windowOf(1, { stride: 2 }), kernel: [2] }, inputs: [normal([2, 3, 7], 1)] },
     {

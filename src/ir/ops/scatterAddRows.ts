@@ -45,6 +45,15 @@ export const scatterAddRowsOp = defineOp<ScatterAttrs>({
       }),
     ];
   },
+  onnxPlain: (emit, inputs, { attrs: { rows }, inputTypes }) => {
+    const { shape } = required(inputTypes, 1);
+    const width = dimAt(shape, -1);
+    const count = sizeOf(shape) / width;
+    const zeros = emit.node('Expand', [emit.scalar(0), emit.ints([rows, width])]);
+    const ids = emit.node('Expand', [emit.reshape(required(inputs, 0), [count, 1]), emit.ints([count, width])]);
+    const x = emit.reshape(required(inputs, 1), [count, width]);
+    return [emit.node('ScatterElements', [zeros, ids, x], { axis: { int: 0 }, reduction: { string: 'add' } })];
+  },
   samples: () => [
     { name: 'repeated ids', attrs: { rows: 5 }, inputs: [i32([2, 3], [0, 4, 4, 1, 0, 4]), normal([2, 3, 2], 1)] },
     { name: 'unused rows', attrs: { rows: 4 }, inputs: [i32([2], [3, 3]), normal([2, 3], 2)] },

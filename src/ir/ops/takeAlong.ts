@@ -31,7 +31,9 @@ export const takeAlongOp: Op<AlongAttrs> = defineOp<AlongAttrs>({
     });
     return [y];
   },
-  onnx: (emit, inputs, { attrs: { axis } }) => [emit.node('GatherElements', inputs, { axis: { int: axis } })],
+  onnx: (emit, inputs, { attrs: { axis }, inputTypes }) => [
+    emit.take(required(inputs, 0), required(inputs, 1), axis, dimAt(required(inputTypes, 0).shape, axis)),
+  ],
   samples: () => [
     { name: 'one of each row', attrs: { axis: 1 }, inputs: [normal([3, 4], 1), i32([3, 1], [0, 3, 2])] },
     {

@@ -2,6 +2,7 @@ import { el, emptyDense, f32, normal } from '../dense.ts';
 import { apply, at, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, tensorType } from '../types.ts';
+import { rowTools } from './rowTools.ts';
 import { scatterAddAlong } from './scatterAddAlong.ts';
 
 type TopKAttrs = { readonly k: number; readonly largest: boolean };
@@ -46,6 +47,24 @@ export const topKOp = defineOp<TopKAttrs>({
     const flags = { axis: { int: -1 }, largest: { int: largest ? 1 : 0 }, sorted: { int: 1 } };
     const [values, indices] = emit.nodes('TopK', [required(inputs, 0), emit.ints([k])], flags, { outputs: 2 });
     return [values ?? '', emit.cast(indices ?? '', 'i32')];
+  },
+  onnxPlain: (emit, inputs, { attrs: { k, largest }, inputTypes }) => {
+    const given = required(inputs, 0);
+    const x = largest ? given : emit.node('Neg', [given]);
+    const { places, max, first } = rowTools(emit, dimAt(required(inputTypes, 0).shape, -1));
+    const [values, indices]: [string[], string[]] = [[], []];
+    let free = emit.node('Add', [emit.node('Mul', [places, emit.scalar(0)]), emit.scalar(1)]);
+    for (let round = 0; round < k; round++) {
+      const isFree = emit.node('Greater', [free, emit.scalar(0)]);
+      const most = max(emit.node('Where', [isFree, x, emit.scalar(-Infinity)]), true);
+      const index = first(emit.node('And', [emit.node('Equal', [x, most]), isFree]), true);
+      values.push(most);
+      indices.push(index);
+      free = emit.node('Where', [emit.node('Equal', [places, index]), emit.scalar(0), free]);
+    }
+    const joined = (pieces: readonly string[]): string => emit.node('Concat', pieces, { axis: { int: -1 } });
+    const sorted = joined(values);
+    return [largest ? sorted : emit.node('Neg', [sorted]), emit.cast(joined(indices), 'i32')];
   },
   samples: () => [
     { name: 'largest', attrs: { k: 2, largest: true }, inputs: [normal([3, 5], 1)] },

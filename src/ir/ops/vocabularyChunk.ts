@@ -1,5 +1,6 @@
 import { required } from '../graph.ts';
 import type { OnnxEmitter } from '../onnx.ts';
+import type { DType } from '../types.ts';
 import type { Statistic, VocabularyAttrs, VocabularyOperands } from './vocabulary.ts';
 import { inverted } from './vocabularyDraw.ts';
 
@@ -48,8 +49,7 @@ export function toolsOf(emit: OnnxEmitter) {
     add: binary('Add'),
     sub: binary('Sub'),
     mul: binary('Mul'),
-    rows: (x: string, start: number, end: number): string =>
-      emit.node('Slice', [x, emit.ints([start]), emit.ints([end]), emit.ints([0])]),
+    rows: (x: string, dtype: DType, start: number, end: number): string => emit.slice(x, dtype, 0, start, end),
   };
 }
 
@@ -110,7 +110,7 @@ export function chunkOf(
   const divergence = (a: Distribution, b: Distribution): string => sum(mul(a.p(), logRatio(a, b)));
   const centred = (a: Distribution, b: Distribution): string => mul(a.p(), sub(logRatio(a, b), divergence(a, b)));
   const statistics: Readonly<Record<Statistic, () => readonly string[]>> = {
-    logprobs: () => [aboveMost(emit.node('GatherElements', [own.logits, column], { axis: { int: 1 } }))],
+    logprobs: () => [aboveMost(emit.take(own.logits, column, 1, vocabulary))],
     entropy: () => [emit.node('Neg', [sum(mul(own.p(), own.logp()))])],
     klToReference: () => [divergence(own, reference())],
     klFromReference: () => [divergence(reference(), own)],

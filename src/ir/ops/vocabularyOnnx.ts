@@ -1,7 +1,7 @@
 import { required } from '../graph.ts';
 import type { OnnxEmitter } from '../onnx.ts';
 import type { OnnxNodeView } from '../op.ts';
-import { dimAt, type TensorType } from '../types.ts';
+import { dimAt, type DType, type TensorType } from '../types.ts';
 import {
   operandCount,
   type Statistic,
@@ -23,12 +23,12 @@ function waiting(
   emit: OnnxEmitter,
   x: string,
   columns: number,
-  signals: readonly (readonly [string, TensorType['dtype']])[],
+  signals: readonly (readonly [string, DType])[],
 ): string {
   if (signals.length === 0) return x;
   const { rows } = toolsOf(emit);
   const nothing = signals.map(([signal, dtype]) => {
-    const none = rows(signal, 0, 0);
+    const none = rows(signal, dtype, 0, 0);
     return emit.reshape(dtype === 'f32' ? none : emit.cast(none, 'f32'), [0, columns]);
   });
   return emit.node('Concat', [x, ...nothing], { axis: { int: 0 } });
@@ -43,23 +43,23 @@ function chunked(
     chunk: Chunk,
     extras: readonly string[],
     place: { readonly count: number; readonly isLast: boolean },
-  ) => readonly (readonly [string, TensorType['dtype']])[],
+  ) => readonly (readonly [string, DType])[],
 ): void {
   const [rows, columns] = required(view.inputTypes, 0).shape as [number, number];
   const vocabulary = dimAt(required(view.inputTypes, 1).shape, 0);
   const referenceColumns = view.inputTypes[5]?.shape[1] ?? 0;
   const { rows: slice } = toolsOf(emit);
-  let signals: readonly (readonly [string, TensorType['dtype']])[] = [];
+  let signals: readonly (readonly [string, DType])[] = [];
   for (let start = 0; start < rows; start += chunkRows) {
     const end = Math.min(rows, start + chunkRows);
-    const part = (x: string): string => (start === 0 && end === rows ? x : slice(x, start, end));
-    const partOrNone = (x: string | null): string | null => x && part(x);
+    const part = (x: string, dtype: DType = 'f32'): string =>
+      start === 0 && end === rows ? x : slice(x, dtype, start, end);
     const whole = vocabularyOperands(inputs);
     const operands: VocabularyOperands<string> = {
       ...whole,
       hidden: waiting(emit, part(whole.hidden), columns, signals),
-      targets: partOrNone(whole.targets),
-      uniforms: partOrNone(whole.uniforms),
+      targets: whole.targets && part(whole.targets, 'i32'),
+      uniforms: whole.uniforms && part(whole.uniforms),
       referenceHidden: whole.referenceHidden && waiting(emit, part(whole.referenceHidden), referenceColumns, signals),
     };
     const extras = inputs.slice(operandCount).map((x) => emit.reshape(part(x ?? ''), [end - start, 1]));

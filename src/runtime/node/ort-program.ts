@@ -1,13 +1,10 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { at, type Graph } from '../../ir/graph.ts';
 import type { Op } from '../../ir/op.ts';
-import { simplify } from '../../ir/simplify.ts';
-import { verify } from '../../ir/verify.ts';
 import type { Program, Tensors } from '../engine.ts';
-import { evaluateNode } from '../evaluate.ts';
 import type { Life } from '../life.ts';
-import { encodeOnnx } from '../onnx/encode.ts';
-import { lower } from '../onnx/lower.ts';
+import { compileOnnx } from '../onnx/compile.ts';
+import { cpuTarget } from '../onnx/target.ts';
 import { bindings, checkedInputs, placeOutputs, prebindInputs } from '../program.ts';
 import type { RunQueue } from '../runQueue.ts';
 import { allocate, type Tensor } from '../tensor.ts';
@@ -34,21 +31,13 @@ interface Arrangement {
   release(): void;
 }
 
-/** Compiles a graph for ONNX Runtime, letting timers and input through between the stages, which take tens of milliseconds each. */
+/** Compiles a graph for ONNX Runtime, letting timers and input through between the stages. */
 export async function loadProgram(context: ProgramContext, graph: Graph): Promise<Program> {
   const { runtime, pool, queue, engine, profile } = context;
   engine.check();
-  await immediate();
-  verify(graph);
-  await immediate();
-  const simplified = simplify(graph, evaluateNode);
-  await immediate();
-  const { model, hostFills, aliased } = await lower(simplified, () => immediate());
-  await immediate();
-  const encoded = encodeOnnx(model);
-  await immediate();
+  const { bytes, hostFills, aliased, inputs: wanted } = await compileOnnx(graph, cpuTarget, () => immediate());
   engine.check();
-  const session = await runtime.createSessionAsync(encoded, {
+  const session = await runtime.createSessionAsync(bytes, {
     optimization: 'basic',
     ...(profile === undefined ? {} : { profile }),
   });
@@ -64,7 +53,6 @@ export async function loadProgram(context: ProgramContext, graph: Graph): Promis
     weights.set(name, made);
     return made;
   };
-  const wanted = new Set(session.inputNames);
   const program = engine.part('a loaded program but it was released', () => {
     for (const made of weights.values()) made.release();
     weights.clear();

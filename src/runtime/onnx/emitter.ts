@@ -1,7 +1,9 @@
-import type { OnnxDType, OnnxEmitter, OnnxAttr } from '../../ir/onnx.ts';
+import type { OnnxAttr, OnnxDType, OnnxEmitter, ProductOptions } from '../../ir/onnx.ts';
 import { sameShape, type Shape, sizeOf } from '../../ir/types.ts';
 import type { OnnxArray } from './dtypes.ts';
 import type { OnnxNode, OnnxTensor } from './encode.ts';
+import { rewrites } from './rewrites.ts';
+import { cpuTarget, type OnnxTarget, RefusedOperator } from './target.ts';
 
 /** An emitter and what was emitted so far. Equal nodes get one name, so nothing is computed twice. */
 export interface GraphEmitter extends OnnxEmitter {
@@ -18,7 +20,33 @@ function arrayOf(dtype: OnnxDType, values: ArrayLike<number>): OnnxArray {
 
 const castCodes: Readonly<Record<OnnxDType, number>> = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9 };
 
-export function graphEmitter(): GraphEmitter {
+const rewriteOf = ({ rewrites: own }: OnnxTarget, opType: string) => {
+  const name = own.find((each) => each === opType);
+  return name && rewrites[name];
+};
+
+/** alpha A B in one node, or Transpose, MatMul and Mul where the target has no such operator. */
+function product(emit: OnnxEmitter, target: OnnxTarget, a: string, b: string, options: ProductOptions): string {
+  const { ranks, transposeA = false, transposeB = false, alpha = 1 } = options;
+  if (!target.refused['FusedMatMul']) {
+    const attrs = {
+      transA: { int: transposeA ? 1 : 0 },
+      transB: { int: transposeB ? 1 : 0 },
+      alpha: { float: alpha },
+    };
+    return emit.node('FusedMatMul', [a, b], attrs, { domain: 'com.microsoft' });
+  }
+  const swapped = (x: string, rank: number): string => {
+    const perm = Array.from({ length: rank }, (_, axis) => axis);
+    return emit.node('Transpose', [x], { perm: { ints: [...perm.slice(0, -2), rank - 1, rank - 2] } });
+  };
+  const operands = [transposeA ? swapped(a, ranks[0]) : a, transposeB ? swapped(b, ranks[1]) : b];
+  const plain = emit.node('MatMul', operands);
+  return alpha === 1 ? plain : emit.node('Mul', [plain, emit.scalar(alpha)]);
+}
+
+/** An emitter for a target, the CPU provider unless given. Its nodes throw RefusedOperator for what the target cannot run. */
+export function graphEmitter(target: OnnxTarget = cpuTarget): GraphEmitter {
   const emitted: OnnxNode[] = [];
   const constants = new Map<string, OnnxTensor>();
   const names = new Map<string, readonly string[]>();
@@ -29,6 +57,8 @@ export function graphEmitter(): GraphEmitter {
   const nodes: OnnxEmitter['nodes'] = (opType, inputs, attrs, options) => {
     const operands = inputs.map((input) => input ?? '');
     // Names have no newlines; attributes are few, and the whole as JSON takes most of the time of a lowering.
+    const refusal = target.refused[opType]?.(attrs);
+    if (refusal !== undefined) throw new RefusedOperator(`${target.name} cannot run ${opType}: ${refusal}`);
     const key = [opType, options.domain ?? '', JSON.stringify(attrs), ...operands].join('\n');
     const known = names.get(key);
     if (known) return known;
@@ -45,7 +75,12 @@ export function graphEmitter(): GraphEmitter {
     return outputs;
   };
   const node: OnnxEmitter['node'] = (opType, inputs, attrs: Readonly<Record<string, OnnxAttr>> = {}, options = {}) =>
-    nodes(opType, inputs, attrs, options)[0] ?? '';
+    rewriteOf(target, opType)?.(
+      emit,
+      inputs.map((input) => input ?? ''),
+    ) ??
+    nodes(opType, inputs, attrs, options)[0] ??
+    '';
   const constant: OnnxEmitter['constant'] = (key, dtype, shape, values) => {
     const known = constantNames.get(key);
     if (known !== undefined) return known;
@@ -56,7 +91,11 @@ export function graphEmitter(): GraphEmitter {
   };
   const ints = (values: readonly number[]): string =>
     constant(`i64:${values.join()}`, 'i64', [values.length], () => values);
-  return {
+  const range = (start: number, end: number): string =>
+    constant(`range:${start}:${end}`, 'i32', [end - start], () =>
+      Int32Array.from({ length: end - start }, (_, i) => start + i),
+    );
+  const emit: GraphEmitter = {
     emitted,
     constants,
     node,
@@ -75,5 +114,17 @@ export function graphEmitter(): GraphEmitter {
       return name;
     },
     cast: (input, to) => node('Cast', [input], { to: { int: castCodes[to] } }),
+    slice: (x, dtype, axis, start, end) => {
+      if (dtype !== 'i32' || target.slicesInts) return node('Slice', [x, ints([start]), ints([end]), ints([axis])]);
+      return node('Gather', [x, range(start, end)], { axis: { int: axis } });
+    },
+    take: (x, index, axis, size) => {
+      const checked = target.stopsAtWrongIndices
+        ? index
+        : node('Gather', [range(0, size), index], { axis: { int: 0 } });
+      return node('GatherElements', [x, checked], { axis: { int: axis } });
+    },
+    product: (a, b, options) => product(emit, target, a, b, options),
   };
+  return emit;
 }

@@ -3,6 +3,7 @@ import { aliasRule } from './alias.ts';
 import type { OnnxElementType } from './dtypes.ts';
 import { type GraphEmitter, graphEmitter } from './emitter.ts';
 import type { OnnxModel, OnnxNode } from './encode.ts';
+import { cpuTarget, type OnnxTarget, RefusedOperator } from './target.ts';
 
 /** A value that the host fills before each run, because ONNX has no operator for it. */
 export interface HostFill {
@@ -22,13 +23,21 @@ export interface LoweredGraph {
 /** Nodes that are lowered between two pauses. */
 const stride = 128;
 
+export interface LowerOptions {
+  /** The provider that will run the model; the CPU's unless given. */
+  readonly target?: OnnxTarget;
+  /** Awaited every few milliseconds, so that others may run. */
+  readonly pause?: () => Promise<unknown>;
+}
+
 /**
- * A graph as an ONNX model. Composites without a lowering of their own are decomposed; unused outputs vanish. `pause` is
- * awaited every few milliseconds, so that others may run. Throws TypeError naming an op that has neither.
+ * A graph as an ONNX model. Composites without a lowering that the target can run are decomposed; unused outputs vanish.
+ * Throws TypeError naming an op that has neither.
  */
-export async function lower(graph: Graph, pause: () => Promise<unknown> = async () => {}): Promise<LoweredGraph> {
+export async function lower(graph: Graph, options: LowerOptions = {}): Promise<LoweredGraph> {
+  const { target = cpuTarget, pause = async () => {} } = options;
   const context: Context = {
-    emit: graphEmitter(),
+    emit: graphEmitter(target),
     names: new Map(),
     fills: [],
     overwrites: new Map(),
@@ -120,15 +129,33 @@ function inPlaceHolds(node: Node, { overwrites }: Context): boolean {
   });
 }
 
-function lowerNode(node: Node, context: Context): readonly string[] {
-  const { emit, names, fills } = context;
+/** The first of the op's lowerings that the target can run; else why not, undefined where it has none. */
+function ownLowering(node: Node, context: Context): readonly string[] | string | undefined {
   const { op, attrs } = node;
-  const inputs = node.inputs.map((input) => input && nameOf(names, input));
-  if (op.onnx && inPlaceHolds(node, context)) {
-    const inputTypes = node.inputs.map((input) => input?.type ?? null);
-    const outputTypes = node.outputs.map((output) => output.type);
-    return op.onnx(emit, inputs, { attrs, inputTypes, outputTypes, used: node.outputs.map(context.isRead) });
+  if (!inPlaceHolds(node, context)) return undefined;
+  const inputs = node.inputs.map((input) => input && nameOf(context.names, input));
+  const inputTypes = node.inputs.map((input) => input?.type ?? null);
+  const outputTypes = node.outputs.map((output) => output.type);
+  const view = { attrs, inputTypes, outputTypes, used: node.outputs.map(context.isRead) };
+  let refusal: string | undefined;
+  for (const way of ['onnx', 'onnxPlain'] as const) {
+    try {
+      const names = op[way]?.(context.emit, inputs, view);
+      if (names) return names;
+    } catch (error) {
+      // What was emitted before has no reader and vanishes.
+      if (!(error instanceof RefusedOperator)) throw error;
+      refusal ??= error.message;
+    }
   }
+  return refusal;
+}
+
+function lowerNode(node: Node, context: Context): readonly string[] {
+  const { fills } = context;
+  const { op, attrs } = node;
+  const own = ownLowering(node, context);
+  if (own !== undefined && typeof own !== 'string') return own;
   if (op.decompose) return op.decompose(node.inputs, attrs).map((part) => lowerValue(part, context));
   if (op.host) {
     const leaves = node.inputs.map((input) => {
@@ -140,7 +167,9 @@ function lowerNode(node: Node, context: Context): readonly string[] {
     if (!fills.some(({ name }) => name === key)) fills.push({ name: key, value: at(node.outputs, 0), leaves });
     return [key];
   }
-  throw new TypeError(`${op.name} has no ONNX lowering and no decomposition`);
+  throw new TypeError(
+    own === undefined ? `${op.name} has no ONNX lowering and no decomposition` : `${op.name}: ${own}`,
+  );
 }
 
 /** Gives each output its own name: the producing node is renamed, or the value copied where that cannot be. */
