@@ -1,6 +1,7 @@
 /** What needs files and native code: checkpoints, the loop, ONNX Runtime. */
 export { type Checkpoint, openCheckpoint } from './hub/checkpoint.ts';
-export { type PeftAdapter, type PeftLoraConfig, readPeftAdapter, writePeftAdapter } from './hub/peft.ts';
+export { type PeftFolder, readPeftFolder, writePeftFolder } from './hub/peft.ts';
+export { type PeftLoraConfig } from './hub/peft-config.ts';
 export { loadTokenizer, type Message, type Tokenizer } from './hub/tokenizer.ts';
 export { type TuneConfig, type TuneConfigInput, tuneSchema } from './loop/config.ts';
 export { chooseEngine } from './loop/engines.ts';

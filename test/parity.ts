@@ -15,6 +15,10 @@ export const fixture = (path: string): string => fileURLToPath(new URL(`fixtures
 
 export const readFixture = (path: string): unknown => JSON.parse(readFileSync(fixture(path), 'utf8'));
 
+/** min_lr_rate as minLrRate. */
+export const camelCase = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);

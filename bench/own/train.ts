@@ -4,6 +4,8 @@ import { examplesOf } from '../../src/data/examples.ts';
 import { randomKey, fillUniform } from '../../src/ir/random.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
+import { makeAdapter } from '../../src/adapters/index.ts';
+import { loraUnit } from '../../src/adapters/lora.ts';
 import { languageTask } from '../../src/loop/task.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
@@ -42,16 +44,7 @@ const engine = native ?? ortEngine({ threads, ...(options.profile === undefined 
 const loaded = await openModel({
   model: modelFolder(options.model),
   newAdapter: {
-    config: {
-      r,
-      loraAlpha: 2 * r,
-      loraDropout: 0,
-      useRslora: false,
-      targetModules: 'all-linear',
-      rankPattern: {},
-      alphaPattern: {},
-      initLoraWeights: true,
-    },
+    make: (model) => makeAdapter(loraUnit.schema.parse({ r, alpha: 2 * r }), model),
     seed: 42,
   },
   engine,
@@ -66,8 +59,14 @@ const examples = Array.from({ length: batchSize }, (_, index) => {
 const batch = makeBatches(examplesOf(examples), { batchSize }).at(0, 0);
 const trainer = await makeTrainer(loaded, {
   attached: loaded.attached,
-  task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),
-  optimizer: chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 })),
+  updates: [
+    {
+      name: 'sft',
+      task: languageTask(loaded, sft, { packing: false, loss: 'auto' }),
+      optimizer: chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 })),
+      learningRate: () => 2e-4,
+    },
+  ],
   seed: 42,
   recompute: false,
 });
@@ -79,7 +78,7 @@ const window = {
   endsEpoch: true,
 };
 await serve({ engine: engine.name, precision: engine.precision }, async () => {
-  const { loss } = await trainer.run(window, 2e-4);
+  const { loss } = await trainer.run(window);
   if (native && options.profile !== undefined) {
     const slow = Object.entries(native.times()).filter(([, ms]) => ms >= 0.5);
     console.error(slow.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', '), native.memory());

@@ -1,14 +1,13 @@
-import type { RandomKey } from '../ir/random.ts';
+import { z } from 'zod';
 import type { Model, ParameterSpec } from '../nn/model.ts';
 import { plainSites } from '../nn/sites.ts';
-import type { RandomService } from '../runtime/random.ts';
-import type { Adapter } from './adapter.ts';
+import type { Adapter, InitialContext } from './adapter.ts';
+import type { AdapterUnit } from './unit.ts';
 
 /** N(mean, deviation²), as the model's architecture wants it. */
 async function draw(
   values: Float32Array,
-  key: RandomKey,
-  random: RandomService,
+  { key, random }: Pick<InitialContext, 'key' | 'random'>,
   { mean, deviation }: ParameterSpec['init'],
 ): Promise<void> {
   if (deviation === 0) values.fill(mean);
@@ -22,13 +21,23 @@ async function draw(
 export function full(model: Model): Adapter {
   return {
     type: 'none',
-    base: 'trained',
-    parameters: model.parameters.map(({ name, shape, init }) => ({
+    parameters: model.parameters.map(({ name, shape, decays, init }) => ({
       name,
       shape,
-      initialize: (values, key, random) => draw(values, key, random, init),
+      decays,
+      initialize: (values, context) => draw(values, context, init),
     })),
     drops: false,
     sites: () => plainSites,
+    merges: { cannot: 'its trained weights are the model already' },
   };
 }
+
+const schema = z.strictObject({ type: z.literal('none') });
+
+export const fullUnit: AdapterUnit<'none', typeof schema> = {
+  type: 'none',
+  schema,
+  make: (_config, model) => full(model),
+  makeOnAny: (_config, model) => full(model),
+};

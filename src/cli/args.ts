@@ -92,13 +92,19 @@ function namesOf(texts: readonly string[]): string | string[] {
   return texts.flatMap((text) => text.split(',')).map((name) => name.trim());
 }
 
+/** One or several values, with spaces or commas between. */
+function listOf(texts: readonly string[], of: 'text' | 'number', where: string): string[] | number[] {
+  const parts = texts.flatMap((each) => each.split(',')).map((part) => part.trim());
+  if (parts.includes('')) throw new UsageError(`${where}: expected a value but found none`);
+  return of === 'text' ? parts : parts.map((part) => numberOf(part, where, 'a number'));
+}
+
 function valueOf(option: Option, texts: readonly string[]): OptionValue {
   const { kind } = option;
   const where = `--${option.name}`;
   const text = texts[0] ?? '';
   if (kind.type === 'names') return namesOf(texts);
-  if (kind.type === 'numbers')
-    return texts.flatMap((each) => each.split(',')).map((each) => numberOf(each, where, 'a number'));
+  if (kind.type === 'list') return listOf(texts, kind.of, where);
   if (kind.type === 'texts') {
     if (texts.includes('')) throw new UsageError(`${where}: expected some text but found none`);
     return [...texts];
@@ -129,7 +135,7 @@ export function parseArgs(argv: readonly string[], options: readonly Option[]): 
   const values = (option: Option, inline: string | undefined): string[] => {
     if (inline !== undefined) return [inline];
     const texts: string[] = [];
-    const many = ['names', 'texts', 'numbers'].includes(option.kind.type);
+    const many = ['names', 'list', 'texts'].includes(option.kind.type);
     for (let next = argv[at]; next !== undefined && !isFlag(next) && (many || texts.length === 0); next = argv[at]) {
       texts.push(next);
       at++;

@@ -29,6 +29,22 @@ export interface Command {
   run(args: Args, context: Context): Promise<number>;
 }
 
+/** A command or a group of them, by name; its modules are loaded when it is asked for. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command | CommandGroup>;
+}
+
+/** Commands under one word: `tuneloop papers list`. */
+export interface CommandGroup {
+  readonly name: string;
+  readonly about: string;
+  readonly commands: readonly CommandEntry[];
+}
+
+export const isGroup = (found: Command | CommandGroup): found is CommandGroup => 'commands' in found;
+
 /** Options that every command has. */
 export const commonOptions: readonly Option[] = [
   { name: 'json', kind: { type: 'boolean' }, description: 'Machine-readable results' },

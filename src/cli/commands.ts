@@ -1,11 +1,4 @@
-import type { Command } from './command.ts';
-
-export interface CommandEntry {
-  readonly name: string;
-  readonly summary: string;
-  /** Loads the command's own modules, which the others need not wait for. */
-  readonly load: () => Promise<Command>;
-}
+import type { CommandEntry } from './command.ts';
 
 /** Every command, in the order of the help. */
 export const commands: readonly CommandEntry[] = [
@@ -53,6 +46,16 @@ export const commands: readonly CommandEntry[] = [
     name: 'inspect',
     summary: 'What a checkpoint, adapter or run holds; its programs printed or drawn',
     load: async () => (await import('./inspect.ts')).inspectCommand,
+  },
+  {
+    name: 'probe',
+    summary: 'Measures what training changed in the weights',
+    load: async () => (await import('./probe.ts')).probeGroup,
+  },
+  {
+    name: 'surgery',
+    summary: 'Changes the weights of models: averages, Model Stock, intruder dimensions',
+    load: async () => (await import('./surgery.ts')).surgeryGroup,
   },
   {
     name: 'doctor',

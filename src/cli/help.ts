@@ -1,5 +1,5 @@
 import type { Option } from './args.ts';
-import { type Command, commonOptions } from './command.ts';
+import { type Command, type CommandEntry, type CommandGroup, commonOptions } from './command.ts';
 
 const shownDefault = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
@@ -9,7 +9,7 @@ function placeholder({ kind, value }: Option): string {
   if (kind.type === 'choice') return ` ${kind.values.join('|')}`;
   if (kind.type === 'names') return ' NAME…';
   if (kind.type === 'texts') return ' TEXT…';
-  if (kind.type === 'numbers') return ' N…';
+  if (kind.type === 'list') return kind.of === 'number' ? ' N…' : ' NAME…';
   if (kind.type === 'map') return ' NAME=VALUE,…';
   if (kind.type === 'minutes') return ' TIME';
   return kind.type === 'text' ? ' TEXT' : ' N';
@@ -57,9 +57,17 @@ export function commandHelp(command: Command): string {
   return `${sections.join('\n\n')}\n`;
 }
 
+const entryLines = (entries: readonly Pick<CommandEntry, 'name' | 'summary'>[]): string => {
+  const width = Math.max(...entries.map(({ name }) => name.length)) + 2;
+  return entries.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`).join('\n');
+};
+
+/** Help of a group of commands. */
+export function groupHelp({ name, about, commands }: CommandGroup): string {
+  return `tuneloop ${name} COMMAND [options]\n\n${about}\n\n${entryLines(commands)}\n\ntuneloop ${name} COMMAND --help says more.\n`;
+}
+
 /** Help of the program. */
-export function programHelp(commands: readonly { readonly name: string; readonly summary: string }[]): string {
-  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
-  return `tuneloop COMMAND [options]\n\n${lines.join('\n')}\n\ntuneloop COMMAND --help says more; tuneloop --version prints the version.\n`;
+export function programHelp(commands: readonly Pick<CommandEntry, 'name' | 'summary'>[]): string {
+  return `tuneloop COMMAND [options]\n\n${entryLines(commands)}\n\ntuneloop COMMAND --help says more; tuneloop --version prints the version.\n`;
 }

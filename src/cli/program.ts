@@ -1,10 +1,17 @@
 import { hint } from '../loop/nearest.ts';
 import { UsageError } from '../loop/usageError.ts';
 import { parseArgs, requireAll } from './args.ts';
-import { commonOptions, type Terminal } from './command.ts';
+import {
+  type Command,
+  type CommandEntry,
+  type CommandGroup,
+  commonOptions,
+  isGroup,
+  type Terminal,
+} from './command.ts';
 import { commands } from './commands.ts';
 import { errorText, exitCodeOf } from './errors.ts';
-import { commandHelp, programHelp } from './help.ts';
+import { commandHelp, groupHelp, programHelp } from './help.ts';
 import { packageVersion } from './version.ts';
 
 export interface Interrupts {
@@ -21,19 +28,25 @@ async function runCommand(argv: readonly string[], terminal: Terminal, interrupt
     return 0;
   }
   if (first === '--help' || first === '-h' || first === 'help') {
-    const named = commands.find(({ name }) => name === rest[0]);
-    if (rest[0] !== undefined && named === undefined) throw unknownCommand(rest[0]);
-    await terminal.out(named === undefined ? programHelp(commands) : commandHelp(await named.load()));
+    await terminal.out(rest[0] === undefined ? programHelp(commands) : helpOf((await find(rest)).found));
     return 0;
   }
   if (first === undefined)
     throw new UsageError(
       `Expected a command: ${commands.map(({ name }) => name).join(', ')}. tuneloop --help says more.`,
     );
-  const entry = commands.find(({ name }) => name === first);
-  if (entry === undefined) throw unknownCommand(first);
-  const command = await entry.load();
-  const words = rest.map((word) => (word === '-h' ? '--help' : word));
+  const { found, rest: given } = await find(argv);
+  const wantsHelp = given[0] === '--help' || given[0] === '-h';
+  if (isGroup(found)) {
+    if (!wantsHelp) {
+      const names = found.commands.map(({ name }) => name).join(', ');
+      throw new UsageError(`Expected a command of ${found.name}: ${names}. tuneloop ${found.name} --help says more.`);
+    }
+    await terminal.out(helpOf(found));
+    return 0;
+  }
+  const command = found;
+  const words = given.map((word) => (word === '-h' ? '--help' : word));
   const args = parseArgs(words, [...command.options, ...commonOptions]);
   if (args.flag('help')) {
     await terminal.out(commandHelp(command));
@@ -46,10 +59,33 @@ async function runCommand(argv: readonly string[], terminal: Terminal, interrupt
   return command.run(args, { ...terminal, err, quiet, json: args.flag('json'), signal: interrupts.signal });
 }
 
-function unknownCommand(word: string): UsageError {
-  const names = [...commands.map(({ name }) => name), '--help', '--version'];
-  return new UsageError(`There is no command ${word}.${hint(word, names, (name) => `tuneloop ${name}`)}`);
+interface Found {
+  readonly found: Command | CommandGroup;
+  /** The words after its name. */
+  readonly rest: readonly string[];
 }
+
+/** The command that the first words name: a group's own commands follow its name. Throws UsageError for an unknown word. */
+async function find(
+  words: readonly string[],
+  entries: readonly CommandEntry[] = commands,
+  group: readonly string[] = [],
+): Promise<Found> {
+  const [first = '', ...rest] = words;
+  const entry = entries.find(({ name }) => name === first);
+  if (entry === undefined) {
+    const names = [...entries.map(({ name }) => name), ...(group.length === 0 ? ['--help', '--version'] : [])];
+    const near = hint(first, names, (name) => ['tuneloop', ...group, name].join(' '));
+    throw new UsageError(`There is no command ${[...group, first].join(' ')}.${near}`);
+  }
+  const found = await entry.load();
+  const [next] = rest;
+  return isGroup(found) && next !== undefined && !next.startsWith('-')
+    ? find(rest, found.commands, [...group, first])
+    : { found, rest };
+}
+
+const helpOf = (found: Command | CommandGroup): string => (isGroup(found) ? groupHelp(found) : commandHelp(found));
 
 /** Runs the program on its arguments and returns the exit code; errors go to stderr. */
 export async function runProgram(argv: readonly string[], terminal: Terminal, interrupts: Interrupts): Promise<number> {

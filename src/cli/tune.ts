@@ -22,8 +22,10 @@ const runOptions: readonly Option[] = [
     name: 'config',
     kind: { type: 'text' },
     value: 'FILE',
-    description: "JSON file with the config's fields; options go before it",
+    description:
+      "File with the config's fields (.ts, .mjs, .js, .yaml, .json); tuneloop.config.* of the working folder unless given; options win over it",
   },
+  { name: 'no-config', kind: { type: 'boolean' }, description: 'Looks for no config file in the working folder' },
   {
     name: 'resume',
     kind: { type: 'text' },
@@ -145,7 +147,7 @@ async function sayFinished(path: string, { step, stopReason }: DoneEvent, contex
 }
 
 async function start(args: Args, options: readonly Option[], context: Context): Promise<number> {
-  const config = await resolved(await configOf(args, options), context);
+  const config = await resolved(await configOf(args, options, (line) => context.err(`${line}\n`)), context);
   const out = args.text('out');
   if (out === undefined && !args.flag('dry-run')) throw new UsageError('--out is missing');
   // A dry run without a folder writes nothing anywhere.

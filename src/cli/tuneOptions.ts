@@ -1,5 +1,6 @@
 import { type ConfigField, configFields } from '../loop/configFields.ts';
-import { readConfigFile } from '../loop/runFolder.ts';
+import { isRecord } from '../hub/json.ts';
+import { findConfigFile, readConfigFile } from '../loop/configFile.ts';
 import { type FieldName, parseConfig, withField } from '../loop/parseConfig.ts';
 import type { TuneConfig } from '../loop/config.ts';
 import { UsageError } from '../loop/usageError.ts';
@@ -76,11 +77,45 @@ export function configOptions(): Option[] {
   return [...short, ...configFields.map((field) => fieldOption(field.path, field))];
 }
 
-/** The config that `--config` and the options make, the options on top. UsageError that names the option, or file and field. */
-export async function configOf(args: Args, options: readonly Option[]): Promise<TuneConfig> {
-  const file = args.text('config');
-  let value = file === undefined ? {} : await readConfigFile(file);
+/** The seams of a file whose type an option changes lose the fields that belonged to the other type; each is told. */
+function withoutOtherTypes(
+  value: Readonly<Record<string, unknown>>,
+  from: ReadonlyMap<string, string>,
+  type: (option: string) => unknown,
+  say: (line: string) => void,
+): Record<string, unknown> {
+  const seams = Object.entries(value).map(([seam, held]): [string, unknown] => {
+    const option = from.get(`${seam}.type`);
+    if (option === undefined || !isRecord(held)) return [seam, held];
+    const { type: before, ...others } = held;
+    const names = Object.keys(others);
+    if (before === type(option) || names.length === 0) return [seam, held];
+    say(`${option} replaces the file's ${seam}: ${names.join(', ')}`);
+    return [seam, {}];
+  });
+  return Object.fromEntries(seams);
+}
+
+/** The file that `--config` names, or the working folder's own. */
+async function configFileOf(args: Args, say: (line: string) => void): Promise<string | undefined> {
+  const named = args.text('config');
+  if (named !== undefined && args.flag('no-config'))
+    throw new UsageError('--config and --no-config exclude each other');
+  if (named !== undefined || args.flag('no-config')) return named;
+  const found = await findConfigFile('');
+  if (found !== undefined) say(`Config: ${found}`);
+  return found;
+}
+
+/** The config that a file and the options make, the options on top. UsageError that names the option, or file and field. */
+export async function configOf(
+  args: Args,
+  options: readonly Option[],
+  say: (line: string) => void,
+): Promise<TuneConfig> {
+  const file = await configFileOf(args, say);
   const from = new Map<string, string>();
+  const set: [string, unknown][] = [];
   for (const { name, path, kind } of options) {
     const given = args.given.get(name);
     if (path === undefined || given === undefined) continue;
@@ -89,15 +124,18 @@ export async function configOf(args: Args, options: readonly Option[]): Promise<
     from.set(path, `--${name}`);
     // One text of a field that takes several is that text.
     const [only] = Array.isArray(given) ? given : [];
-    const single = kind.type === 'texts' && Array.isArray(given) && given.length === 1;
-    value = withField(value, path, single ? only : given);
+    set.push([path, kind.type === 'texts' && Array.isArray(given) && given.length === 1 ? only : given]);
   }
-  const set = [...from.keys()].find(
+  const decided = [...from.keys()].find(
     (path) => path.startsWith('adapter.') && path !== 'adapter.init' && path !== 'adapter.type',
   );
-  if (from.has('adapter.init') && set !== undefined) {
-    throw new UsageError(`${from.get(set)}: the adapter that --init-adapter names decides this`);
+  if (from.has('adapter.init') && decided !== undefined) {
+    throw new UsageError(`${from.get(decided)}: the adapter that --init-adapter names decides this`);
   }
+  let value: Record<string, unknown> = {};
+  if (file !== undefined)
+    value = withoutOtherTypes(await readConfigFile(file), from, (option) => args.given.get(option.slice(2)), say);
+  for (const [path, given] of set) value = withField(value, path, given);
   const short = new Map(Object.entries(aliases).map(([name, path]) => [path, `--${name}`]));
   const nameOf: FieldName = (path) => {
     const option = [...from].find(([set]) => path === set || path.startsWith(`${set}.`))?.[1];

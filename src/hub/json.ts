@@ -19,9 +19,9 @@ export function recordOf(value: unknown, where: string): Record<string, unknown>
   throw new SyntaxError(`${where}: expected an object but found ${describe(value)}`);
 }
 
-/** A short form of a value for an error. */
+/** A short form of data for an error. */
 export function describe(value: unknown): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  const text = typeof value === 'number' ? String(value) : value === undefined ? 'nothing' : JSON.stringify(value);
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
 }
 

@@ -1,6 +1,10 @@
 import { describe, recordOf } from './json.ts';
 
-export type LoraInit = boolean | 'gaussian' | 'eva' | 'orthogonal';
+/** How the factors start: true is PEFT's default; the decompositions take a part of the base into the factors. */
+export type LoraInit = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'olora' | 'pissa' | `pissa_niter_${number}`;
+
+/** Which biases of the base are trained too. */
+export type LoraBias = 'none' | 'all' | 'lora_only';
 
 /** A PEFT LoraConfig, its keys in camelCase; an absent field is PEFT's null. */
 export interface PeftLoraConfig {
@@ -18,6 +22,14 @@ export interface PeftLoraConfig {
   readonly rankPattern: Readonly<Record<string, number>>;
   readonly alphaPattern: Readonly<Record<string, number>>;
   readonly initLoraWeights: LoraInit;
+  readonly bias?: LoraBias;
+  /** Endings of the paths of modules that are trained whole. */
+  readonly modulesToSave?: readonly string[];
+  /** Token ids whose rows of the input embedding are trained, or ids by the embedding's name. */
+  readonly trainableTokenIndices?: readonly number[] | Readonly<Record<string, readonly number[]>>;
+  readonly useDora?: boolean;
+  /** B has a bias. */
+  readonly loraBias?: boolean;
   readonly baseModelNameOrPath?: string;
   readonly taskType?: 'CAUSAL_LM';
 }
@@ -41,7 +53,6 @@ const offValues = {
   alora_invocation_tokens: null,
   arrow_config: null,
   auto_mapping: null,
-  bias: 'none',
   corda_config: null,
   ensure_weight_tying: false,
   eva_config: null,
@@ -49,20 +60,16 @@ const offValues = {
   kasa_config: null,
   layer_replication: null,
   loftq_config: {},
-  lora_bias: false,
   lora_ga_config: null,
   megatron_config: null,
   megatron_core: 'megatron.core',
-  modules_to_save: null,
   monteclora_config: null,
   peft_type: 'LORA',
   peft_version: peftVersion,
   qalora_group_size: 16,
   revision: null,
   target_parameters: null,
-  trainable_token_indices: null,
   use_bdlora: null,
-  use_dora: false,
   use_qalora: false,
   velora_config: null,
 };
@@ -80,8 +87,14 @@ const isRank = (value: unknown): value is number => Number.isSafeInteger(value) 
 const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);
 const isRate = (value: unknown): value is number => isFiniteNumber(value) && value >= 0 && value < 1;
 const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
+const initNames: ReadonlySet<unknown> = new Set(['gaussian', 'eva', 'orthogonal', 'olora', 'pissa']);
 const isInit = (value: unknown): value is LoraInit =>
-  isFlag(value) || value === 'gaussian' || value === 'eva' || value === 'orthogonal';
+  isFlag(value) || initNames.has(value) || (isString(value) && /^pissa_niter_\d+$/.test(value));
+const isBias = (value: unknown): value is LoraBias => value === 'none' || value === 'all' || value === 'lora_only';
+const isNames = (value: unknown): value is string[] => Array.isArray(value) && value.every(isString);
+const isTokens = (value: unknown): value is number[] => Array.isArray(value) && value.every(isLayer);
+const isTokenMap = (value: unknown): value is number[] | Record<string, number[]> =>
+  isTokens(value) || mapOf(isTokens)(value);
 const isCausal = (value: unknown): value is 'CAUSAL_LM' => value === 'CAUSAL_LM';
 const mapOf =
   <T>(check: (value: unknown) => value is T) =>
@@ -112,6 +125,11 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
   const layersToTransform = field('layers_to_transform', isLayers, 'layer numbers');
   const layersPattern = field('layers_pattern', isStrings, 'names');
   const fanInFanOut = field('fan_in_fan_out', isFlag, 'true or false') ?? false;
+  const bias = field('bias', isBias, 'none, all or lora_only');
+  const modulesToSave = field('modules_to_save', isNames, 'names');
+  const trainableTokenIndices = field('trainable_token_indices', isTokenMap, 'token ids, or token ids by module');
+  const useDora = field('use_dora', isFlag, 'true or false');
+  const loraBias = field('lora_bias', isFlag, 'true or false');
   const baseModelNameOrPath = field('base_model_name_or_path', isString, 'text');
   if (layersToTransform !== undefined && typeof targetModules === 'string') {
     throw new SyntaxError(
@@ -129,9 +147,14 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
     useRslora: field('use_rslora', isFlag, 'true or false') ?? false,
     rankPattern: field('rank_pattern', mapOf(isRank), 'ranks by module') ?? {},
     alphaPattern: field('alpha_pattern', mapOf(isFiniteNumber), 'numbers by module') ?? {},
-    // Other kinds of init (pissa, olora, corda, loftq, ...) change the base weights too.
-    initLoraWeights: field('init_lora_weights', isInit, 'true, false, gaussian, eva or orthogonal') ?? true,
+    initLoraWeights:
+      field('init_lora_weights', isInit, 'true, false, gaussian, eva, orthogonal, olora or pissa') ?? true,
     ...(fanInFanOut ? { fanInFanOut } : {}),
+    ...(bias === undefined || bias === 'none' ? {} : { bias }),
+    ...(modulesToSave === undefined || modulesToSave.length === 0 ? {} : { modulesToSave }),
+    ...(trainableTokenIndices === undefined ? {} : { trainableTokenIndices }),
+    ...(useDora === true ? { useDora } : {}),
+    ...(loraBias === true ? { loraBias } : {}),
     ...(taskType === undefined ? {} : { taskType }),
     ...(targetModules === undefined ? {} : { targetModules }),
     ...(excludeModules === undefined ? {} : { excludeModules }),
@@ -141,7 +164,7 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
   };
   for (const key of unread) {
     const found = record[key];
-    if (isOff(found) || (key === 'bias' && found === 'none')) continue;
+    if (isOff(found)) continue;
     throw new TypeError(`${file}: ${key}: this option is not supported but is set to ${describe(found)}`);
   }
   return config;
@@ -152,6 +175,11 @@ export function peftConfigJson(config: PeftLoraConfig): Record<string, unknown> 
   const fields: Record<string, unknown> = {
     ...offValues,
     alpha_pattern: config.alphaPattern,
+    bias: config.bias ?? 'none',
+    lora_bias: config.loraBias ?? false,
+    modules_to_save: config.modulesToSave ?? null,
+    trainable_token_indices: config.trainableTokenIndices ?? null,
+    use_dora: config.useDora ?? false,
     base_model_name_or_path: config.baseModelNameOrPath ?? null,
     fan_in_fan_out: config.fanInFanOut ?? false,
     exclude_modules: config.excludeModules ?? null,

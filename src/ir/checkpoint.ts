@@ -48,13 +48,19 @@ export const checkpointOp: Op<CheckpointAttrs> = defineOp<CheckpointAttrs>({
  * Values that f closes over are inputs too and get their gradients.
  */
 export function checkpoint(f: (...xs: readonly Value[]) => Value): (...xs: readonly Value[]) => Value {
+  const all = checkpointAll((...xs) => [f(...xs)]);
+  return (...xs) => at(all(...xs), 0);
+}
+
+/** `checkpoint` of a function of several results; those that do not depend on its arguments are handed through. */
+export function checkpointAll(
+  f: (...xs: readonly Value[]) => readonly Value[],
+): (...xs: readonly Value[]) => readonly Value[] {
   return (...xs) => {
     const placeholders = xs.map((x, index) => input(`checkpoint input ${index}`, x.type.dtype, x.type.shape));
-    const result = f(...placeholders);
-    const handed = placeholders.indexOf(result);
-    if (handed >= 0) return at(xs, handed);
-    const inside = dependents([result], placeholders);
-    if (!inside.has(result.node)) return result;
+    const results = f(...placeholders);
+    const inside = dependents(results, placeholders);
+    const computed = results.filter((result) => inside.has(result.node) && !placeholders.includes(result));
     const captured = new Set<Value>();
     for (const node of inside) {
       for (const value of node.inputs) {
@@ -66,8 +72,14 @@ export function checkpoint(f: (...xs: readonly Value[]) => Value): (...xs: reado
     const stands = outer.map((value, index) =>
       input(`checkpoint capture ${index}`, value.type.dtype, value.type.shape),
     );
-    const [body] = substitute([result], new Map(outer.map((value, index) => [value, at(stands, index)])));
-    const attrs: CheckpointAttrs & Attrs = { placeholders: [...placeholders, ...stands], results: [body ?? result] };
-    return at(apply(checkpointOp, [...xs, ...outer], attrs), 0);
+    const body = substitute(computed, new Map(outer.map((value, index) => [value, at(stands, index)])));
+    const attrs: CheckpointAttrs & Attrs = { placeholders: [...placeholders, ...stands], results: body };
+    const outputs = computed.length === 0 ? [] : apply(checkpointOp, [...xs, ...outer], attrs);
+    return results.map((result) => {
+      const handed = placeholders.indexOf(result);
+      if (handed >= 0) return at(xs, handed);
+      const index = computed.indexOf(result);
+      return index >= 0 ? at(outputs, index) : result;
+    });
   };
 }

@@ -1,5 +1,5 @@
 /** The language of computation: values, operations, gradients. */
-export { checkpoint } from './checkpoint.ts';
+export { checkpoint, checkpointAll } from './checkpoint.ts';
 export { expand } from './expand.ts';
 export { type Cotangent, grad, gradients, type Params, valueAndGrad, vjp } from './grad.ts';
 export {

@@ -1,56 +1,66 @@
-import type { CursorState } from '../data/cursor.ts';
 import { joinPath, openFile, readJsonFile, writeFileAtomic, writeJsonFile } from '../hub/files.ts';
 import { recordOf } from '../hub/json.ts';
 import { readSafetensors, safetensorsBytes } from '../hub/safetensors.ts';
+import { sizeOf } from '../ir/types.ts';
 import { f32Source } from '../runtime/tensor-source.ts';
+import type { Stateful } from './stateful.ts';
 import type { TrainedFiles } from './trainedFiles.ts';
-import type { Trainer } from './trainer.ts';
 
-const stateVersion = 1;
+const stateVersion = 2;
 const stateName = 'state.json';
-const optimizerName = 'optimizer.safetensors';
+const tensorsName = (unit: string): string => `${unit}.safetensors`;
 
-export interface SavedState {
-  readonly step: number;
-  readonly cursor: CursorState;
-}
-
-/** Writes everything that a run needs to go on bit for bit: trained values, optimizer state, data cursor. Randomness is keyed by the step and has no state. */
+/** Writes everything that a run needs to go on bit for bit: trained values and the state of its units. Randomness is keyed by the step and has no state. */
 export async function writeState(
   folder: string,
   files: TrainedFiles,
-  trainer: Trainer,
-  cursor: CursorState,
+  step: number,
+  units: readonly Stateful[],
 ): Promise<void> {
   await files.write(joinPath(folder, files.folder), { exact: true });
-  const { step, slots } = await trainer.state();
-  const sources = [...slots].map(([name, values]) => f32Source(name, [values.length], values));
-  await writeFileAtomic(joinPath(folder, optimizerName), safetensorsBytes(sources));
-  await writeJsonFile(joinPath(folder, stateName), { version: stateVersion, step, cursor });
+  const saved: Record<string, unknown> = {};
+  for (const unit of units) {
+    const { data, tensors } = await unit.save();
+    if (tensors && tensors.size > 0) {
+      const sources = [...tensors].map(([name, values]) => f32Source(name, [values.length], values));
+      await writeFileAtomic(joinPath(folder, tensorsName(unit.name)), safetensorsBytes(sources));
+    }
+    saved[unit.name] = { version: unit.version, tensors: tensors?.size ?? 0, ...(data === undefined ? {} : { data }) };
+  }
+  await writeJsonFile(joinPath(folder, stateName), { version: stateVersion, step, units: saved });
 }
 
-/** Takes up what `writeState` wrote; throws naming the file and what does not fit. */
-export async function readState(folder: string, files: TrainedFiles, trainer: Trainer): Promise<SavedState> {
-  const statePath = joinPath(folder, stateName);
-  const { version, step, cursor } = recordOf(await readJsonFile(statePath), statePath);
-  if (version !== stateVersion || !Number.isSafeInteger(step)) {
-    throw new RangeError(
-      `${statePath}: expected a state of version ${stateVersion} but found version ${String(version)}, step ${String(step)}`,
-    );
-  }
-  await files.read(joinPath(folder, files.folder));
-  const file = await openFile(joinPath(folder, optimizerName));
+async function readTensors(path: string): Promise<Map<string, Float32Array>> {
+  const file = await openFile(path);
   try {
-    const { tensors } = await readSafetensors(file);
-    const slots = new Map<string, Float32Array>();
-    for (const [name, source] of tensors) {
-      const values = new Float32Array(source.shape[0] ?? 0);
-      await source.readF32(values);
-      slots.set(name, values);
+    const values = new Map<string, Float32Array>();
+    for (const [name, source] of (await readSafetensors(file)).tensors) {
+      const tensor = new Float32Array(sizeOf(source.shape));
+      await source.readF32(tensor);
+      values.set(name, tensor);
     }
-    await trainer.restore(step as number, slots);
+    return values;
   } finally {
     await file.close();
   }
-  return { step: step as number, cursor: cursor as CursorState };
+}
+
+/** Takes up what `writeState` wrote; throws naming the file and what does not fit. */
+export async function readState(folder: string, files: TrainedFiles, units: readonly Stateful[]): Promise<void> {
+  const statePath = joinPath(folder, stateName);
+  const { version, units: saved } = recordOf(await readJsonFile(statePath), statePath);
+  if (version !== stateVersion)
+    throw new RangeError(`${statePath}: expected a state of version ${stateVersion} but found ${String(version)}`);
+  await files.read(joinPath(folder, files.folder));
+  const states = recordOf(saved, `${statePath}: units`);
+  for (const unit of units) {
+    const state = recordOf(states[unit.name], `${statePath}: units.${unit.name}`);
+    if (state['version'] !== unit.version) {
+      throw new RangeError(
+        `${statePath}: expected the state of ${unit.name} in version ${unit.version} but found ${String(state['version'])}`,
+      );
+    }
+    const tensors = state['tensors'] === 0 ? new Map() : await readTensors(joinPath(folder, tensorsName(unit.name)));
+    await unit.load({ data: state['data'], tensors });
+  }
 }

@@ -1,6 +1,7 @@
 import type { Batch } from '../data/batches.ts';
 import { type Graph, input, type Value } from '../ir/graph.ts';
 import type { Classifier } from '../nn/model.ts';
+import type { Emissions } from '../nn/emissions.ts';
 import type { Sites } from '../nn/sites.ts';
 import type { Tensors } from '../runtime/engine.ts';
 import { tensor } from '../runtime/tensor.ts';
@@ -17,8 +18,14 @@ export function logitsOf(
   {
     param,
     sites,
+    emissions,
     recompute,
-  }: { readonly param: (name: string) => Value; readonly sites: Sites; readonly recompute: boolean },
+  }: {
+    readonly param: (name: string) => Value;
+    readonly sites: Sites;
+    readonly emissions?: Emissions;
+    readonly recompute: boolean;
+  },
 ): Value {
   const tokens = (name: string): Value => input(name, 'i32', [batch, length]);
   const inputs = {
@@ -29,6 +36,7 @@ export function logitsOf(
     tokenTypes: tokens('token types'),
     positionLimit: length,
     sites,
+    ...(emissions ? { emissions } : {}),
     recompute,
   };
   return model.logits(inputs, input('places', 'i32', [batch]));

@@ -12,7 +12,10 @@ import { labelLosses } from '../objectives/labelLosses.ts';
 import { classifierFeeds, type ClassifierShape, logitsOf } from './classifierPrograms.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
-import { lossGraph, parameterTable } from './programs.ts';
+import { constant } from '../ir/ops/constant.ts';
+import { makeEmissions } from '../nn/emissions.ts';
+import { parameterTable } from './programLeaves.ts';
+import { lossGraph } from './programs.ts';
 import type { Evaluation, Task } from './task.ts';
 
 /** The label of an example in words: names of what is 1, or the numbers. */
@@ -98,11 +101,14 @@ export function classifierTask(
         ],
       };
     },
-    trainGraph: (adapter, shape, { accumulate, recompute }) => {
+    trainGraph: (adapter, shape, options) => {
       if (adapter.drops) throw new TypeError('Expected an adapter without dropout on a classifier');
       const param = parameterTable(model, adapter);
-      const { total } = losses(shape, { param, sites: adapter.sites({ param }), recompute });
-      return lossGraph(total, adapter, param, accumulate);
+      const emissions = makeEmissions();
+      const sites = adapter.sites({ param, emissions });
+      const { total } = losses(shape, { param, sites, emissions, recompute: options.recompute });
+      const weight = constant('f32', [], [shape.batch]);
+      return lossGraph({ total, weight, param, emitted: emissions.all() }, adapter, options);
     },
     feeds: (batch, graph) => classifierFeeds(batch, model, graph),
     evaluate: async (batches): Promise<Evaluation> => {
@@ -113,7 +119,9 @@ export function classifierTask(
         const shape = { batch: batch.batch, length: batch.length };
         const program = await programs.get(`evaluate ${JSON.stringify(shape)}`, () => {
           const param = parameterTable(model, adapter);
-          return buildGraph(losses(shape, { param, sites: adapter?.sites({ param }) ?? plainSites, recompute: false }));
+          const emissions = makeEmissions();
+          const sites = adapter?.sites({ param, emissions }) ?? plainSites;
+          return buildGraph(losses(shape, { param, sites, emissions, recompute: false }));
         });
         const { logits, total } = await program.run(classifierFeeds(batch, model, program.graph));
         loss += Number(total?.data[0]);

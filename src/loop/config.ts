@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { schedules, type ScheduleType } from '../optimizers/schedule.ts';
+import { objectiveSchemas } from '../objectives/index.ts';
+import { adapterSchemas } from '../adapters/index.ts';
+import { optimizerSchemas } from '../optimizers/index.ts';
+import { scheduleSchemas } from '../optimizers/schedule.ts';
 
 /** Raised whenever a config of an earlier version would be read differently. */
 export const schemaVersion = 1;
 
 const count = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE_INTEGER);
-const rate = z.number().min(0).lt(1);
 const path = z.string().min(1);
 /** One text or several, which may hold commas. */
 const paths = z.union([path, z.array(path).min(1)]).meta({ list: 'texts' });
@@ -63,64 +65,6 @@ const data = z.strictObject({
     .describe('Trains chats although the template renders their prompts otherwise when the model is asked'),
 });
 
-const lora = z.strictObject({
-  // Optional inside the default: an adapter without a type is a LoRA.
-  type: z
-    .literal('lora')
-    .optional()
-    .default('lora')
-    .describe('What is trained: lora a low-rank adapter, none the model itself'),
-  r: count(1).default(16).describe('Rank of the two factors'),
-  alpha: z.number().positive().default(32).describe('The factors count alpha / r'),
-  dropout: rate.default(0).describe("Share of the factors' inputs that is dropped while training"),
-  targetModules: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .default('all-linear')
-    .describe('Names of linear layers, a regular expression for their paths, or all-linear'),
-  rankPattern: z
-    .record(z.string().min(1), count(1))
-    .default({})
-    .describe('Other ranks for layers whose path ends in a pattern'),
-  alphaPattern: z
-    .record(z.string().min(1), z.number().positive())
-    .default({})
-    .describe('Other alphas for layers whose path ends in a pattern'),
-  useRslora: z.boolean().default(false).describe('The factors count alpha / √r instead'),
-  init: path.optional().describe('PEFT adapter folder or id to start from; its r, alpha, dropout and targets hold'),
-});
-
-const none = z.strictObject({ type: z.literal('none') });
-
-const objective = z.strictObject({
-  type: z
-    .literal('sft')
-    .default('sft')
-    .describe("What is minimised: sft is the mean loss of the learned tokens, or of a classifier's labels"),
-});
-
-const optimizer = z.strictObject({
-  type: z.literal('adamw').default('adamw').describe('Update rule'),
-  learningRate: z.number().min(0).default(2e-4).describe('Peak learning rate'),
-  beta1: rate.default(0.9).describe('Decay of the mean of gradients'),
-  beta2: rate.default(0.999).describe('Decay of the mean of squared gradients'),
-  eps: z.number().positive().default(1e-8).describe('Added to the root of the mean square'),
-  weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay'),
-  maxGradNorm: z.number().min(0).default(1).describe('Gradients are scaled down to this norm; 0 leaves them'),
-});
-
-const schedule = z.strictObject({
-  type: z
-    .enum(['linear', 'cosine', 'constant', 'constant_with_warmup'] as const satisfies readonly ScheduleType[])
-    .default('linear')
-    .describe('Course of the learning rate'),
-  warmupSteps: z
-    .number()
-    .min(0)
-    .refine((value) => value < 1 || Number.isInteger(value), 'a whole number, or below 1 a share of all steps')
-    .default(0)
-    .describe('Steps to the peak; below 1, a share of all steps'),
-});
-
 const train = z.strictObject({
   batchSize: count(1).default(4).describe('Rows of one forward and backward pass'),
   gradientAccumulationSteps: count(1).default(1).describe('Passes whose gradients make one step'),
@@ -154,10 +98,10 @@ export const tuneSchema = z
     schemaVersion: z.literal(schemaVersion).default(schemaVersion),
     model,
     data,
-    adapter: z.discriminatedUnion('type', [lora, none]).prefault({}),
-    objective: objective.prefault({}),
-    optimizer: optimizer.prefault({}),
-    schedule: schedule.prefault({}),
+    adapter: z.discriminatedUnion('type', adapterSchemas).prefault({}),
+    objective: z.discriminatedUnion('type', objectiveSchemas).prefault({}),
+    optimizer: z.discriminatedUnion('type', optimizerSchemas).prefault({}),
+    schedule: z.discriminatedUnion('type', scheduleSchemas).prefault({}),
     train: train.prefault({}),
     engine: engine.prefault({}),
   })
@@ -173,11 +117,9 @@ export const tuneSchema = z
     const sets = Array.isArray(data.path) ? data.path.length : 1;
     if (data.weights !== undefined && data.weights.length !== sets)
       refuse(['data', 'weights'], `as many numbers as there are data sets, ${sets},`);
-    const factor = schedules[config.schedule.type];
-    const ignoresWarmup = factor(0, 10, 5) === factor(0, 10, 0);
-    if (ignoresWarmup && config.schedule.warmupSteps > 0) {
-      refuse(['schedule', 'warmupSteps'], `0, since the schedule ${config.schedule.type} has no warmup`);
-    }
+    const { schedule, optimizer } = config;
+    if (schedule.type === 'polynomial' && schedule.lrEnd >= optimizer.learningRate)
+      refuse(['schedule', 'lrEnd'], `less than the learning rate, ${optimizer.learningRate},`);
   });
 
 export type TuneConfig = z.output<typeof tuneSchema>;

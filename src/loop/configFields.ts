@@ -10,7 +10,7 @@ export type FieldKind =
   | { readonly type: 'names' }
   /** Several texts, one after another, that may hold commas. */
   | { readonly type: 'texts' }
-  | { readonly type: 'numbers' }
+  | { readonly type: 'list'; readonly of: 'text' | 'number' }
   | { readonly type: 'map'; readonly of: 'text' | 'number' };
 
 /** One leaf of the config. */
@@ -22,6 +22,12 @@ export interface ConfigField {
   /** Undefined where the field may stay away or must be given. */
   readonly default?: unknown;
   readonly required: boolean;
+  /** Of a seam with types, those that have this field; undefined where all do. */
+  readonly types?: readonly string[];
+  /** The default of each type that has the field, where they differ; `default` is then the first's. */
+  readonly typeDefaults?: Readonly<Record<string, unknown>>;
+  /** What its values must fulfil. */
+  readonly schema: z.ZodType;
 }
 
 type Schema = z.core.$ZodType;
@@ -53,24 +59,37 @@ function kindOf(schema: Schema, path: string): FieldKind {
     return typeof def.values[0] === 'number' ? { type: 'number' } : { type: 'choice', values: def.values.map(String) };
   }
   if (def.type === 'union') return { type: (schema as z.ZodType).meta()?.['list'] === 'texts' ? 'texts' : 'names' };
-  if (def.type === 'array' && defOf(def.element).type === 'number') return { type: 'numbers' };
+  if (def.type === 'array') return { type: 'list', of: defOf(def.element).type === 'number' ? 'number' : 'text' };
   if (def.type === 'record') return { type: 'map', of: defOf(def.valueType).type === 'number' ? 'number' : 'text' };
   throw new TypeError(`Expected a kind of field that flags can set at ${path} but found ${def.type}`);
 }
 
 /** Fields of all the types that a seam can have, each once; the field that tells them apart is a choice. */
 function fieldsOfTypes(options: readonly Schema[], discriminator: string, prefix: string): ConfigField[] {
-  const all = options.flatMap((option) => fieldsOf(option, prefix));
   const path = `${prefix}.${discriminator}`;
-  const values = all.flatMap((field) => (field.path === path && field.kind.type === 'choice' ? field.kind.values : []));
-  const first = new Map(all.toReversed().map((field) => [field.path, field]));
-  return [...new Set(all.map((field) => field.path))].flatMap((name) => {
-    const field = first.get(name);
-    return field === undefined ? [] : [name === path ? { ...field, kind: { type: 'choice', values } as const } : field];
+  const byPath = new Map<string, { readonly type: string; readonly field: ConfigField }[]>();
+  const values: string[] = [];
+  for (const option of options) {
+    const fields = fieldsOf(option, prefix);
+    const [type = ''] = fields.flatMap((field) =>
+      field.path === path && field.kind.type === 'choice' ? field.kind.values : [],
+    );
+    values.push(type);
+    for (const field of fields) byPath.set(field.path, [...(byPath.get(field.path) ?? []), { type, field }]);
+  }
+  return [...byPath.values()].flatMap((all): ConfigField[] => {
+    const [first] = all;
+    if (first === undefined) return [];
+    if (first.field.path === path) return [{ ...first.field, kind: { type: 'choice', values } }];
+    const types = all.length === options.length ? {} : { types: all.map(({ type }) => type) };
+    const given = all.map(({ type, field }): [string, unknown] => [type, field.default]);
+    const differ = new Set(given.map(([, value]) => JSON.stringify(value))).size > 1;
+    return [{ ...first.field, ...types, ...(differ ? { typeDefaults: Object.fromEntries(given) } : {}) }];
   });
 }
 
-function fieldsOf(schema: Schema, prefix: string): ConfigField[] {
+/** Every leaf of a schema, in its order. */
+export function fieldsOf(schema: Schema, prefix = ''): ConfigField[] {
   const { schema: inner, optional, default: value } = unwrap(schema);
   const def = defOf(inner);
   if (def.type === 'object') {
@@ -79,11 +98,9 @@ function fieldsOf(schema: Schema, prefix: string): ConfigField[] {
   if (def.type === 'union' && 'discriminator' in def)
     return fieldsOfTypes(def.options, String(def.discriminator), prefix);
   const description = (schema as z.ZodType).description ?? (inner as z.ZodType).description ?? '';
-  const kind = kindOf(inner, prefix);
-  return [{ path: prefix, kind, description, required: !optional, ...(value === undefined ? {} : { default: value }) }];
+  const field = { path: prefix, kind: kindOf(inner, prefix), description, required: !optional };
+  return [{ ...field, schema: inner as z.ZodType, ...(value === undefined ? {} : { default: value }) }];
 }
 
 /** Every leaf of the config, in its order; the schema version is not one that anybody sets. */
-export const configFields: readonly ConfigField[] = fieldsOf(tuneSchema, '').filter(
-  ({ path }) => path !== 'schemaVersion',
-);
+export const configFields: readonly ConfigField[] = fieldsOf(tuneSchema).filter(({ path }) => path !== 'schemaVersion');

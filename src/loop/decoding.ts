@@ -1,7 +1,7 @@
 import type { Program, Tensors } from '../runtime/engine.ts';
 import { allocate, type Tensor, tensor } from '../runtime/tensor.ts';
 import type { LoadedModel } from './model.ts';
-import { cacheNames, decodeGraph, type DecodeShape } from './programs.ts';
+import { cacheNames, decodeGraph, type DecodeShape } from './decodeProgram.ts';
 
 /** What a step says of each row: its most likely next token, or the logits to choose from. */
 export interface DecodeStep {

@@ -8,11 +8,18 @@ export interface StepEvent {
   readonly type: 'step';
   readonly step: number;
   readonly epoch: number;
-  /** Mean over the supervised tokens of the whole accumulation window. */
+  /** What is minimised: the mean over the supervised tokens of the whole accumulation window, and the adapter's weighted terms. */
   readonly loss: number;
   readonly learningRate: number;
   /** Before clipping. */
   readonly gradNorm: number;
+  /** Losses that the adapter adds, without their weight, and what it tells of itself, by name. */
+  readonly terms?: Readonly<Record<string, number>>;
+  readonly metrics?: Readonly<Record<string, number>>;
+  /** Updates beside the first, by name. */
+  readonly updates?: Readonly<
+    Record<string, { readonly loss: number; readonly gradNorm: number; readonly learningRate: number }>
+  >;
   /** Without padding. */
   readonly tokens: number;
   readonly supervisedTokens: number;

@@ -1,7 +1,9 @@
 import { openCheckpoint } from '../hub/checkpoint.ts';
 import { joinPath, pathKind, readOptionalJsonFile } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
-import { readPeftAdapter } from '../hub/peft.ts';
+import { modulesIn } from '../adapters/lora.ts';
+import { readPeftFolder } from '../hub/peft.ts';
+import { parsePeftConfig } from '../hub/peft-config.ts';
 import { rankOf, scaleOf } from '../hub/peft-target.ts';
 import { classifier, encoder, languageModel, modelKind } from '../nn/models/index.ts';
 import { elementCountOf, type TensorSource } from '../runtime/tensor-source.ts';
@@ -159,8 +161,9 @@ async function inspectCheckpoint(path: string): Promise<CheckpointInspection> {
 }
 
 async function inspectAdapter(path: string): Promise<AdapterInspection> {
-  const { config, modules } = await readPeftAdapter(path);
-  const names = [...modules.keys()];
+  const { config: json, configFile, tensors } = await readPeftFolder(path);
+  const config = parsePeftConfig(json, configFile);
+  const names = modulesIn(tensors.keys());
   const distinct = (values: readonly number[]): number[] => [...new Set(values)].toSorted((a, b) => a - b);
   return {
     kind: 'adapter',
@@ -172,7 +175,7 @@ async function inspectAdapter(path: string): Promise<AdapterInspection> {
     dropout: config.loraDropout,
     targets: [...new Set(names.map((name) => name.split('.').at(-1) ?? name))],
     modules: names.length,
-    parameters: [...modules.values()].reduce((sum, { A, B }) => sum + A.values.length + B.values.length, 0),
+    parameters: [...tensors.values()].reduce((sum, { values }) => sum + values.length, 0),
   };
 }
 

@@ -1,14 +1,17 @@
 import type { Graph, Node } from '../ir/graph.ts';
 import { type Placed, placeNodes } from '../ir/places.ts';
 import { placedModel } from '../nn/placedSites.ts';
+import { makeObjective } from '../objectives/index.ts';
+import type { Objective } from '../objectives/objective.ts';
 import { sft } from '../objectives/sft.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Inspection } from './inspect.ts';
 import { type LoadedModel, openModel } from './model.ts';
 import { openingOf } from './openTrained.ts';
 import { parseConfig } from './parseConfig.ts';
-import { decodeGraph, scoreGraph, trainGraph } from './programs.ts';
-import { readPeftAdapter } from '../hub/peft.ts';
+import { decodeGraph } from './decodeProgram.ts';
+import { scoreGraph, trainGraph } from './programs.ts';
+import { readPeftFolder } from '../hub/peft.ts';
 import { runFolderAt } from './runFolder.ts';
 
 export const programNames = ['train', 'score', 'decode'] as const;
@@ -33,18 +36,23 @@ async function openFor(
   path: string,
   kind: Inspection['kind'],
   engine: Engine,
-): Promise<{ loaded: LoadedModel; packed: boolean; recompute: boolean }> {
+): Promise<{ loaded: LoadedModel; objective: Objective; packed: boolean; recompute: boolean }> {
   if (kind === 'adapter') {
-    const { baseModelNameOrPath: model } = (await readPeftAdapter(path)).config;
-    if (model === undefined)
+    const { base_model_name_or_path: model } = (await readPeftFolder(path)).config;
+    if (typeof model !== 'string')
       throw new TypeError(`${path}/adapter_config.json: expected base_model_name_or_path but found none`);
-    return { loaded: await openModel({ model, adapter: path, engine }), packed: false, recompute: false };
+    const loaded = await openModel({ model, adapter: path, engine });
+    return { loaded, objective: sft, packed: false, recompute: false };
   }
   // The data is not opened: only the model and its adapter matter here.
   const config =
     kind === 'run' ? (await runFolderAt(path).read()).config : parseConfig({ model: { path }, data: { path } });
-  const { packing: packed } = config.data;
-  return { loaded: await openModel(openingOf(config, engine)), packed, recompute: config.train.gradientCheckpointing };
+  return {
+    loaded: await openModel(openingOf(config, engine)),
+    objective: makeObjective(config.objective),
+    packed: config.data.packing,
+    recompute: config.train.gradientCheckpointing,
+  };
 }
 
 /** One of a model's programs as it is built before an engine sees it. Throws TypeError on a model that has none such. */
@@ -54,14 +62,14 @@ export async function inspectProgram(
   program: ProgramName,
   { batchSize, length, engine }: ProgramOptions,
 ): Promise<InspectedProgram> {
-  const { loaded, packed, recompute } = await openFor(path, kind, engine);
+  const { loaded, objective, packed, recompute } = await openFor(path, kind, engine);
   try {
     const adapter = loaded.attached?.adapter;
     if (!adapter) throw new TypeError(`${path}: expected something to train but found a frozen model`);
     const { model, places } = placedModel(loaded.model);
     const shape = { batch: batchSize, length, packed };
     const build: Readonly<Record<ProgramName, () => Graph>> = {
-      train: () => trainGraph(model, adapter, sft, shape, { accumulate: false, recompute }),
+      train: () => trainGraph(model, adapter, objective, shape, { accumulate: false, recompute }),
       score: () => scoreGraph(model, kind === 'checkpoint' ? undefined : adapter, shape),
       decode: () =>
         decodeGraph(model, kind === 'checkpoint' ? undefined : adapter, {

@@ -1,25 +1,24 @@
-import type { Adapter } from '../adapters/adapter.ts';
-import { full } from '../adapters/full.ts';
-import { lora } from '../adapters/lora.ts';
+import type { Adapter, AdapterParameter, AdapterState } from '../adapters/adapter.ts';
+import { type BaseValues, readAdapter } from '../adapters/peftFolder.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
-import { checkPeftAdapter, type PeftLoraConfig, readPeftAdapter } from '../hub/peft.ts';
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
 import { randomKey } from '../ir/random.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
 import type { Classifier, LanguageModel, Model } from '../nn/model.ts';
 import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
-import { ownTensors } from '../nn/ownNames.ts';
+import { ownTensors, ownValues } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
-import type { RandomService } from '../runtime/random.ts';
 import { assertFinite, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
 import { type ProgramCache, programCache } from './programCache.ts';
-import { loadFactors, loraFiles, modelFiles, type TrainedFiles } from './trainedFiles.ts';
+import { adapterFiles, fillWeights, modelFiles, type TrainedFiles } from './trainedFiles.ts';
 
 /** An adapter whose weights are in the store. */
 export interface AttachedAdapter {
   readonly adapter: Adapter;
   readonly weights: WeightGroup;
+  /** What it keeps beside trained tensors. */
+  readonly states: WeightGroup;
   readonly files: TrainedFiles;
 }
 
@@ -37,15 +36,13 @@ export interface LoadedModel<M extends Model = LanguageModel> {
   close(): Promise<void>;
 }
 
-export interface OpenModelOptions {
+export interface OpenModelOptions<M extends Model = LanguageModel> {
   /** Checkpoint folder, .gguf file or id on the Hugging Face hub. */
   readonly model: string;
   /** PEFT adapter folder or id. */
   readonly adapter?: string | undefined;
-  /** A new adapter instead, drawn from the seed. */
-  readonly newAdapter?: { readonly config: PeftLoraConfig; readonly seed: number } | undefined;
-  /** Whether the model's own weights are trained; frozen unless given, and with an adapter. */
-  readonly base?: 'frozen' | 'trained' | undefined;
+  /** A new adapter instead, whose values are drawn from the seed; the model's own weights start from the checkpoint. */
+  readonly newAdapter?: { readonly make: (model: M) => Adapter; readonly seed: number } | undefined;
   readonly engine: Engine;
 }
 
@@ -75,82 +72,59 @@ function addWeights(checkpoint: Checkpoint, model: Model, store: WeightStore, tr
 /** An adapter before its weights are there. */
 interface Unattached {
   readonly adapter: Adapter;
-  /** Writes the values that training starts from, where they come from a file. */
-  readonly fill?: (weights: WeightGroup) => Promise<void>;
-  readonly files: (weights: WeightGroup) => TrainedFiles;
+  /** Values from a file; what it does not give is made anew. */
+  readonly values: ReadonlyMap<string, Float32Array>;
 }
 
-/** The checkpoint's values into trained weights. */
-async function copyWeights(checkpoint: Checkpoint, model: Model, weights: WeightGroup): Promise<void> {
-  const tensors = ownTensors(checkpoint.tensors, model);
-  for (const { name, f32 } of weights.members) {
-    const values = await f32();
-    await tensors.get(name)?.readF32(values);
-    assertFinite(name, values);
-  }
-  weights.flat.touch();
-}
-
-/** The model's own weights, where they are trained. */
-function trainedWhole(checkpoint: Checkpoint, model: Model, { base }: OpenModelOptions): Unattached | undefined {
-  if (base !== 'trained') return undefined;
-  return {
-    adapter: full(model),
-    fill: (weights) => copyWeights(checkpoint, model, weights),
-    files: (weights) => modelFiles(weights, checkpoint, model),
-  };
+function newAdapterOf<M extends Model>(model: M, { newAdapter }: OpenModelOptions<M>): Unattached | undefined {
+  return newAdapter && { adapter: newAdapter.make(model), values: new Map() };
 }
 
 async function adapterOf(
-  checkpoint: Checkpoint,
   model: LanguageModel,
   options: OpenModelOptions,
+  base: BaseValues,
 ): Promise<Unattached | undefined> {
-  if (options.base === 'trained') {
-    if (options.adapter !== undefined || options.newAdapter)
-      throw new TypeError('Expected a frozen base under an adapter but found a trained one');
-    return trainedWhole(checkpoint, model, options);
-  }
-  if (options.adapter !== undefined) {
-    const peft = await readPeftAdapter(options.adapter);
-    const linears = model.linears.map(({ name, inFeatures, outFeatures }) => ({ path: name, inFeatures, outFeatures }));
-    const head = { path: 'lm_head', inFeatures: model.hiddenSize, outFeatures: model.vocabSize, isHead: true };
-    checkPeftAdapter(peft, [...linears, head], options.adapter);
-    // The file's tensors are the truth, however they were initialised.
-    const config: PeftLoraConfig = {
-      ...peft.config,
-      targetModules: peft.config.targetModules ?? [...peft.modules.keys()],
-      initLoraWeights: true,
-    };
-    const adapter = lora(config, model);
-    return {
-      adapter,
-      fill: (weights) => loadFactors(weights, peft),
-      files: (weights) => loraFiles(adapter, config, weights, modelName(checkpoint.path)),
-    };
-  }
-  if (!options.newAdapter) return undefined;
-  const { config } = options.newAdapter;
-  const resolved = {
-    ...config,
-    targetModules: config.targetModules ?? model.defaultTargets,
-    ...(model.linears.some(({ transposed }) => transposed) ? { fanInFanOut: true } : {}),
-  };
-  const adapter = lora(resolved, model);
-  return { adapter, files: (weights) => loraFiles(adapter, resolved, weights, modelName(checkpoint.path)) };
+  return options.adapter === undefined ? newAdapterOf(model, options) : readAdapter(options.adapter, model, base);
 }
 
+/** Decayed parameters lie together, so that an update is few vectors. */
+const byDecay = (parameters: readonly AdapterParameter[]): readonly AdapterParameter[] => [
+  ...parameters.filter(({ decays }) => decays),
+  ...parameters.filter(({ decays }) => !decays),
+];
+
 async function attach(
-  store: WeightStore,
-  { adapter, fill, files }: Unattached,
+  { store, checkpoint, model, own }: Base,
+  { adapter, values }: Unattached,
+  engine: Engine,
   seed: number,
-  random: RandomService,
 ): Promise<AttachedAdapter> {
-  const weights = store.allocate('adapter', adapter.parameters);
-  for (const { name, initialize } of fill ? [] : adapter.parameters)
-    await initialize(await store.get(name).f32(), randomKey(seed, name), random);
-  await fill?.(weights);
-  return { adapter, weights, files: files(weights) };
+  const weights = store.allocate('adapter', byDecay(adapter.parameters));
+  const states = store.allocate('adapter states', adapter.states ?? []);
+  const tensors = ownTensors(checkpoint.tensors, model);
+  const base = (name: string): Promise<Float32Array> => store.get(name).f32();
+  const fill = async ({ name, initialize }: AdapterParameter | AdapterState): Promise<void> => {
+    const target = await store.get(name).f32();
+    if (!own.has(name)) return initialize(target, { key: randomKey(seed, name), random: engine.random, base });
+    await tensors.get(name)?.readF32(target);
+    assertFinite(name, target);
+  };
+  for (const each of [...adapter.parameters, ...(adapter.states ?? [])]) if (!values.has(each.name)) await fill(each);
+  await fillWeights(weights, values);
+  const whole = adapter.parameters.every(({ name }) => own.has(name));
+  const files = whole
+    ? modelFiles(weights, checkpoint, model)
+    : adapterFiles(adapter, weights, modelName(checkpoint.path));
+  return { adapter, weights, states, files };
+}
+
+interface Base {
+  readonly store: WeightStore;
+  readonly checkpoint: Checkpoint;
+  readonly model: Model;
+  /** Weights of the model itself that are trained. */
+  readonly own: ReadonlySet<string>;
 }
 
 /** Opens a checkpoint, and an adapter on it. Throws, naming file and field, on what does not fit. */
@@ -165,35 +139,33 @@ export async function kindOfModel(path: string): Promise<ModelKind> {
   return modelKind(checkpoint.config);
 }
 
-/** Opens a sequence classifier; TypeError on an encoder without a head and on an adapter. */
-export function openClassifier(options: OpenModelOptions): Promise<LoadedModel<Classifier>> {
-  if (options.adapter !== undefined || options.newAdapter)
+/** Opens a sequence classifier; TypeError on an encoder without a head and on an adapter's folder. */
+export function openClassifier(options: OpenModelOptions<Classifier>): Promise<LoadedModel<Classifier>> {
+  if (options.adapter !== undefined)
     throw new TypeError(
       `${options.model}: a classifier is trained whole here: adapters on classifiers are not there yet`,
     );
-  return open(options, classifier, trainedWhole);
+  return open(options, classifier, async (model) => newAdapterOf(model, options));
 }
 
 async function open<M extends Model>(
-  options: OpenModelOptions,
+  options: OpenModelOptions<M>,
   build: (config: Checkpoint['config']) => M,
-  adapt: (
-    checkpoint: Checkpoint,
-    model: M,
-    options: OpenModelOptions,
-  ) => Promise<Unattached | undefined> | Unattached | undefined,
+  adapt: (model: M, options: OpenModelOptions<M>, base: BaseValues) => Promise<Unattached | undefined>,
 ): Promise<LoadedModel<M>> {
   const checkpoint = await openCheckpoint(options.model);
   try {
     const model = build(checkpoint.config);
     const store = weightStore();
-    const unattached = await adapt(checkpoint, model, options);
-    const own = unattached?.adapter.base === 'trained' ? unattached.adapter.parameters.map(({ name }) => name) : [];
-    const notices = addWeights(checkpoint, model, store, new Set(own));
+    const unattached = await adapt(model, options, ownValues(checkpoint.tensors, model));
+    const trained = new Set(unattached?.adapter.parameters.map(({ name }) => name));
+    const own = new Set(model.parameters.flatMap(({ name }) => (trained.has(name) ? [name] : [])));
+    const notices = addWeights(checkpoint, model, store, own);
     if (model.ignoredFields.length > 0)
       notices.push(`config.json fields without effect: ${model.ignoredFields.join(', ')}`);
     const attached =
-      unattached && (await attach(store, unattached, options.newAdapter?.seed ?? 0, options.engine.random));
+      unattached &&
+      (await attach({ store, checkpoint, model, own }, unattached, options.engine, options.newAdapter?.seed ?? 0));
     const programs = programCache(options.engine, store);
     const generation = (checkpoint.generationConfig ?? {}) as Record<string, unknown>;
     const eos = (generation['eos_token_id'] ?? checkpoint.config['eos_token_id']) as

@@ -21,7 +21,11 @@ export async function newCheckpoint(folder: string, { config, seed, ...rest }: N
   const tensors: TensorSource[] = [];
   for (const { name, shape, initialize } of full(languageModel(config)).parameters) {
     const values = new Float32Array(sizeOf(shape));
-    await initialize(values, randomKey(seed, name), random);
+    await initialize(values, {
+      key: randomKey(seed, name),
+      random,
+      base: (other) => Promise.reject(new RangeError(`Expected an untrained model but found a wish for ${other}`)),
+    });
     tensors.push(f32Source(name, shape, values));
   }
   await writeCheckpoint(folder, tensors, { ...rest, config: { ...config, ...dtypeFields(config, 'f32') } });

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { describe, isRecord } from '../hub/json.ts';
 import { tuneSchema, type TuneConfig } from './config.ts';
-import { configFields } from './configFields.ts';
+import { type ConfigField, configFields } from './configFields.ts';
 import { hint } from './nearest.ts';
 import { UsageError } from './usageError.ts';
 
@@ -28,7 +28,7 @@ const kinds: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
-function expectedOf(issue: Issue): string {
+function expectedOf(issue: Issue, fields: readonly ConfigField[]): string {
   if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.expected;
   if (issue.code === 'invalid_value')
     return issue.values
@@ -42,7 +42,7 @@ function expectedOf(issue: Issue): string {
   if (issue.code === 'too_big')
     return issue.inclusive === false ? `less than ${issue.maximum}` : `at most ${issue.maximum}`;
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
-    return configFields
+    return fields
       .flatMap(({ path, kind }) => (path === issue.path.join('.') && kind.type === 'choice' ? kind.values : []))
       .join(' or ');
   }
@@ -55,34 +55,42 @@ const notThere: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'engine.precision': { bf16: 'no engine here computes in bf16' },
 };
 
-function sentence(issue: Issue, value: unknown, nameOf: FieldName): string {
+function sentence(issue: Issue, value: unknown, nameOf: FieldName, fields: readonly ConfigField[]): string {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const key = [...issue.path.map(String), issue.keys[0] ?? ''].join('.');
     const owner = valueAt(value, [...issue.path, 'type']);
-    if (configFields.some((field) => field.path === key))
-      return `${nameOf(key)}: ${path} ${String(owner)} has no such field`;
-    const known = configFields.flatMap((field) => [field.path, field.path.split('.')[0] ?? '']);
+    if (fields.some((field) => field.path === key)) return `${nameOf(key)}: ${path} ${String(owner)} has no such field`;
+    const known = fields.flatMap((field) => [field.path, field.path.split('.')[0] ?? '']);
     return `${nameOf(key)}: there is no such field.${hint(key, known)}`;
   }
   const found = valueAt(value, issue.path);
   if (found === undefined) {
-    const missing = configFields.find((field) => field.required && field.path.startsWith(`${path}.`))?.path ?? path;
+    const missing = fields.find((field) => field.required && field.path.startsWith(`${path}.`))?.path ?? path;
     return `${nameOf(missing)} is missing`;
   }
   const reason = typeof found === 'string' ? notThere[path]?.[found] : undefined;
-  return `${nameOf(path)}: expected ${expectedOf(issue)} but found ${typeof found === 'string' ? found : describe(found)}${reason === undefined ? '' : `; ${reason}`}`;
+  return `${nameOf(path)}: expected ${expectedOf(issue, fields)} but found ${typeof found === 'string' ? found : describe(found)}${reason === undefined ? '' : `; ${reason}`}`;
 }
 
-/** Checks a config and fills in its defaults. UsageError with the field, expected and found; an unknown field with the nearest there is. */
-export function parseConfig(value: unknown, nameOf: FieldName = (path) => path || 'config'): TuneConfig {
-  const result = tuneSchema.safeParse(value);
+/** Checks a value by a schema of these fields and fills in its defaults. UsageError with the field, expected and found; an unknown field with the nearest there is. */
+export function parseFields<S extends z.ZodType>(
+  schema: S,
+  fields: readonly ConfigField[],
+  value: unknown,
+  nameOf: FieldName,
+): z.output<S> {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   // An unknown key explains a missing one, not the other way round.
   const issues = result.error.issues;
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
-  throw new UsageError(issue === undefined ? `${nameOf('')}: not a config` : sentence(issue, value, nameOf));
+  throw new UsageError(issue === undefined ? `${nameOf('')}: not a config` : sentence(issue, value, nameOf, fields));
 }
+
+/** Checks a run's config, as `parseFields` does. */
+export const parseConfig = (value: unknown, nameOf: FieldName = (path) => path || 'config'): TuneConfig =>
+  parseFields(tuneSchema, configFields, value, nameOf);
 
 /** `value` with the field at a path set; the objects on the way are copied or made. */
 export function withField(

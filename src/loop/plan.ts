@@ -4,7 +4,7 @@ import type { Scratch } from '../data/examples.ts';
 import { mixedOrder } from '../data/mix.ts';
 import { overlapOf } from '../data/overlap.ts';
 import { type DatasetSummary, overlapLines, paddingLine } from '../data/preview.ts';
-import { schedules, warmupSteps } from '../optimizers/schedule.ts';
+import { learningRates } from '../optimizers/schedule.ts';
 import type { TuneConfig } from './config.ts';
 import { type RunData, readRunData } from './runData.ts';
 import type { Task } from './task.ts';
@@ -61,7 +61,6 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
   const cursor = makeCursor(batches, train.gradientAccumulationSteps);
   const epochSteps = Math.ceil(train.epochs * cursor.windowsPerEpoch);
   const steps = train.maxSteps ?? epochSteps;
-  const warmup = warmupSteps(schedule.warmupSteps, steps);
   return {
     summary,
     notes,
@@ -71,6 +70,6 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
     steps,
     stepsPerEpoch: cursor.windowsPerEpoch,
     limited: train.maxSteps !== undefined && train.maxSteps < epochSteps,
-    learningRateAt: (step) => optimizer.learningRate * schedules[schedule.type](step, steps, warmup),
+    learningRateAt: learningRates(schedule, { steps, learningRate: optimizer.learningRate }),
   };
 }

@@ -73,14 +73,6 @@ function parseRunConfig(value: unknown, file: string): { config: TuneConfig; run
   };
 }
 
-/** The config in a file: one that somebody wrote, or a run's config.json. */
-export async function readConfigFile(file: string): Promise<Record<string, unknown>> {
-  if (!file.endsWith('.json'))
-    throw new UsageError(`${file}: expected a config file that ends in .json; other formats are not read`);
-  const { run: _run, ...config } = recordOf(await readJsonFile(file), file);
-  return config;
-}
-
 /** The files of a run at `path`, whatever is there. */
 export function runFolderAt(path: string, overwrite = false): RunFolder {
   const at = (name: string): string => joinPath(path, name);

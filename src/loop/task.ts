@@ -17,7 +17,7 @@ import type { Tensors } from '../runtime/engine.ts';
 import type { TuneConfig } from './config.ts';
 import { tokenFeeds } from './feeds.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
-import { trainGraph, type TokenShape } from './programs.ts';
+import { trainGraph, type TrainGraphOptions, type TokenShape } from './programs.ts';
 import { meanLoss } from './score.ts';
 
 /** Loss over evaluation data. */
@@ -47,7 +47,7 @@ export interface Task {
     readonly example: (example: TrainExample) => string[];
   };
   /** Loss (mean over the window by `normalizer`) and gradients of one micro-batch. */
-  trainGraph(adapter: Adapter, shape: TokenShape, options: { accumulate: boolean; recompute: boolean }): Graph;
+  trainGraph(adapter: Adapter, shape: TokenShape, options: TrainGraphOptions): Graph;
   feeds(batch: Batch, graph: Graph): Tensors;
   evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
 }

@@ -1,16 +1,9 @@
 import type { Adapter } from '../adapters/adapter.ts';
-import { factorNames } from '../adapters/lora.ts';
+import { readAdapterValues, writeAdapter } from '../adapters/peftFolder.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { dtypeFields } from '../hub/dtypeFields.ts';
-import {
-  type LoraTensors,
-  type PeftAdapter,
-  type PeftLoraConfig,
-  readPeftAdapter,
-  writePeftAdapter,
-} from '../hub/peft.ts';
 import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
-import { formatShape, sameShape, sizeOf } from '../ir/types.ts';
+import { formatShape, sameShape } from '../ir/types.ts';
 import type { Model } from '../nn/model.ts';
 import { ownTensors } from '../nn/ownNames.ts';
 import { castSource, f32Source } from '../runtime/tensor-source.ts';
@@ -26,54 +19,25 @@ export interface TrainedFiles {
   read(path: string): Promise<void>;
 }
 
-/** Copies an adapter's factors into the store. */
-export async function loadFactors(weights: WeightGroup, peft: PeftAdapter): Promise<void> {
-  const members = new Map(weights.members.map((member) => [member.name, member]));
-  for (const [path, { A, B }] of peft.modules) {
-    const names = factorNames(path);
-    for (const [name, tensor] of [
-      [names[0], A],
-      [names[1], B],
-    ] as const) {
-      const member = members.get(name);
-      if (!member || sizeOf(member.shape) !== tensor.values.length) {
-        throw new RangeError(`Expected a factor of the adapter but found ${name} ${formatShape(tensor.shape)}`);
-      }
-      (await member.f32()).set(tensor.values);
-    }
+/** Copies values into the weights of the same names. */
+export async function fillWeights(weights: WeightGroup, values: ReadonlyMap<string, Float32Array>): Promise<void> {
+  for (const { name, f32 } of weights.members) {
+    const given = values.get(name);
+    if (given) (await f32()).set(given);
   }
   weights.flat.touch();
 }
 
-async function factorsOf(adapter: Adapter, weights: WeightGroup): Promise<Map<string, LoraTensors>> {
-  const values = new Map<string, Float32Array>();
-  for (const member of weights.members) values.set(member.name, await member.f32());
-  const shapes = new Map(adapter.parameters.map(({ name, shape }) => [name, shape]));
-  const modules = new Map<string, LoraTensors>();
-  const tensorOf = (name: string): LoraTensors['A'] => {
-    const [rows, columns] = shapes.get(name) ?? [];
-    const found = values.get(name);
-    if (rows === undefined || columns === undefined || !found) throw new RangeError(`Expected a factor named ${name}`);
-    return { shape: [rows, columns], values: found };
-  };
-  for (const { name } of adapter.parameters) {
-    const path = name.replace(/\.lora_[AB]\.weight$/, '');
-    const [a, b] = factorNames(path);
-    modules.set(path, { A: tensorOf(a), B: tensorOf(b) });
-  }
-  return modules;
-}
-
-/** LoRA's factors as a PEFT adapter folder, always in f32. */
-export function loraFiles(adapter: Adapter, config: PeftLoraConfig, weights: WeightGroup, base: string): TrainedFiles {
+/** An adapter's tensors as a PEFT folder, always in f32. */
+export function adapterFiles(adapter: Adapter, weights: WeightGroup, base: string): TrainedFiles {
   return {
     folder: 'adapter',
-    write: async (path, { replace = false } = {}) => {
-      const modules = await factorsOf(adapter, weights);
-      const peft: PeftAdapter = { config: { ...config, baseModelNameOrPath: base, taskType: 'CAUSAL_LM' }, modules };
-      await writePeftAdapter(path, peft, { replace });
+    write: async (path, options) => {
+      const values = new Map<string, Float32Array>();
+      for (const { name, f32 } of weights.members) values.set(name, await f32());
+      await writeAdapter(path, adapter, (name) => values.get(name) ?? new Float32Array(0), base, options);
     },
-    read: async (path) => loadFactors(weights, await readPeftAdapter(path)),
+    read: async (path) => fillWeights(weights, await readAdapterValues(path, adapter)),
   };
 }
 

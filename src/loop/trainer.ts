@@ -1,22 +1,34 @@
 import type { Batch } from '../data/batches.ts';
 import type { Window } from '../data/cursor.ts';
-import { randomKey } from '../ir/random.ts';
 import { at } from '../ir/graph.ts';
-import { sizeOf } from '../ir/types.ts';
+import { randomKey } from '../ir/random.ts';
 import type { Model } from '../nn/model.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
-import type { Program, Tensors } from '../runtime/engine.ts';
+import type { Engine, Program, Tensors } from '../runtime/engine.ts';
 import { tensor } from '../runtime/tensor.ts';
-import type { AttachedAdapter, LoadedModel } from './model.ts';
+import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import { dropoutFeeds } from './feeds.ts';
-import { gradientName, updateGraph, updateLeaves } from './programs.ts';
-import type { Task } from './task.ts';
+import type { AttachedAdapter, LoadedModel } from './model.ts';
+import { emissionNames, gradientName } from './programs.ts';
+import type { Stateful } from './stateful.ts';
+import { checkUpdates, membersOf, partHandle, partsOf, type Update } from './update.ts';
+import { afterStepGraph, updateGraph, updateLeaves } from './updatePrograms.ts';
 
-export interface StepOutcome {
-  /** Mean over the supervised tokens of the window. */
+/** What one update of a step came to. */
+export interface UpdateOutcome {
+  /** What is minimised: the mean over the supervised tokens of the window, and the terms that the adapter adds. */
   readonly loss: number;
-  /** Over all trained parameters, before clipping. */
+  /** Over the parameters of the update, before clipping. */
   readonly gradNorm: number;
+  readonly learningRate: number;
+}
+
+export interface StepOutcome extends UpdateOutcome {
+  /** Losses that the adapter adds, by name and without their weight. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** What the adapter tells of itself, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The further updates that were due, by name. */
+  readonly updates: Readonly<Record<string, UpdateOutcome>>;
 }
 
 /** Trains the adapter of a loaded model, one window of micro-batches at a time. */
@@ -24,55 +36,114 @@ export interface Trainer {
   /** Steps done. */
   readonly step: () => number;
   /**
-   * Loss and gradients over a window, then one update. Throws Error naming the step and the input lines when a loss or
-   * norm is NaN or infinite; the weights are then those of the step before.
+   * For each update that is due: loss and gradients over a window, then the new values. Throws Error naming the step and
+   * the input lines when a loss or norm is NaN or infinite; the weights are then those before that update.
    */
-  run(window: Window, learningRate: number): Promise<StepOutcome>;
-  /** Optimizer state by slot and parameter, as views: save before the next step. */
-  state(): Promise<{ readonly step: number; readonly slots: ReadonlyMap<string, Float32Array> }>;
-  /** Takes up a saved state; RangeError naming a slot that is missing or of another size. */
-  restore(step: number, slots: ReadonlyMap<string, Float32Array>): Promise<void>;
+  run(window: Window): Promise<StepOutcome>;
+  /** What goes into checkpoints beside the trained values: steps, optimizers, the adapter's states. */
+  readonly units: readonly Stateful[];
 }
 
 export interface TrainerOptions {
   readonly attached: AttachedAdapter;
-  readonly task: Pick<Task, 'trainGraph' | 'feeds' | 'packed'>;
-  readonly optimizer: Optimizer;
+  /** The first one's figures are the step's; it is due at every step. */
+  readonly updates: readonly [Update, ...Update[]];
   readonly seed: number;
   /** Gradient checkpointing: less memory, one more forward pass. */
   readonly recompute: boolean;
 }
 
-const slotKey = (slot: string, parameter: string): string => `${slot}.${parameter}`;
+/** An update with its memory and its programs. */
+interface Prepared {
+  readonly update: Update;
+  readonly parameters: readonly string[];
+  readonly gradients: readonly WeightHandle[];
+  /** Where a first micro-batch writes its gradients. */
+  readonly targets: Tensors;
+  readonly slots: readonly WeightGroup[];
+  readonly program: Program;
+}
+
+interface Memory {
+  readonly engine: Engine;
+  readonly store: LoadedModel['store'];
+  readonly attached: AttachedAdapter;
+  readonly gradients: WeightGroup;
+}
+
+async function prepare(update: Update, { engine, store, attached, gradients }: Memory): Promise<Prepared> {
+  const { weights, adapter } = attached;
+  const decayed = new Map(adapter.parameters.map(({ name, decays }) => [name, decays]));
+  const parts = partsOf(weights, update, (name) => decayed.get(name) ?? true);
+  const members = membersOf(weights, parts);
+  const { optimizer } = update;
+  const { slots: slotNames, slotShape } = optimizer.rule;
+  const slots = slotNames.map((slot) =>
+    store.allocate(
+      `${slot} of ${update.name}`,
+      members.map(({ name, shape }) => ({ name: `${slot}.${name}`, shape: slotShape?.(slot, shape) ?? shape })),
+    ),
+  );
+  const handles = (group: WeightGroup): WeightHandle[] => parts.map((part) => partHandle(group, part, optimizer));
+  const params = handles(weights);
+  const program = await engine.load(
+    updateGraph(
+      optimizer,
+      params.map(({ shape }, part) => ({ shape, decays: at(parts, part).decays })),
+    ),
+  );
+  const due = handles(gradients);
+  let start = 0;
+  parts.forEach(({ from, to }, part) => {
+    program.bind(updateLeaves.params(part), at(params, part));
+    program.bind(updateLeaves.gradients(part), at(due, part));
+    // Slots hold the members of this update alone.
+    const own = { from: start, to: start + to - from };
+    slotNames.forEach((slot, index) =>
+      program.bind(updateLeaves.slot(slot, part), partHandle(at(slots, index), own, optimizer)),
+    );
+    start += to - from;
+  });
+  const targets: Record<string, Tensors[string]> = {};
+  for (const { name, shape } of members)
+    targets[gradientName(name)] = { dtype: 'f32', shape, data: await store.get(gradientName(name)).f32() };
+  return { update, parameters: members.map(({ name }) => name), gradients: due, targets, slots, program };
+}
+
+/** Sums what programs put out under names that start alike. */
+function collect(into: Record<string, number>, outputs: Tensors, nameOf: (name: string) => string): void {
+  const prefix = nameOf('');
+  for (const [name, { data }] of Object.entries(outputs)) {
+    if (!name.startsWith(prefix)) continue;
+    const key = name.slice(prefix.length);
+    into[key] = (into[key] ?? 0) + (data[0] ?? Number.NaN);
+  }
+}
 
 export async function makeTrainer(loaded: LoadedModel<Model>, options: TrainerOptions): Promise<Trainer> {
-  const { store, programs } = loaded;
-  const { attached, task, optimizer, seed, recompute } = options;
-  const { adapter, weights } = attached;
-  const { rule } = optimizer;
-  const group = (name: string, rename: (parameter: string) => string) =>
-    store.allocate(
-      name,
-      adapter.parameters.map((parameter) => ({ name: rename(parameter.name), shape: parameter.shape })),
-    );
-  const gradients = group(updateLeaves.gradients, gradientName);
-  const slots = new Map(
-    rule.slots.map((slot) => [slot, group(updateLeaves.slot(slot), (parameter) => slotKey(slot, parameter))]),
+  const { store, programs, model, engine } = loaded;
+  const { attached, updates, seed, recompute } = options;
+  const { adapter, weights, states } = attached;
+  checkUpdates(
+    updates,
+    weights.members.map(({ name }) => name),
   );
-  const targets: Record<string, Tensors[string]> = {};
-  for (const [index, { name, shape }] of adapter.parameters.entries()) {
-    targets[gradientName(name)] = { dtype: 'f32', shape, data: await at(gradients.members, index).f32() };
-  }
-  const update = await loaded.engine.load(updateGraph(optimizer, sizeOf(weights.flat.shape), 1));
-  update.bind(updateLeaves.params, weights.flat);
-  update.bind(updateLeaves.gradients, gradients.flat);
-  for (const [slot, { flat }] of slots) update.bind(updateLeaves.slot(slot), flat);
+  const gradients = store.allocate(
+    'gradients',
+    weights.members.map(({ name, shape }) => ({ name: gradientName(name), shape })),
+  );
+  const prepared: Prepared[] = [];
+  for (const update of updates) prepared.push(await prepare(update, { engine, store, attached, gradients }));
+  const afterGraph = afterStepGraph(model, adapter);
+  const after = afterGraph && (await programs.get('after step', () => afterGraph));
   let done = 0;
 
-  const programFor = (batch: Batch, accumulate: boolean): Promise<Program> => {
-    const shape = { batch: batch.batch, length: batch.length, packed: task.packed };
-    const key = `train ${JSON.stringify(shape)} ${accumulate}`;
-    return programs.get(key, () => task.trainGraph(adapter, shape, { accumulate, recompute }));
+  const programFor = ({ update, parameters }: Prepared, batch: Batch, accumulate: boolean): Promise<Program> => {
+    const shape = { batch: batch.batch, length: batch.length, packed: update.task.packed };
+    const key = `train ${update.name} ${JSON.stringify(shape)} ${accumulate}`;
+    const first = update === updates[0];
+    const choices = { accumulate, recompute, parameters, states: first };
+    return programs.get(key, () => update.task.trainGraph(adapter, shape, choices));
   };
 
   const describe = (window: Window): string => {
@@ -80,67 +151,106 @@ export async function makeTrainer(loaded: LoadedModel<Model>, options: TrainerOp
     return `step ${done + 1}, input lines ${lines.slice(0, 8).join(', ')}${lines.length > 8 ? ', …' : ''}`;
   };
 
-  const run = async (window: Window, learningRate: number): Promise<StepOutcome> => {
+  const carryOut = async (each: Prepared, window: Window): Promise<Omit<StepOutcome, 'updates'>> => {
     const normalizer = tensor('f32', [], [1 / window.supervisedTokens]);
     const key = randomKey(seed, 'dropout', done + 1);
+    const [terms, metrics]: Record<string, number>[] = [{}, {}];
     let loss = 0;
     for (const [index, batch] of window.batches.entries()) {
       const accumulate = index > 0;
-      const program = await programFor(batch, accumulate);
+      const program = await programFor(each, batch, accumulate);
       const drops = adapter.drops ? dropoutFeeds(batch, key) : {};
       const outputs = await program.run(
-        { ...task.feeds(batch, program.graph), ...drops, normalizer },
-        accumulate ? {} : { outputs: targets },
+        { ...each.update.task.feeds(batch, program.graph), ...drops, normalizer },
+        accumulate ? {} : { outputs: each.targets },
       );
       loss += outputs['loss']?.data[0] ?? Number.NaN;
       if (!Number.isFinite(loss)) throw new Error(`Expected a finite loss but found ${loss} in ${describe(window)}`);
+      collect(terms ?? {}, outputs, emissionNames.loss);
+      collect(metrics ?? {}, outputs, emissionNames.metric);
     }
-    const gradNorm = normOf(await gradients.flat.f32());
+    const gradNorm = normOf(await Promise.all(each.gradients.map(({ f32 }) => f32())));
     if (!Number.isFinite(gradNorm))
       throw new Error(`Expected finite gradients but found a norm of ${gradNorm} in ${describe(window)}`);
-    const scalars = Object.entries(rule.scalars(done + 1, learningRate)).map(
-      ([name, value]) => [name, tensor('f32', [], [value])] as const,
+    const { optimizer, learningRate: rateAt, every = 1 } = each.update;
+    const learningRate = rateAt(done);
+    const scalars = optimizer.rule.scalars(Math.floor(done / every) + 1, learningRate);
+    await each.program.run(
+      Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, tensor('f32', [], [value])])),
     );
-    await update.run(Object.fromEntries(scalars));
-    done++;
-    return { loss, gradNorm };
+    return { loss, gradNorm, learningRate, terms: terms ?? {}, metrics: metrics ?? {} };
   };
 
+  const run = async (window: Window): Promise<StepOutcome> => {
+    let own: Omit<StepOutcome, 'updates'> | undefined;
+    const others: Record<string, UpdateOutcome> = {};
+    for (const each of prepared) {
+      if (done % (each.update.every ?? 1) !== 0) continue;
+      const { terms, metrics, ...outcome } = await carryOut(each, window);
+      if (each === prepared[0]) own = { ...outcome, terms, metrics };
+      else others[each.update.name] = outcome;
+    }
+    if (!own) throw new RangeError(`Expected the first update at every step but found every ${updates[0].every}`);
+    done++;
+    await after?.run({ step: tensor('f32', [], [done]) });
+    return { ...own, updates: others };
+  };
+
+  const steps: Stateful = {
+    name: 'trainer',
+    version: 1,
+    save: async () => ({ data: { step: done } }),
+    load: async ({ data }) => {
+      const step = (data as { step?: unknown } | undefined)?.step;
+      if (!Number.isSafeInteger(step)) throw new RangeError(`Expected a number of steps but found ${String(step)}`);
+      done = step as number;
+    },
+  };
+  const slots = prepared.flatMap((each) => each.slots);
   return {
     step: () => done,
     run,
-    state: async () => {
-      const values = new Map<string, Float32Array>();
-      for (const { members } of slots.values())
-        for (const member of members) values.set(member.name, await member.f32());
-      return { step: done, slots: values };
+    units: [steps, weightState('optimizer', slots), weightState('adapter-state', [states])],
+  };
+}
+
+/** Weights as a unit of checkpoints. */
+function weightState(name: string, groups: readonly WeightGroup[]): Stateful {
+  return {
+    name,
+    version: 1,
+    save: async () => {
+      const tensors = new Map<string, Float32Array>();
+      for (const { members } of groups) for (const member of members) tensors.set(member.name, await member.f32());
+      return { tensors };
     },
-    restore: async (step, values) => {
-      for (const { members, flat } of slots.values()) {
+    load: async ({ tensors }) => {
+      for (const { members, flat } of groups) {
         for (const member of members) {
-          const saved = values.get(member.name);
+          const saved = tensors?.get(member.name);
           const own = await member.f32();
           if (saved?.length !== own.length) {
             throw new RangeError(
-              `Expected ${own.length} values of optimizer state ${member.name} but found ${saved?.length ?? 'none'}`,
+              `Expected ${own.length} values of ${name} ${member.name} but found ${saved?.length ?? 'none'}`,
             );
           }
           own.set(saved);
         }
         flat.touch();
       }
-      done = step;
     },
   };
 }
 
 /** ‖g‖ in f64; NaN and infinity come through. */
-function normOf(values: Float32Array): number {
+function normOf(vectors: readonly Float32Array[]): number {
   let total = 0;
-  // By index: walking a typed array's iterator takes fifteen times as long.
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? 0;
-    total += value * value;
+  for (const values of vectors) {
+    // By index: walking a typed array's iterator takes fifteen times as long.
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] ?? 0;
+      total += value * value;
+    }
   }
   return Math.sqrt(total);
 }

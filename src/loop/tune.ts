@@ -1,9 +1,7 @@
 import { joinPath } from '../hub/files.ts';
 import { type ScratchFile, scratchFile } from '../hub/files-scratch.ts';
 import { sizeOf } from '../ir/types.ts';
-import { adamw } from '../optimizers/adamw.ts';
-import { clipByGlobalNorm } from '../optimizers/clipByGlobalNorm.ts';
-import { chain } from '../optimizers/optimizer.ts';
+import { makeOptimizer } from '../optimizers/index.ts';
 import type { ParameterSpec } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { readState, writeState } from './checkpointState.ts';
@@ -14,6 +12,7 @@ import { type AttachedAdapter, readWeights } from './model.ts';
 import { openTask } from './openTrained.ts';
 import { planRun, type RunPlan } from './plan.ts';
 import type { RunFolder } from './runFolder.ts';
+import type { Stateful } from './stateful.ts';
 import type { Task } from './task.ts';
 import { makeTrainer, type Trainer } from './trainer.ts';
 
@@ -56,8 +55,14 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const trainer = await makeTrainer(loaded, {
       attached,
-      task,
-      optimizer: chain(clipByGlobalNorm(config.optimizer.maxGradNorm), adamw(config.optimizer)),
+      updates: [
+        {
+          name: config.objective.type,
+          task,
+          optimizer: makeOptimizer(config.optimizer),
+          learningRate: plan.learningRateAt,
+        },
+      ],
       seed: config.train.seed,
       recompute: config.train.gradientCheckpointing,
     });
@@ -80,6 +85,21 @@ interface Session {
 const countOf = (parameters: readonly Pick<ParameterSpec, 'shape'>[]): number =>
   parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
+/** What changes while the run goes on, beside the trained values. */
+function unitsOf(trainer: Trainer, { cursor }: RunPlan): Stateful[] {
+  const place: Stateful = {
+    name: 'data',
+    version: 1,
+    save: async () => ({ data: cursor.save() }),
+    load: async ({ data }) => cursor.load(data),
+  };
+  return [...trainer.units, place];
+}
+
+/** The objects that hold something. */
+const filled = <T extends Readonly<Record<string, object>>>(objects: T): Partial<T> =>
+  Object.fromEntries(Object.entries(objects).filter(([, object]) => Object.keys(object).length > 0)) as Partial<T>;
+
 /** Takes up the last whole checkpoint, where the run is resumed and has one. */
 async function restore({ attached, plan, trainer, options }: Session): Promise<number | undefined> {
   if (options.resume !== true) return undefined;
@@ -88,7 +108,7 @@ async function restore({ attached, plan, trainer, options }: Session): Promise<n
     options.emit({ type: 'warning', message: `checkpoint of step ${step} is passed over: ${reason}` });
   }
   if (!good) return undefined;
-  plan.cursor.load((await readState(good.path, attached.files, trainer)).cursor);
+  await readState(good.path, attached.files, unitsOf(trainer, plan));
   return good.step;
 }
 
@@ -150,7 +170,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     if (saved === step) return;
     const { path } = await runFolder.saveCheckpoint(
       step,
-      (folder) => writeState(folder, attached.files, trainer, plan.cursor.save()),
+      (folder) => writeState(folder, attached.files, step, unitsOf(trainer, plan)),
       train.saveTotalLimit,
     );
     await attached.files.write(joinPath(runFolder.path, attached.files.folder), { replace: true });
@@ -171,8 +191,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   const step = async (): Promise<void> => {
     const begun = performance.now();
     const window = plan.cursor.next();
-    const learningRate = plan.learningRateAt(trainer.step());
-    const { loss, gradNorm } = await trainer.run(window, learningRate);
+    const { loss, gradNorm, learningRate, ...further } = await trainer.run(window);
     lastLoss = loss;
     const event = {
       type: 'step',
@@ -181,6 +200,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
       loss,
       learningRate,
       gradNorm,
+      ...filled(further),
       tokens: window.tokens,
       supervisedTokens: window.supervisedTokens,
       stepMs: performance.now() - begun,

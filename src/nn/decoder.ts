@@ -1,15 +1,14 @@
-import { checkpoint } from '../ir/checkpoint.ts';
-import { at, type Value } from '../ir/graph.ts';
-import { attention } from '../ir/ops/attention.ts';
-import { cachedAttention } from '../ir/ops/cachedAttention.ts';
+import type { Value } from '../ir/graph.ts';
 import { reshape } from '../ir/ops/reshape.ts';
 import { dimAt } from '../ir/types.ts';
+import { attend, type AttendOptions } from './attend.ts';
 import type { DecoderSizes } from './configFields.ts';
+import { makeEmissions, recomputed } from './emissions.ts';
 import { linearLayer } from './layers.ts';
-import type { LinearSpec, ModelInputs, ParameterSpec } from './model.ts';
+import type { LinearSpec, ModelInputs, ModelOutputs, ParameterSpec } from './model.ts';
 import type { SiteOperands } from './sites.ts';
 
-export interface AttendOptions {
+export interface AttentionChoices {
   /** Factor of the scores; default 1/√width. */
   readonly scale?: number;
   /** Keys nearer than this to the query, its own counted; null sees all that came before. */
@@ -17,12 +16,23 @@ export interface AttendOptions {
 }
 
 /** Causal attention of one block, over the cache where there is one: [B, T, H·width]. */
-export type Attend = (name: string, operands: SiteOperands['attention'], options?: AttendOptions) => Value;
+export type Attend = (
+  name: string,
+  operands: Omit<SiteOperands['attention'], 'prefix'>,
+  options?: AttentionChoices,
+) => Value;
 
-export interface Decoded {
-  readonly x: Value;
-  readonly keys: readonly Value[];
-  readonly values: readonly Value[];
+/** A causal decoder between embedded tokens and the output head. */
+export interface Decoder {
+  /** Module of the model without its head. */
+  readonly name: string;
+  /** Path of the blocks: they are `path`.0, `path`.1, … */
+  readonly path: string;
+  readonly layers: number;
+  /** One block with its residual connections; positions are those of the inputs that it is given. */
+  readonly block: (inputs: ModelInputs, layer: number, name: string, x: Value, attend: Attend) => Value;
+  /** The norm after the last block. */
+  readonly norm: (x: Value) => Value;
 }
 
 /** x [B, T, count·width] as [B, T, count, width]. */
@@ -30,41 +40,45 @@ export function splitHeads(x: Value, count: number, width: number): Value {
   return reshape(x, [dimAt(x.type.shape, 0), dimAt(x.type.shape, 1), count, width]);
 }
 
-/** The blocks `path`.0, `path`.1, … of a causal decoder one after another, each through its site, with their caches. */
-export function decodeBlocks(
-  inputs: ModelInputs,
-  path: string,
-  layers: number,
-  first: Value,
-  block: (layer: number, name: string, x: Value, attend: Attend) => Value,
-): Decoded {
-  const { segments, sites, cache, recompute } = inputs;
+/** Final hidden states of embedded tokens [B, T, D], with the caches; the whole, each block and each attention through its site. */
+export function decode(inputs: ModelInputs, decoder: Decoder, first: Value): ModelOutputs {
+  const { sites, cache, recompute, positions, segments, positionLimit } = inputs;
+  const emissions = inputs.emissions ?? makeEmissions();
   const keys: Value[] = [];
   const values: Value[] = [];
-  const attendAt =
-    (layer: number): Attend =>
-    (name, operands, { window = null, ...scale } = {}) => {
-      const options = { ...scale, ...(window === null ? {} : { window }) };
-      const plain = ({ q, k, v }: SiteOperands['attention']): Value => {
-        if (!cache) return attention(q, k, v, { causal: true, segments, ...options });
-        const past = { keys: at(cache.keys, layer), values: at(cache.values, layer), lengths: cache.lengths };
-        const made = cachedAttention(q, k, v, past, { fresh: cache.fresh, ...options });
-        keys[layer] = made.keys;
-        values[layer] = made.values;
-        return made.out;
+  const remember: AttendOptions['remember'] = (layer, caches) => {
+    keys[layer] = caches.keys;
+    values[layer] = caches.values;
+  };
+  const trunk = ({ x: embedded, ...given }: SiteOperands['input']): Value => {
+    const placed: ModelInputs = { ...inputs, ...given };
+    const attendAt =
+      (layer: number): Attend =>
+      (name, operands, { window = null, ...scale } = {}) => {
+        const options = {
+          segments: given.segments,
+          cache,
+          layer,
+          remember,
+          ...scale,
+          ...(window === null ? {} : { window }),
+        };
+        const out = sites.attention({ ...operands, prefix: null }, (changed) => attend(changed, options), name);
+        const [batch, time, heads, width] = out.type.shape as [number, number, number, number];
+        return reshape(out, [batch, time, heads * width]);
       };
-      const out = sites.attention(operands, plain, name);
-      const [batch, time, heads, width] = out.type.shape as [number, number, number, number];
-      return reshape(out, [batch, time, heads * width]);
-    };
-  let x = first;
-  for (let layer = 0; layer < layers; layer++) {
-    const name = `${path}.${layer}`;
-    const compute = (operand: Value): Value =>
-      sites.block({ x: operand }, (given) => block(layer, name, given.x, attendAt(layer)), name);
-    x = recompute ? checkpoint(compute)(x) : compute(x);
-  }
-  return { x, keys, values };
+    let x = embedded;
+    for (let layer = 0; layer < decoder.layers; layer++) {
+      const name = `${decoder.path}.${layer}`;
+      const compute = (operand: Value): Value =>
+        sites.block({ x: operand }, (block) => decoder.block(placed, layer, name, block.x, attendAt(layer)), name);
+      x = recompute ? recomputed(compute, x, emissions) : compute(x);
+    }
+    return decoder.norm(x);
+  };
+  const filled = cache !== undefined && !cache.fresh;
+  const operands = { x: first, positions, segments, positionLimit, filled };
+  return { hidden: sites.input(operands, trunk, decoder.name), keys, values };
 }
 
 /** Which projections of a gated decoder have a bias. */

@@ -9,7 +9,7 @@ import type { EncoderInputs, ParameterSpec, ProblemType } from './model.ts';
 import type { SiteOperands } from './sites.ts';
 
 /** Attention of one block in both directions: [B, T, H·width]. */
-export type Attend = (name: string, operands: SiteOperands['attention']) => Value;
+export type Attend = (name: string, operands: Omit<SiteOperands['attention'], 'prefix'>) => Value;
 
 /** The blocks `path`.0, `path`.1, … of an encoder one after another, each through its site. */
 export function encodeBlocks(
@@ -20,7 +20,11 @@ export function encodeBlocks(
   block: (name: string, x: Value, attend: Attend) => Value,
 ): Value {
   const attend: Attend = (name, operands) => {
-    const out = sites.attention(operands, ({ q, k, v }) => attention(q, k, v, { segments }), name);
+    const plain = ({ q, k, v, prefix }: SiteOperands['attention']): Value => {
+      if (prefix) throw new TypeError(`${name}: a prefix of keys and values stands before decoders only`);
+      return attention(q, k, v, { segments });
+    };
+    const out = sites.attention({ ...operands, prefix: null }, plain, name);
     const [batch, time, heads, width] = out.type.shape as [number, number, number, number];
     return reshape(out, [batch, time, heads * width]);
   };

@@ -16,13 +16,13 @@ export interface LayerContext {
 /** y = x Wᵀ + b for x [B, T, in] with the parameters `name`.weight [out, in] and, where biased, `name`.bias [out]. */
 export function linearLayer({ param, sites }: LayerContext, name: string, x: Value, biased: boolean): Value {
   const operands = { x, weight: param(`${name}.weight`), bias: biased ? param(`${name}.bias`) : null };
-  return sites.linear(operands, (given) => linear(given.x, given.weight, given.bias), name);
+  return sites.linear(operands, (given) => linear(given.x, given.weight, given.bias, given.lowRank), name);
 }
 
 /** y = x W + b with W [in, out], as GPT-2's Conv1D stores it; its site sees Wᵀ. */
 export function transposedLinearLayer({ param, sites }: LayerContext, name: string, x: Value): Value {
   const operands = { x, weight: transpose(param(`${name}.weight`), [1, 0]), bias: param(`${name}.bias`) };
-  return sites.linear(operands, (given) => linear(given.x, given.weight, given.bias), name);
+  return sites.linear(operands, (given) => linear(given.x, given.weight, given.bias, given.lowRank), name);
 }
 
 /** w x / rms(x), with `offset` (offset + w) x / rms(x). */

@@ -1,5 +1,6 @@
 import type { Value } from '../ir/graph.ts';
 import type { Shape } from '../ir/types.ts';
+import type { Emissions } from './emissions.ts';
 import type { Sites } from './sites.ts';
 
 /** Key and value caches of every layer, [B, KV, S, width] each. */
@@ -24,6 +25,8 @@ export interface ModelInputs {
   /** All positions are below this. */
   readonly positionLimit: number;
   readonly sites: Sites;
+  /** Takes what wraps emit inside of recomputed blocks. */
+  readonly emissions?: Emissions;
   readonly cache?: ModelCache;
   /** Computes each block again for the gradient instead of keeping its intermediate values. */
   readonly recompute?: boolean;

@@ -1,4 +1,4 @@
-import type { TensorSource } from '../runtime/tensor-source.ts';
+import { elementCountOf, type TensorSource } from '../runtime/tensor-source.ts';
 import type { Model } from './model.ts';
 
 /** Buffers that files hold beside weights. */
@@ -30,4 +30,19 @@ export function ownTensors(
     if (name !== null) own.set(name, name === source.name ? source : { ...source, name });
   }
   return own;
+}
+
+/** Reads the values of a checkpoint's tensors by the model's own names. RangeError on one that it does not hold. */
+export function ownValues(
+  tensors: ReadonlyMap<string, TensorSource>,
+  model: Pick<Model, 'ownName'>,
+): (name: string) => Promise<Float32Array> {
+  const own = ownTensors(tensors, model);
+  return async (name) => {
+    const source = own.get(name);
+    if (!source) throw new RangeError(`Expected tensor ${name} in the checkpoint but found none`);
+    const values = new Float32Array(elementCountOf(source.shape));
+    await source.readF32(values);
+    return values;
+  };
 }

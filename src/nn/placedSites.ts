@@ -1,17 +1,19 @@
 import { isLeaf, type Node, topologicalOrder, type Value } from '../ir/graph.ts';
 import type { Place } from '../ir/places.ts';
 import type { LanguageModel } from './model.ts';
-import { type Site, type SiteKind, type SiteOperands, type Sites } from './sites.ts';
+import { type Site, type SiteKind, type SiteOperands, type SiteResult, type Sites } from './sites.ts';
 
-const valuesOf = (operands: SiteOperands[SiteKind]): Value[] =>
-  Object.values(operands).filter((operand): operand is Value => operand !== null);
+const isValue = (operand: unknown): operand is Value =>
+  typeof operand === 'object' && operand !== null && 'node' in operand && 'type' in operand;
+
+const valuesOf = (operands: SiteOperands[SiteKind]): Value[] => Object.values(operands).filter(isValue);
 
 /** The sites, writing down of every node that a site makes which module it belongs to. */
 function recording(sites: Sites, places: Map<Node, Place>): Sites {
   const modules = new Map<Node, string>();
-  const made = (result: Value, operands: SiteOperands[SiteKind]): Node[] => {
+  const made = (result: SiteResult<SiteKind>, operands: SiteOperands[SiteKind]): Node[] => {
     const given = new Set(valuesOf(operands).map(({ node }) => node));
-    return topologicalOrder([result], (node) => given.has(node) || isLeaf(node));
+    return topologicalOrder(isValue(result) ? [result] : valuesOf(result), (node) => given.has(node) || isLeaf(node));
   };
   const recorded =
     <K extends SiteKind>(kind: K, inner: Site<K>): Site<K> =>

@@ -1,14 +1,11 @@
+import { z } from 'zod';
 import { at } from '../ir/graph.ts';
 import { adamw as adamwStep, type AdamWAttrs } from '../ir/ops/adamw.ts';
-import type { UpdateRule } from './optimizer.ts';
+import { rate, sharedFields } from './fields.ts';
+import { named, type UpdateRule } from './optimizer.ts';
+import type { OptimizerUnit } from './unit.ts';
 
 export type AdamWOptions = AdamWAttrs;
-
-const named = <T>(record: Readonly<Record<string, T>>, name: string): T => {
-  const value = record[name];
-  if (value === undefined) throw new RangeError(`Expected ${name} among ${Object.keys(record).join(', ')}`);
-  return value;
-};
 
 /** AdamW (Loshchilov & Hutter 2019, alg. 2), as torch.optim.AdamW computes it: two values of state per parameter. */
 export function adamw(options: AdamWOptions): UpdateRule {
@@ -21,14 +18,14 @@ export function adamw(options: AdamWOptions): UpdateRule {
       correction1: 1 - options.beta1 ** step,
       correction2: 1 - options.beta2 ** step,
     }),
-    apply: ({ params, gradients, slots, scalars }) => {
+    apply: ({ params, gradients, slots, scalars, decays }) => {
       const steps = params.map((theta, i) =>
         adamwStep(
           { theta, m: at(named(slots, 'm'), i), v: at(named(slots, 'v'), i) },
           at(gradients, i),
           named(scalars, 'learningRate'),
           [named(scalars, 'correction1'), named(scalars, 'correction2')],
-          options,
+          at(decays, i) ? options : { ...options, weightDecay: 0 },
         ),
       );
       return {
@@ -38,3 +35,14 @@ export function adamw(options: AdamWOptions): UpdateRule {
     },
   };
 }
+
+const schema = z.strictObject({
+  // Optional inside the default: an optimizer without a type is AdamW.
+  type: z.literal('adamw').optional().default('adamw').describe('Update rule'),
+  ...sharedFields,
+  beta1: rate.default(0.9).describe('Decay of the mean of gradients'),
+  beta2: rate.default(0.999).describe("Decay of the mean of squared gradients; of lion's mean, 0.99 unless given"),
+  eps: z.number().positive().default(1e-8).describe('Added to the root of the mean square'),
+});
+
+export const adamwUnit: OptimizerUnit<typeof schema> = { schema, rule: adamw };

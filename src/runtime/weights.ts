@@ -23,6 +23,8 @@ export interface WeightHandle {
 export interface WeightGroup {
   readonly flat: WeightHandle;
   readonly members: readonly WeightHandle[];
+  /** The members from one to before another as one vector. */
+  span(from: number, to: number): WeightHandle;
 }
 
 export interface WeightStore {
@@ -129,7 +131,7 @@ export function weightStore(): WeightStore {
       const touch = () => {
         version++;
       };
-      return register({
+      return {
         name,
         shape,
         storage: 'f32',
@@ -138,11 +140,18 @@ export function weightStore(): WeightStore {
         f32: () => values,
         source: undefined,
         touch,
-      });
+      };
     };
     return {
-      flat: handle(group, [count], 0, count),
-      members: members.map(({ name, shape }, index) => handle(name, shape, offsets[index] ?? 0, sizeOf(shape))),
+      flat: register(handle(group, [count], 0, count)),
+      members: members.map(({ name, shape }, index) =>
+        register(handle(name, shape, offsets[index] ?? 0, sizeOf(shape))),
+      ),
+      span: (from, to) => {
+        const start = offsets[from] ?? count;
+        const length = (offsets[to] ?? count) - start;
+        return handle(`${group} ${from} to ${to}`, [length], start, length);
+      },
     };
   };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assetPath } from '../../src/cli/assets.ts';
 import { runProgram } from '../../src/cli/program.ts';
-import { readPeftAdapter } from '../../src/hub/peft.ts';
+import { readPeftFolder } from '../../src/hub/peft.ts';
 import { openTokenizer } from '../../src/loop/openTokenizer.ts';
 import { learnMerges, tokenizerJson } from '../../tools/pico/bpe.ts';
 import { config, recipe, specialTokens, taskRows, template } from '../../tools/pico/recipe.ts';
@@ -45,7 +45,7 @@ test('start tunes the bundled model on the bundled task and says what came of it
   assert.deepEqual([exactMatch.before.of, exactMatch.after.of], [taskRows.test, taskRows.test]);
   assert.ok(exactMatch.before.right < 3, 'the task is not new to the model');
   assert.equal(samples.length, 3);
-  assert.ok((await readPeftAdapter(adapter)).modules.size > 0);
+  assert.ok((await readPeftFolder(adapter)).tensors.size > 0);
   assert.ok(existsSync(report));
   const again = await program('start', '--out', out, '--max-steps', '1');
   assert.equal(again.code, 2);

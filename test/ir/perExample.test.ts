@@ -8,6 +8,7 @@ import { reshape } from '../../src/ir/ops/reshape.ts';
 import { slice } from '../../src/ir/ops/slice.ts';
 import { tokenLogprobs } from '../../src/ir/ops/tokenLogprobs.ts';
 import { perExampleGradientNorms, perExampleGradients } from '../../src/ir/perExample.ts';
+import { makeEmissions } from '../../src/nn/emissions.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
@@ -45,7 +46,7 @@ async function open() {
         positions: placesOf.get(rows) ?? assert.fail(),
         segments: null,
         positionLimit: time,
-        sites: adapter.sites({ param }),
+        sites: adapter.sites({ param, emissions: makeEmissions() }),
       });
       const states = reshape(slice(hidden, 1, 0, time - 1), [rows * (time - 1), model.hiddenSize]);
       const targets = reshape(slice(tokens, 1, 1, time), [rows * (time - 1)]);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { configFields } from '../../src/loop/configFields.ts';
 import { parseConfig } from '../../src/loop/parseConfig.ts';
 import { defaultsPage } from '../../tools/defaults.ts';
@@ -10,11 +11,26 @@ test('docs/defaults.md is what the schema says; node tools/defaults.ts writes it
 });
 
 test('every field is described, and its default is what an empty config gets', () => {
-  const config = parseConfig({ model: { path: 'm' }, data: { path: 'd' } });
+  const least = { model: { path: 'm' }, data: { path: 'd' } };
+  const typesOf = (seam: string): readonly string[] => {
+    const kind = configFields.find(({ path }) => path === `${seam}.type`)?.kind;
+    return kind?.type === 'choice' ? kind.values : [];
+  };
   for (const { path, description, default: value, required } of configFields) {
     assert.notEqual(description, '', path);
-    const found = path.split('.').reduce((held: unknown, key) => (held as Record<string, unknown>)[key], config);
-    if (!required) assert.deepEqual(found, value, path);
+    const seam = path.split('.')[0] ?? '';
+    // Of a seam with types, some have the field.
+    const configs = [{}, ...typesOf(seam).map((type) => ({ [seam]: { type } }))].map((more) =>
+      parseConfig({ ...least, ...more }),
+    );
+    const found = configs.map((config) =>
+      path.split('.').reduce((held: unknown, key) => (held as Record<string, unknown>)[key], config),
+    );
+    if (!required)
+      assert.ok(
+        found.some((each) => isDeepStrictEqual(each, value)),
+        path,
+      );
   }
   assert.deepEqual(
     configFields.filter(({ required }) => required).map(({ path }) => path),

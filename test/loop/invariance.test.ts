@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { lora } from '../../src/adapters/lora.ts';
 import { collate, makeBatches } from '../../src/data/batches.ts';
 import { makeCursor } from '../../src/data/cursor.ts';
 import { examplesOf, type TrainExample } from '../../src/data/examples.ts';
@@ -53,18 +54,24 @@ async function train(plan: Plan): Promise<Outcome> {
     alphaPattern: {},
     initLoraWeights: true,
   };
-  const loaded = await openModel({ model: fixture('models/chat'), newAdapter: { config, seed }, engine });
+  const loaded = await openModel({
+    model: fixture('models/chat'),
+    newAdapter: { make: (model) => lora(config, model), seed },
+    engine,
+  });
   const { attached } = loaded;
   assert.ok(attached);
   // A large ε: else an element whose gradient is all but rounding takes a whole step either way.
   const optimizer = chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-2, weightDecay: 0.01 }));
-  const trainer = await makeTrainer(loaded, {
-    attached,
-    task: languageTask(loaded, sft, { packing: packed, loss: 'auto' }),
-    optimizer,
-    seed,
-    recompute,
-  });
+  const updates = [
+    {
+      name: 'sft',
+      task: languageTask(loaded, sft, { packing: packed, loss: 'auto' }),
+      optimizer,
+      learningRate: () => 1e-2,
+    },
+  ] as const;
+  const trainer = await makeTrainer(loaded, { attached, updates, seed, recompute });
   const cursor = makeCursor(
     makeBatches(examplesOf(examples), { batchSize, padMultiple: 16, ...(packed ? { packLength: 64 } : {}) }),
     accumulation,
@@ -72,7 +79,7 @@ async function train(plan: Plan): Promise<Outcome> {
   assert.equal(cursor.windowsPerEpoch, 1);
   const [losses, norms]: [number[], number[]] = [[], []];
   for (let step = 0; step < 3; step++) {
-    const { loss, gradNorm } = await trainer.run(cursor.next(), 1e-2);
+    const { loss, gradNorm } = await trainer.run(cursor.next());
     losses.push(loss);
     norms.push(gradNorm);
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig, withField } from '../../src/loop/parseConfig.ts';
+import { optimizerUnits } from '../../src/optimizers/index.ts';
 import { schedules } from '../../src/optimizers/schedule.ts';
 import { UsageError } from '../../src/loop/usageError.ts';
 
@@ -18,6 +19,10 @@ test('a config of two paths gets every default', () => {
     rankPattern: {},
     alphaPattern: {},
     useRslora: false,
+    useDora: false,
+    initLoraWeights: 'true',
+    bias: 'none',
+    loraBias: false,
   });
   assert.equal(config.optimizer.learningRate, 2e-4);
   assert.equal(config.train.seed, 42);
@@ -64,7 +69,22 @@ const wrong: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'warmup that would be ignored',
     { ...least, schedule: { type: 'constant', warmupSteps: 5 } },
-    /^schedule\.warmupSteps: expected 0/,
+    /^schedule\.warmupSteps: schedule constant has no such field$/,
+  ],
+  [
+    'a schedule that rises',
+    { ...least, schedule: { type: 'polynomial', lrEnd: 1 } },
+    /^schedule\.lrEnd: expected less than the learning rate, 0\.0002, but found 1$/,
+  ],
+  [
+    "another optimizer's field",
+    { ...least, optimizer: { type: 'sgd', beta1: 0.5 } },
+    /^optimizer\.beta1: optimizer sgd has no such field$/,
+  ],
+  [
+    'nesterov alone',
+    { ...least, optimizer: { type: 'sgd', nesterov: true } },
+    /^optimizer\.nesterov: expected false, or a momentum above 0 with it, but found true$/,
   ],
   [
     'a step and a half of warmup',
@@ -86,9 +106,11 @@ for (const [what, value, message] of wrong) {
   });
 }
 
-test('every schedule that exists can be chosen', () => {
+test('every schedule and optimizer that exists can be chosen', () => {
   for (const type of Object.keys(schedules))
     assert.equal(parseConfig({ ...least, schedule: { type } }).schedule.type, type);
+  for (const type of Object.keys(optimizerUnits))
+    assert.equal(parseConfig({ ...least, optimizer: { type } }).optimizer.type, type);
 });
 
 test('a field is set on a copy', () => {

@@ -15,7 +15,8 @@ import { test, type TestContext } from 'node:test';
 import { writeFileAtomic } from '../../src/hub/files.ts';
 import type { DoneEvent, StepEvent } from '../../src/loop/events.ts';
 import { parseConfig } from '../../src/loop/parseConfig.ts';
-import { newRunFolder, openRunFolder, readConfigFile, type RunRecord } from '../../src/loop/runFolder.ts';
+import { readConfigFile } from '../../src/loop/configFile.ts';
+import { newRunFolder, openRunFolder, type RunRecord } from '../../src/loop/runFolder.ts';
 import { UsageError } from '../../src/loop/usageError.ts';
 
 const config = parseConfig({ model: { path: 'm' }, data: { path: 'd' } });
@@ -127,11 +128,4 @@ test('a run is finished when it ended by itself or at a limit, not when it was i
   await folder.rewindMetrics(1);
   await folder.append(done('max-steps'));
   assert.deepEqual(await folder.finished(), done('max-steps'));
-});
-
-test('only JSON config files are read', async () => {
-  await assert.rejects(
-    readConfigFile('tune.yaml'),
-    (error) => error instanceof UsageError && /ends in \.json/.test(error.message),
-  );
 });

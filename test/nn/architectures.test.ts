@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { collate } from '../../src/data/batches.ts';
 import type { Tokenizer } from '../../src/hub/tokenizer.ts';
-import { readPeftAdapter } from '../../src/hub/peft.ts';
+import { full } from '../../src/adapters/full.ts';
+import { lora } from '../../src/adapters/lora.ts';
+import { readPeftFolder } from '../../src/hub/peft.ts';
+import { parsePeftConfig } from '../../src/hub/peft-config.ts';
 import { buildGraph, input, parameter } from '../../src/ir/graph.ts';
 import { generate } from '../../src/loop/generate.ts';
 import { tokenFeeds } from '../../src/loop/feeds.ts';
@@ -180,7 +183,9 @@ for (const name of names) {
     }));
 
   test(`${name}: gradients of full fine-tuning are PyTorch's`, () =>
-    withModel(name, { base: 'trained' }, (loaded) => assertGradients(loaded, expected, expected.full)));
+    withModel(name, { newAdapter: { make: full, seed: 0 } }, (loaded) =>
+      assertGradients(loaded, expected, expected.full),
+    ));
 
   test(`${name}: PEFT's adapter gives PEFT's logprobs and gradients`, () =>
     withModel(name, { adapter: fixture(`architectures/${name}/adapter`) }, async (loaded) => {
@@ -197,7 +202,9 @@ for (const name of names) {
     try {
       // In f32, so that the merged weights are not rounded.
       const exact = join(folder, 'exact');
-      await withModel(name, { base: 'trained' }, async ({ attached }) => attached?.files.write(exact, { exact: true }));
+      await withModel(name, { newAdapter: { make: full, seed: 0 } }, async ({ attached }) =>
+        attached?.files.write(exact, { exact: true }),
+      );
       for (const model of [exact, fixture(`architectures/${name}`)]) {
         const out = join(folder, model === exact ? 'merged' : 'rounded');
         await mergeAdapter({ model, adapter, out });
@@ -212,17 +219,17 @@ for (const name of names) {
   });
 
   test(`${name}: a new adapter has PEFT's default targets and is written as PEFT writes it`, async () => {
-    const { config, modules } = await readPeftAdapter(fixture(`architectures/${name}/adapter`));
-    const { targetModules: _, ...untargeted } = config;
-    await withModel(name, { newAdapter: { config: untargeted, seed: 0 } }, async (loaded) => {
+    const { config, configFile, tensors } = await readPeftFolder(fixture(`architectures/${name}/adapter`));
+    const untargeted = parsePeftConfig({ ...config, target_modules: null }, configFile);
+    await withModel(name, { newAdapter: { make: (model) => lora(untargeted, model), seed: 0 } }, async (loaded) => {
       const attached = loaded.attached ?? assert.fail();
       const folder = mkdtempSync(join(tmpdir(), 'tuneloop-'));
       try {
         await attached.files.write(join(folder, 'adapter'));
-        const written = await readPeftAdapter(join(folder, 'adapter'));
-        assert.deepEqual([...written.modules.keys()].toSorted(), [...modules.keys()].toSorted());
-        assert.equal(written.config.fanInFanOut, config.fanInFanOut);
-        assert.deepEqual(written.config.targetModules, config.targetModules);
+        const written = await readPeftFolder(join(folder, 'adapter'));
+        assert.deepEqual([...written.tensors.keys()].toSorted(), [...tensors.keys()].toSorted());
+        assert.equal(written.config['fan_in_fan_out'], config['fan_in_fan_out']);
+        assert.deepEqual(written.config['target_modules'], config['target_modules']);
       } finally {
         rmSync(folder, { recursive: true });
       }

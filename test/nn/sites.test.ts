@@ -10,7 +10,7 @@ import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { normal } from '../../src/ir/dense.ts';
 import type { Dense } from '../../src/ir/types.ts';
 import { languageModel } from '../../src/nn/models/index.ts';
-import { plainSites, type SiteKind, type Sites, wrapSites } from '../../src/nn/sites.ts';
+import { plainSites, type Sites, wrapSites } from '../../src/nn/sites.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
 
 const model = languageModel({
@@ -58,25 +58,6 @@ function run(output: Value): Float64Array {
   );
   return evaluate(graph, feeds)['y']?.data ?? assert.fail();
 }
-
-test('every layer of a Llama goes through the site of its kind, by its checkpoint name', () => {
-  const seen: Record<SiteKind, string[]> = { embedding: [], linear: [], norm: [], attention: [], mlp: [], block: [] };
-  const note = (kind: SiteKind, name: string): void => void seen[kind].push(name);
-  build(() => ({
-    embedding: (operands, base, name) => (note('embedding', name), base(operands)),
-    linear: (operands, base, name) => (note('linear', name), base(operands)),
-    norm: (operands, base, name) => (note('norm', name), base(operands)),
-    attention: (operands, base, name) => (note('attention', name), base(operands)),
-    mlp: (operands, base, name) => (note('mlp', name), base(operands)),
-    block: (operands, base, name) => (note('block', name), base(operands)),
-  }));
-  assert.deepEqual(seen.linear.toSorted(), model.linears.map(({ name }) => name).toSorted());
-  assert.deepEqual(seen.embedding, ['model.embed_tokens']);
-  assert.deepEqual(seen.attention, ['model.layers.0.self_attn', 'model.layers.1.self_attn']);
-  assert.deepEqual(seen.mlp, ['model.layers.0.mlp', 'model.layers.1.mlp']);
-  assert.deepEqual(seen.block, ['model.layers.0', 'model.layers.1']);
-  assert.equal(seen.norm.length, 5);
-});
 
 test('wraps nest: the base of the outer is the inner, and plain sites change nothing', () => {
   const plain = run(build(() => plainSites).hidden);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { dense } from '../../src/ir/dense.ts';
-import { updateGraph, updateLeaves } from '../../src/loop/programs.ts';
+import { updateGraph, updateLeaves } from '../../src/loop/updatePrograms.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
@@ -52,21 +52,25 @@ for (const run of runs) {
   const exact = run.betas[1] === 0.5;
   test(`AdamW with ${name} follows torch.optim.AdamW in f64`, () => {
     const rule = ruleOf(run);
-    const graph = updateGraph(chain(rule), 4, run.learningRate);
+    const graph = updateGraph(chain(rule), [{ shape: [4], decays: true }]);
     let state = { params: start, m: [0, 0, 0, 0], v: [0, 0, 0, 0] };
     gradients.forEach((gradient, i) => {
       const scalars = Object.entries(rule.scalars(i + 1, run.learningRate)).map(
         ([key, value]) => [key, dense('f32', [], [value])] as const,
       );
       const outputs = evaluate(graph, {
-        [updateLeaves.params]: dense('f32', [4], state.params),
-        [updateLeaves.gradients]: dense('f32', [4], gradient),
-        [updateLeaves.slot('m')]: dense('f32', [4], state.m),
-        [updateLeaves.slot('v')]: dense('f32', [4], state.v),
+        [updateLeaves.params(0)]: dense('f32', [4], state.params),
+        [updateLeaves.gradients(0)]: dense('f32', [4], gradient),
+        [updateLeaves.slot('m', 0)]: dense('f32', [4], state.m),
+        [updateLeaves.slot('v', 0)]: dense('f32', [4], state.v),
         ...Object.fromEntries(scalars),
       });
       const values = (output: string): number[] => Array.from(outputs[output]?.data ?? []);
-      state = { params: values('new params'), m: values('new slot m'), v: values('new slot v') };
+      state = {
+        params: values(`new ${updateLeaves.params(0)}`),
+        m: values(`new ${updateLeaves.slot('m', 0)}`),
+        v: values(`new ${updateLeaves.slot('v', 0)}`),
+      };
       check(state.m, run.expAvg, i, exact ? 1e-12 : 2e-7, 'm');
       check(state.v, run.expAvgSq, i, exact ? 1e-12 : 2e-7, 'v');
       check(state.params, run.parameters, i, exact ? 1e-9 : 2e-7, 'parameters');
@@ -76,25 +80,30 @@ for (const run of runs) {
   test(`AdamW with ${name} follows torch.optim.AdamW in place on ONNX Runtime`, async () => {
     const rule = ruleOf(run);
     const store = weightStore();
-    const program = await ort.load(updateGraph(chain(rule), 4, run.learningRate));
+    const program = await ort.load(updateGraph(chain(rule), [{ shape: [4], decays: true }]));
     const arrays = new Map<string, Float32Array>();
-    for (const leaf of [updateLeaves.params, updateLeaves.gradients, updateLeaves.slot('m'), updateLeaves.slot('v')]) {
+    for (const leaf of [
+      updateLeaves.params(0),
+      updateLeaves.gradients(0),
+      updateLeaves.slot('m', 0),
+      updateLeaves.slot('v', 0),
+    ]) {
       const [member] = store.allocate(`${leaf} of the test`, [{ name: leaf, shape: [4] }]).members;
       assert.ok(member);
       program.bind(leaf, member);
       arrays.set(leaf, await member.f32());
     }
     const of = (leaf: string): Float32Array => arrays.get(leaf) ?? assert.fail(leaf);
-    of(updateLeaves.params).set(start);
+    of(updateLeaves.params(0)).set(start);
     for (const [i, gradient] of gradients.entries()) {
-      of(updateLeaves.gradients).set(gradient);
+      of(updateLeaves.gradients(0)).set(gradient);
       const scalars = Object.entries(rule.scalars(i + 1, run.learningRate)).map(
         ([key, value]) => [key, tensor('f32', [], [value])] as const,
       );
       await program.run(Object.fromEntries(scalars));
-      check(of(updateLeaves.slot('m')), run.expAvg, i, 1e-6, 'm');
-      check(of(updateLeaves.slot('v')), run.expAvgSq, i, 1e-6, 'v');
-      check(of(updateLeaves.params), run.parameters, i, 2e-6, 'parameters');
+      check(of(updateLeaves.slot('m', 0)), run.expAvg, i, 1e-6, 'm');
+      check(of(updateLeaves.slot('v', 0)), run.expAvgSq, i, 1e-6, 'v');
+      check(of(updateLeaves.params(0)), run.parameters, i, 2e-6, 'parameters');
     }
     program.release();
   });

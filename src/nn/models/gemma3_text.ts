@@ -6,7 +6,8 @@ import { type Activation, activationOf, gated } from '../activations.ts';
 import { configFields, decoderSizes, type DecoderSizes, expectOnly, layerWindows } from '../configFields.ts';
 import {
   type Attend,
-  decodeBlocks,
+  decode,
+  type Decoder,
   gatedDecoderLinears,
   gatedDecoderParameters,
   gatedMlp,
@@ -104,10 +105,14 @@ function block(
 function hidden(config: Gemma3Config, inputs: ModelInputs): ModelOutputs {
   const embedded = embeddingLayer(inputs, 'model.embed_tokens', inputs.ids);
   const first = mul(embedded, Math.fround(Math.sqrt(config.hiddenSize)));
-  const { x, ...caches } = decodeBlocks(inputs, 'model.layers', config.layers, first, (layer, name, operand, attend) =>
-    block(config, inputs, layer, name, operand, attend),
-  );
-  return { hidden: rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps, 1), ...caches };
+  const decoder: Decoder = {
+    name: 'model',
+    path: 'model.layers',
+    layers: config.layers,
+    block: (placed, layer, name, operand, attend) => block(config, placed, layer, name, operand, attend),
+    norm: (x) => rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps, 1),
+  };
+  return decode(inputs, decoder, first);
 }
 
 /** Gemma 3, text only (Gemma Team 2025, §2; transformers' Gemma3ForCausalLM); norms multiply by 1 + w. */

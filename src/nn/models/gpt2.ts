@@ -3,7 +3,7 @@ import { add } from '../../ir/ops/add.ts';
 import { slice } from '../../ir/ops/slice.ts';
 import { type Activation, activate, activationOf } from '../activations.ts';
 import { configFields, expectOnly, readDropout } from '../configFields.ts';
-import { type Attend, decodeBlocks, linearParameters, splitHeads } from '../decoder.ts';
+import { type Attend, decode, type Decoder, linearParameters, splitHeads } from '../decoder.ts';
 import { embeddingLayer, layerNormLayer, transposedLinearLayer } from '../layers.ts';
 import type { LanguageModel, LinearSpec, ModelInputs, ModelOutputs, ParameterSpec } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
@@ -91,10 +91,14 @@ function hidden(config: Gpt2Config, inputs: ModelInputs): ModelOutputs {
     embeddingLayer(inputs, 'transformer.wte', inputs.ids),
     embeddingLayer(inputs, 'transformer.wpe', inputs.positions),
   );
-  const { x, ...caches } = decodeBlocks(inputs, 'transformer.h', config.layers, first, (layer, name, operand, attend) =>
-    block(config, inputs, layer, name, operand, attend),
-  );
-  return { hidden: layerNormLayer(inputs, 'transformer.ln_f', x, config.layerNormEps), ...caches };
+  const decoder: Decoder = {
+    name: 'transformer',
+    path: 'transformer.h',
+    layers: config.layers,
+    block: (placed, layer, name, operand, attend) => block(config, placed, layer, name, operand, attend),
+    norm: (x) => layerNormLayer(inputs, 'transformer.ln_f', x, config.layerNormEps),
+  };
+  return decode(inputs, decoder, first);
 }
 
 function linearsOf({ layers, hiddenSize, innerSize }: Gpt2Config): LinearSpec[] {

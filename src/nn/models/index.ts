@@ -1,4 +1,4 @@
-import type { Classifier, Encoder, LanguageModel } from '../model.ts';
+import type { Classifier, Encoder, LanguageModel, Model } from '../model.ts';
 import { bert, bertClassifier } from './bert.ts';
 import { decoderClassifier } from './decoderClassifier.ts';
 import { distilbert, distilbertClassifier } from './distilbert.ts';
@@ -68,4 +68,11 @@ export function classifier(json: Json): Classifier {
   const decoder = builderOf(languageModels, json['model_type']);
   if (!decoder) throw unknown(json, [...Object.keys(encoderClassifiers), ...Object.keys(languageModels)]);
   return decoderClassifier(decoder(json), json);
+}
+
+/** What a config.json describes, whatever it is for. Throws TypeError naming an architecture that is not known. */
+export function anyModel(json: Json): Model {
+  const kind = modelKind(json);
+  if (kind === 'language') return languageModel(json);
+  return kind === 'encoder' ? encoder(json) : classifier(json);
 }

@@ -5,7 +5,8 @@ import { type Activation, activationOf, gated } from '../activations.ts';
 import { configFields, decoderSizes, type DecoderSizes, expectOnly } from '../configFields.ts';
 import {
   type Attend,
-  decodeBlocks,
+  decode,
+  type Decoder,
   type DecoderBiases,
   gatedDecoderLinears,
   gatedDecoderParameters,
@@ -62,10 +63,14 @@ function block(config: LlamaConfig, inputs: ModelInputs, name: string, x: Value,
 
 function hidden(config: LlamaConfig, inputs: ModelInputs): ModelOutputs {
   const first = embeddingLayer(inputs, 'model.embed_tokens', inputs.ids);
-  const { x, ...caches } = decodeBlocks(inputs, 'model.layers', config.layers, first, (_layer, name, operand, attend) =>
-    block(config, inputs, name, operand, attend),
-  );
-  return { hidden: rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps), ...caches };
+  const decoder: Decoder = {
+    name: 'model',
+    path: 'model.layers',
+    layers: config.layers,
+    block: (placed, _layer, name, operand, attend) => block(config, placed, name, operand, attend),
+    norm: (x) => rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps),
+  };
+  return decode(inputs, decoder, first);
 }
 
 /** Llama (Touvron et al. 2023; transformers' LlamaForCausalLM). */

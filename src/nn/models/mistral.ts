@@ -5,7 +5,8 @@ import { type Activation, activationOf, gated } from '../activations.ts';
 import { configFields, decoderSizes, type DecoderSizes, expectOnly } from '../configFields.ts';
 import {
   type Attend,
-  decodeBlocks,
+  decode,
+  type Decoder,
   gatedDecoderLinears,
   gatedDecoderParameters,
   gatedMlp,
@@ -60,10 +61,14 @@ function block(config: MistralConfig, inputs: ModelInputs, name: string, x: Valu
 
 function hidden(config: MistralConfig, inputs: ModelInputs): ModelOutputs {
   const first = embeddingLayer(inputs, 'model.embed_tokens', inputs.ids);
-  const { x, ...caches } = decodeBlocks(inputs, 'model.layers', config.layers, first, (_layer, name, operand, attend) =>
-    block(config, inputs, name, operand, attend),
-  );
-  return { hidden: rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps), ...caches };
+  const decoder: Decoder = {
+    name: 'model',
+    path: 'model.layers',
+    layers: config.layers,
+    block: (placed, _layer, name, operand, attend) => block(config, placed, name, operand, attend),
+    norm: (x) => rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps),
+  };
+  return decode(inputs, decoder, first);
 }
 
 /** Mistral: a Llama whose layers see a window of keys (Jiang et al. 2023, §2; transformers' MistralForCausalLM). */

@@ -5,7 +5,8 @@ import { type Activation, activationOf, gated } from '../activations.ts';
 import { configFields, decoderSizes, type DecoderSizes, expectOnly, switchedWindows } from '../configFields.ts';
 import {
   type Attend,
-  decodeBlocks,
+  decode,
+  type Decoder,
   gatedDecoderLinears,
   gatedDecoderParameters,
   gatedMlp,
@@ -61,10 +62,14 @@ function block(config: Qwen2Config, inputs: ModelInputs, layer: number, name: st
 
 function hidden(config: Qwen2Config, inputs: ModelInputs): ModelOutputs {
   const first = embeddingLayer(inputs, 'model.embed_tokens', inputs.ids);
-  const { x, ...caches } = decodeBlocks(inputs, 'model.layers', config.layers, first, (layer, name, operand, attend) =>
-    block(config, inputs, layer, name, operand, attend),
-  );
-  return { hidden: rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps), ...caches };
+  const decoder: Decoder = {
+    name: 'model',
+    path: 'model.layers',
+    layers: config.layers,
+    block: (placed, layer, name, operand, attend) => block(config, placed, layer, name, operand, attend),
+    norm: (x) => rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps),
+  };
+  return decode(inputs, decoder, first);
 }
 
 /** Qwen 2 and 2.5: biases on q, k and v, a window in later layers (Yang et al. 2024, §2.2.1; transformers' Qwen2ForCausalLM). */

@@ -5,7 +5,8 @@ import { type Activation, activationOf, gated } from '../activations.ts';
 import { configFields, decoderSizes, type DecoderSizes, expectOnly, switchedWindows } from '../configFields.ts';
 import {
   type Attend,
-  decodeBlocks,
+  decode,
+  type Decoder,
   gatedDecoderLinears,
   gatedDecoderParameters,
   gatedMlp,
@@ -66,10 +67,14 @@ function block(config: Qwen3Config, inputs: ModelInputs, layer: number, name: st
 
 function hidden(config: Qwen3Config, inputs: ModelInputs): ModelOutputs {
   const first = embeddingLayer(inputs, 'model.embed_tokens', inputs.ids);
-  const { x, ...caches } = decodeBlocks(inputs, 'model.layers', config.layers, first, (layer, name, operand, attend) =>
-    block(config, inputs, layer, name, operand, attend),
-  );
-  return { hidden: rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps), ...caches };
+  const decoder: Decoder = {
+    name: 'model',
+    path: 'model.layers',
+    layers: config.layers,
+    block: (placed, layer, name, operand, attend) => block(config, placed, layer, name, operand, attend),
+    norm: (x) => rmsNormLayer(inputs, 'model.norm', x, config.rmsNormEps),
+  };
+  return decode(inputs, decoder, first);
 }
 
 /** Qwen 3: queries and keys are normed in each head (Yang et al. 2025, §2; transformers' Qwen3ForCausalLM). */

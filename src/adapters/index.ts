@@ -1,0 +1,41 @@
+import type { z } from 'zod';
+import type { LanguageModel, Model } from '../nn/model.ts';
+import type { Adapter } from './adapter.ts';
+import { fullUnit } from './full.ts';
+import { loraUnit } from './lora.ts';
+import type { AdapterUnit } from './unit.ts';
+
+/** Every kind of adapter by the name that configs give it. */
+export const adapterUnits = { lora: loraUnit, none: fullUnit } as const;
+
+export type AdapterType = keyof typeof adapterUnits;
+
+type Schemas = { readonly [T in AdapterType]: (typeof adapterUnits)[T]['schema'] };
+
+/** A config of any kind of adapter, told apart by its type. */
+export type AdapterConfig = z.output<Schemas[AdapterType]>;
+
+/** The kinds' schemas, as a discriminated union takes them. */
+export const adapterSchemas = Object.values(adapterUnits).map(({ schema }) => schema) as unknown as readonly [
+  Schemas[AdapterType],
+  ...Schemas[AdapterType][],
+];
+
+/** The unit of a config's type, which takes that config. */
+const unitOf = (config: AdapterConfig): AdapterUnit<string, z.ZodType<AdapterConfig>> => adapterUnits[config.type];
+
+/** A new adapter as a config describes it. Throws on what does not fit the model. */
+export function makeAdapter(config: AdapterConfig, model: LanguageModel): Adapter {
+  return unitOf(config).make(config, model);
+}
+
+/** The same on a model of another kind. Throws TypeError on an adapter for language models alone. */
+export function makeAdapterOnAny(config: AdapterConfig, model: Model): Adapter {
+  const { makeOnAny } = unitOf(config);
+  if (!makeOnAny) {
+    throw new TypeError(
+      `Expected adapter none, which trains a ${model.type} whole, but found ${config.type}: other adapters on classifiers are not there yet`,
+    );
+  }
+  return makeOnAny(config, model);
+}

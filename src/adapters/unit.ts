@@ -1,0 +1,27 @@
+import type { z } from 'zod';
+import type { LanguageModel, Model } from '../nn/model.ts';
+import type { Shape } from '../ir/types.ts';
+import type { Adapter } from './adapter.ts';
+
+/** One kind of adapter: its part of a run's config, and how it comes about. */
+export interface AdapterUnit<T extends string, S extends z.ZodType = z.ZodType> {
+  readonly type: T;
+  /** A strict object whose `type` is this unit's; `init` in it names a PEFT folder to start from. */
+  readonly schema: S;
+  /** A new one. Throws on what does not fit the model. */
+  make(config: z.output<S>, model: LanguageModel): Adapter;
+  /** The same on classifiers and encoders, where it asks nothing of a language model. */
+  makeOnAny?(config: z.output<S>, model: Model): Adapter;
+  /** Where PEFT has it. */
+  readonly peft?: {
+    /** PEFT's peft_type. */
+    readonly type: string;
+    /** The adapter that a folder's config and the tensors in it (by name after `base_model.model.`) describe. `file` is what errors call the config. */
+    read(
+      config: Readonly<Record<string, unknown>>,
+      tensors: ReadonlyMap<string, Shape>,
+      model: LanguageModel,
+      file: string,
+    ): Adapter;
+  };
+}

@@ -1,0 +1,27 @@
+import type { z } from 'zod';
+import { dftUnit } from './dft.ts';
+import type { Objective } from './objective.ts';
+import { sftUnit } from './sft.ts';
+import type { ObjectiveUnit } from './unit.ts';
+
+/** Every kind of objective by the name that configs give it. */
+export const objectiveUnits = { sft: sftUnit, dft: dftUnit } as const;
+
+export type ObjectiveType = keyof typeof objectiveUnits;
+
+type Schemas = { readonly [T in ObjectiveType]: (typeof objectiveUnits)[T]['schema'] };
+
+/** A config of any kind of objective, told apart by its type. */
+export type ObjectiveConfig = z.output<Schemas[ObjectiveType]>;
+
+/** The kinds' schemas, as a discriminated union takes them. */
+export const objectiveSchemas = Object.values(objectiveUnits).map(({ schema }) => schema) as unknown as readonly [
+  Schemas[ObjectiveType],
+  ...Schemas[ObjectiveType][],
+];
+
+/** The objective of a config. */
+export function makeObjective(config: ObjectiveConfig): Objective {
+  const unit = objectiveUnits[config.type] as unknown as ObjectiveUnit<z.ZodType<ObjectiveConfig>>;
+  return unit.make(config);
+}

@@ -1,0 +1,35 @@
+import { linearTensors, type MergedWeights, readValues, transposeValues } from '../adapters/mergedWeights.ts';
+import { formatShape, sameShape } from '../ir/types.ts';
+
+/** One linear layer's weight before and after, as [out, in]. */
+export interface LinearPair {
+  readonly name: string;
+  readonly shape: readonly [number, number];
+  readonly before: Float32Array;
+  readonly after: Float32Array;
+}
+
+/** The linear layers of two models of one shape, those whose weights differ. RangeError naming what one lacks or has in another shape. */
+export async function* changedLinears(before: MergedWeights, after: MergedWeights): AsyncGenerator<LinearPair> {
+  const theirs = new Map(after.tensors.map(({ source }) => [source.name, source]));
+  for (const [name, { transposed }] of linearTensors(before)) {
+    const [own, other] = [before.tensors.find(({ source }) => source.name === name)?.source, theirs.get(name)];
+    if (!own) continue;
+    if (!other || !sameShape(other.shape, own.shape)) {
+      throw new RangeError(
+        `${after.checkpoint.path}: expected ${name} ${formatShape(own.shape)} but found ${other ? formatShape(other.shape) : 'none'}`,
+      );
+    }
+    const [rows = 0, columns = 0] = own.shape;
+    const [from, to] = [await readValues(own), await readValues(other)];
+    if (from.every((value, at) => value === to[at])) continue;
+    yield transposed === true
+      ? {
+          name,
+          shape: [columns, rows],
+          before: transposeValues(from, rows, columns),
+          after: transposeValues(to, rows, columns),
+        }
+      : { name, shape: [rows, columns], before: from, after: to };
+  }
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { f32, i32 } from '../../src/ir/dense.ts';
+import { gradients } from '../../src/ir/grad.ts';
+import { buildGraph, input, type Value } from '../../src/ir/graph.ts';
+import * as ir from '../../src/ir/index.ts';
+import { dft } from '../../src/objectives/dft.ts';
+import { makeObjective, objectiveUnits } from '../../src/objectives/index.ts';
+import type { Objective } from '../../src/objectives/objective.ts';
+import { sft } from '../../src/objectives/sft.ts';
+import { evaluate } from '../../src/runtime/evaluate.ts';
+import { relativeError } from '../parity.ts';
+
+interface Fixture {
+  readonly hidden: number[][];
+  readonly head: number[][];
+  readonly targets: number[];
+  readonly weights: number[];
+  readonly dft: { readonly loss: number; readonly gradient: number[][] };
+}
+
+const fixture = JSON.parse(readFileSync(new URL('../fixtures/objectives.json', import.meta.url), 'utf8')) as Fixture;
+const { hidden: states, head: rows, targets: tokens, weights: learned } = fixture;
+const matrix = (values: readonly number[][]) => f32([values.length, values[0]?.length ?? 0], values.flat());
+
+/** Mean loss over the learned tokens and its gradient by the hidden states, in f64. */
+function lossOf(objective: Objective): { readonly loss: number; readonly gradient: ArrayLike<number> } {
+  const hidden = input('hidden', 'f32', [states.length, states[0]?.length ?? 0]);
+  const head = input('head', 'f32', [rows.length, rows[0]?.length ?? 0]);
+  const targets = input('targets', 'i32', [tokens.length]);
+  const weights = input('weights', 'f32', [tokens.length]);
+  const statistics = ir.vocabularyStatistics({ hidden, head }, objective.statistics, { targets });
+  const loss = ir.div(ir.sum(ir.mul(objective.losses(statistics), weights)), ir.sum(weights));
+  const [gradient] = gradients(loss, [hidden]) as [Value];
+  const feeds = {
+    hidden: matrix(states),
+    head: matrix(rows),
+    targets: i32([tokens.length], tokens),
+    weights: f32([learned.length], learned),
+  };
+  const found = evaluate(buildGraph({ loss, gradient }), feeds);
+  return { loss: found['loss']?.data[0] ?? NaN, gradient: found['gradient']?.data ?? [] };
+}
+
+test("DFT's loss and gradient are those of TRL's dft_loss", () => {
+  const { loss, gradient } = lossOf(dft());
+  assert.ok(Math.abs(loss - fixture.dft.loss) < 1e-12 * Math.abs(loss), `${loss} against ${fixture.dft.loss}`);
+  assert.ok(relativeError(gradient, fixture.dft.gradient.flat()) < 1e-12);
+});
+
+test('exponent 0 is supervised fine-tuning, and what lies between differs from both', () => {
+  const [none, plain, half, whole] = [lossOf(dft(0)), lossOf(sft), lossOf(dft(0.5)), lossOf(dft(1))];
+  assert.deepEqual(none, plain);
+  assert.ok(whole.loss < half.loss && half.loss < plain.loss, 'a probability is less than one');
+});
+
+for (const [type, unit] of Object.entries(objectiveUnits)) {
+  test(`${type}: the name in a config is the objective's, and it has a finite loss of every token`, () => {
+    const objective = makeObjective(unit.schema.parse({ type }));
+    assert.equal(objective.type, type);
+    const { loss, gradient } = lossOf(objective);
+    assert.ok(Number.isFinite(loss) && Array.from(gradient).every(Number.isFinite));
+    // Rows that are not learned have no gradient.
+    const width = states[0]?.length ?? 0;
+    learned.forEach((weight, row) => {
+      const own = Array.from(gradient).slice(row * width, (row + 1) * width);
+      assert.equal(
+        own.some((value) => value !== 0),
+        weight === 1,
+      );
+    });
+  });
+}
