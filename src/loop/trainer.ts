@@ -175,9 +175,10 @@ export async function makeTrainer(loaded: LoadedModel<Model>, options: TrainerOp
     const { optimizer, learningRate: rateAt, every = 1 } = each.update;
     const learningRate = rateAt(done);
     const scalars = optimizer.rule.scalars(Math.floor(done / every) + 1, learningRate);
-    await each.program.run(
+    const found = await each.program.run(
       Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, tensor('f32', [], [value])])),
     );
+    collect(metrics ?? {}, found, updateLeaves.metric);
     return { loss, gradNorm, learningRate, terms: terms ?? {}, metrics: metrics ?? {} };
   };
 

@@ -1,5 +1,5 @@
 import { at } from '../ir/graph.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
+import { isFlat, type Optimizer } from '../optimizers/optimizer.ts';
 import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import type { Task } from './task.ts';
 
@@ -26,7 +26,7 @@ export interface Part {
   readonly decays: boolean;
 }
 
-/** The parts of a group that an update trains: runs of neighbours that weight decay treats alike, or single parameters where the rule looks at their shapes. */
+/** The parts of a group that an update trains: runs of neighbours that weight decay treats alike, or single parameters where the optimizer looks at each. */
 export function partsOf(
   { members }: WeightGroup,
   update: Pick<Update, 'name' | 'parameters' | 'optimizer'>,
@@ -36,7 +36,7 @@ export function partsOf(
   members.forEach(({ name }, index) => {
     if (update.parameters?.(name) === false) return;
     const last = parts.at(-1);
-    const joins = update.optimizer.rule.elementwise && last?.to === index && last.decays === decays(name);
+    const joins = isFlat(update.optimizer) && last?.to === index && last.decays === decays(name);
     if (joins) parts[parts.length - 1] = { ...last, to: index + 1 };
     else parts.push({ from: index, to: index + 1, decays: decays(name) });
   });
@@ -48,9 +48,9 @@ export function partsOf(
 export function partHandle(
   group: WeightGroup,
   { from, to }: Pick<Part, 'from' | 'to'>,
-  { rule }: Optimizer,
+  optimizer: Optimizer,
 ): WeightHandle {
-  return rule.elementwise ? group.span(from, to) : at(group.members, from);
+  return isFlat(optimizer) ? group.span(from, to) : at(group.members, from);
 }
 
 /** The members of parts. */

@@ -11,6 +11,8 @@ export const updateLeaves = {
   params: (part: number): string => `params ${part}`,
   gradients: (part: number): string => `gradients ${part}`,
   slot: (name: string, part: number): string => `slot ${name} ${part}`,
+  /** Output of what a transform measured. */
+  metric: (name: string): string => `metric ${name}`,
 } as const;
 
 /** Trained parameters that are updated as one flat vector, or one in its own shape. */
@@ -31,7 +33,7 @@ export function updateGraph({ transforms, rule }: Optimizer, parts: readonly Upd
   for (const transform of transforms) {
     const { gradients: transformed, metrics } = transform.apply(current);
     current = transformed;
-    Object.assign(outputs, metrics);
+    for (const [name, value] of Object.entries(metrics)) outputs[updateLeaves.metric(name)] = value;
   }
   const scalars = Object.fromEntries(Object.keys(rule.scalars(1, 1)).map((name) => [name, input(name, 'f32', [])]));
   const slots = Object.fromEntries(

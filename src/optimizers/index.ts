@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { adafactorUnit } from './adafactor.ts';
 import { adamwUnit } from './adamw.ts';
+import { clipByComponentNorm } from './clipByComponentNorm.ts';
 import { clipByGlobalNorm } from './clipByGlobalNorm.ts';
 import { lionUnit } from './lion.ts';
 import { chain, type Optimizer } from './optimizer.ts';
@@ -23,8 +24,10 @@ export const optimizerSchemas = Object.values(optimizerUnits).map(({ schema }) =
   ...Schemas[OptimizerType][],
 ];
 
+const clips = { global: clipByGlobalNorm, component: clipByComponentNorm } as const;
+
 /** The optimizer of a config: gradients clipped to its norm, then its rule. */
 export function makeOptimizer(config: OptimizerConfig): Optimizer {
   const unit = optimizerUnits[config.type] as unknown as OptimizerUnit<z.ZodType<OptimizerConfig>>;
-  return chain(clipByGlobalNorm(config.maxGradNorm), unit.rule(config));
+  return chain(clips[config.clipBy](config.maxGradNorm), unit.rule(config));
 }

@@ -29,6 +29,8 @@ export function named<T>(record: Readonly<Record<string, T>>, name: string): T {
 /** Gradients in, gradients out, with what was measured on the way. */
 export interface GradientTransform {
   readonly name: string;
+  /** Looks at each parameter's gradient by itself, so that parameters cannot be one flat vector. */
+  readonly perTensor?: boolean;
   apply(gradients: readonly Value[]): {
     readonly gradients: readonly Value[];
     readonly metrics: Readonly<Record<string, Value>>;
@@ -53,6 +55,10 @@ export interface Optimizer {
   readonly transforms: readonly GradientTransform[];
   readonly rule: UpdateRule;
 }
+
+/** Whether neighbouring parameters may be updated as one flat vector. */
+export const isFlat = ({ transforms, rule }: Optimizer): boolean =>
+  rule.elementwise && transforms.every(({ perTensor }) => perTensor !== true);
 
 /** Composes transforms and a rule: `chain(clipByGlobalNorm(1), adamw({…}))`. */
 export function chain(...parts: readonly [...GradientTransform[], UpdateRule]): Optimizer {
