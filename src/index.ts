@@ -6,6 +6,7 @@ export { type TuneConfig, type TuneConfigInput } from './loop/config.ts';
 export { defineConfig } from './loop/defineConfig.ts';
 export { type LanguageModel } from './nn/model.ts';
 export { languageModel } from './nn/models/index.ts';
+export { alibi, type PositionBias, type RelativeBuckets, relativePositions } from './nn/positionBias.ts';
 export { plainSites, type Site, type SiteOperands, type Sites, wrapSites } from './nn/sites.ts';
 export { type Objective, type TokenStatistic, type TokenStatistics } from './objectives/objective.ts';
 export { sft } from './objectives/sft.ts';

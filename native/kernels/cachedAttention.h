@@ -48,8 +48,9 @@ inline void decode(Context &context, const Problem &p) {
   });
 }
 
-// Slots q, k, v, past keys, past values, lengths, out, keys, values; the caches may be those of the past.
-// ints: B, T, capacity, H, KV, D, fresh, window; floats: scale, soft cap.
+// Slots q, k, v, past keys, past values, lengths, bias, out, keys, values; the caches may be those of the past.
+// ints: B, T, capacity, H, KV, D, fresh, window, and the bias's strides by sequence, head and query; floats: scale, soft
+// cap.
 inline void cached(Context &context, const Args &args) {
   const int64_t *n = args.ints;
   const int64_t batch = n[0], tokens = n[1], capacity = n[2], kvHeads = n[4], width = n[5];
@@ -64,7 +65,7 @@ inline void cached(Context &context, const Args &args) {
   }
   for (int side = 0; side < 2; side++) {
     const float *past = args.at(3 + side), *fresh = args.at(1 + side);
-    float *cache = args.at(7 + side);
+    float *cache = args.at(8 + side);
     context.pool.run(batch * kvHeads, [&](int64_t i, int) {
       float *to = cache + i * capacity * width;
       if (cache != past) std::memcpy(to, past + i * capacity * width, static_cast<size_t>(capacity * width) * 4);
@@ -82,12 +83,16 @@ inline void cached(Context &context, const Args &args) {
   p.m.offsets = offsets.data();
   p.scale = args.f(0);
   p.q = args.at(0);
-  p.k = args.at(7);
-  p.v = args.at(8);
+  p.k = args.at(8);
+  p.v = args.at(9);
   p.keyRow = width;
   p.keyHead = capacity * width;
   p.keyBatch = kvHeads * p.keyHead;
-  p.out = args.at(6);
+  p.bias = args.at(6);
+  p.biasBatch = n[8];
+  p.biasHead = n[9];
+  p.biasRow = n[10];
+  p.out = args.at(7);
   if (tokens <= 8) return decode(context, p);
   int64_t used = 0;
   for (int32_t offset : offsets) used = most(used, offset + tokens);

@@ -40,7 +40,7 @@ constexpr KernelEntry kernels[] = {
     {"rotary", rowwise::rotary, 5},
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
-    {"cachedAttention", attention::cached, 9},
+    {"cachedAttention", attention::cached, 10},
     {"vocabularyLogprobs", vocabulary::logprobs, 5},
     {"vocabularyHeadGrad", vocabulary::headGrad, 5},
 };

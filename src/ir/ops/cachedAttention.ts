@@ -1,10 +1,11 @@
-import { i32, normal } from '../dense.ts';
 import { apply, at, required, type Value } from '../graph.ts';
+import type { OnnxEmitter } from '../onnx.ts';
 import { defineOp, type Op } from '../op.ts';
-import { dimAt, formatShape, sameShape, type TensorType } from '../types.ts';
+import { dimAt, formatShape, formatType, sameShape, type Shape, type TensorType } from '../types.ts';
 import { add } from './add.ts';
 import { and } from './and.ts';
 import { attentionSizes } from './attention.ts';
+import { cachedAttentionSamples } from './cachedAttentionSamples.ts';
 import { cast } from './cast.ts';
 import { constant, scalar } from './constant.ts';
 import { equal } from './equal.ts';
@@ -19,7 +20,7 @@ import { tanh } from './tanh.ts';
 import { transpose } from './transpose.ts';
 import { where } from './where.ts';
 
-type CachedAttrs = {
+export type CachedAttrs = {
   readonly scale: number;
   /** The cache holds nothing yet: lengths count as zero. */
   readonly fresh: boolean;
@@ -31,8 +32,6 @@ type CachedAttrs = {
 
 const range = (count: number): Float64Array => Float64Array.from({ length: count }, (_, i) => i);
 
-const scale = 0.7;
-
 function infer(inputs: readonly (TensorType | null)[], { window, softCap }: CachedAttrs): readonly TensorType[] {
   if (window !== undefined && !(Number.isInteger(window) && window >= 1)) {
     throw new RangeError(`Expected a window of at least 1 key but found ${window}`);
@@ -42,7 +41,7 @@ function infer(inputs: readonly (TensorType | null)[], { window, softCap }: Cach
   const [q, k, v, pastK, pastV, lengths] = [0, 1, 2, 3, 4, 5].map((index) =>
     required(inputs, index),
   ) as Six<TensorType>;
-  const { batch, heads, kvHeads, width } = attentionSizes(q.shape, k.shape);
+  const { batch, queries, heads, kvHeads, width } = attentionSizes(q.shape, k.shape);
   if (q.shape.length !== 4 || !sameShape(k.shape, v.shape) || heads % kvHeads !== 0) {
     throw new RangeError(
       `Expected q [B, T, H, D] and k, v [B, T, H/G, D] but found ${formatShape(q.shape)}, ${formatShape(k.shape)}, ${formatShape(v.shape)}`,
@@ -57,16 +56,28 @@ function infer(inputs: readonly (TensorType | null)[], { window, softCap }: Cach
   if (lengths.dtype !== 'i32' || !sameShape(lengths.shape, [batch])) {
     throw new TypeError(`Expected i32 lengths [${batch}] but found ${lengths.dtype}${formatShape(lengths.shape)}`);
   }
+  const bias = inputs[6] ?? null;
+  const full = [batch, heads, queries, dimAt(pastK.shape, 2)];
+  const fits = bias?.shape.every((dim, axis) => dim === full[axis] || (dim === 1 && axis < 3));
+  if (bias && (bias.dtype !== 'f32' || bias.shape.length !== 4 || !fits)) {
+    throw new TypeError(`Expected bias f32${formatShape(full)}, the first three or 1, but found ${formatType(bias)}`);
+  }
   return [q, pastK, pastV];
 }
 
 type Six<T> = [T, T, T, T, T, T];
 
-/** Inputs q, k, v, past keys, past values, lengths. */
+/** A bias [B, H, T, S] as [B, KV, G, T, S]; axes of 1 stay. */
+function byKeyHead(bias: Value, kvHeads: number, groups: number): Value {
+  const [batch = 1, heads = 1, queries = 1, keys = 1] = bias.type.shape;
+  return reshape(bias, [batch, ...(heads === 1 ? [1, 1] : [kvHeads, groups]), queries, keys]);
+}
+
+/** Inputs q, k, v, past keys, past values, lengths, and bias or none. */
 export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
   name: 'cachedAttention',
   formula:
-    'causal attention of T new tokens over a cache [B, H/G, S, D] that holds lengths[b] tokens: k, v go to positions lengths[b] + t, query t sees positions up to its own, with a window those nearer than it; scores under a soft cap c are c tanh(score / c). Outputs o and both caches',
+    'causal attention of T new tokens over a cache [B, H/G, S, D] that holds lengths[b] tokens: k, v go to positions lengths[b] + t, query t sees positions up to its own, with a window those nearer than it; scores under a soft cap c are c tanh(score / c), and a bias is added to them. Outputs o and both caches',
   infer,
   vjp: 'nondifferentiable',
   decompose: (inputs, attrs) => {
@@ -90,7 +101,9 @@ export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
     const product = matmul(rows, keys, { transposeB: true, alpha: attrs.scale });
     const { softCap } = attrs;
     const capped = softCap === undefined ? product : mul(tanh(mul(product, 1 / softCap)), softCap);
-    const scores = reshape(capped, [batch, kvHeads, groups, queries, capacity]);
+    const plain = reshape(capped, [batch, kvHeads, groups, queries, capacity]);
+    const bias = inputs[6] ?? null;
+    const scores = bias ? add(plain, byKeyHead(bias, kvHeads, groups)) : plain;
     const own = reshape(positions, [batch, queries, 1]);
     const offset = (by: number): Value => add(own, constant('i32', [], [by]));
     const past = less(slots, offset(1));
@@ -126,9 +139,11 @@ export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
           emit.node('ReduceMax', [last, emit.ints([0])], { keepdims: { int: 0 } }),
           emit.constant('total:1', 'i32', [], () => [1]),
         ]);
+    const bias = inputs[6] ? onnxBias(emit, inputs[6], required(inputTypes, 6).shape, queries, total) : null;
+    const operands = [flat(0, heads), flat(1, kvHeads), flat(2, kvHeads), required(inputs, 3), required(inputs, 4)];
     const [out, keys, values] = emit.nodes(
       'GroupQueryAttention',
-      [flat(0, heads), flat(1, kvHeads), flat(2, kvHeads), required(inputs, 3), required(inputs, 4), last, total],
+      [...operands, last, total, ...(bias === null ? [] : [null, null, null, bias])],
       {
         num_heads: { int: heads },
         kv_num_heads: { int: kvHeads },
@@ -140,81 +155,16 @@ export const cachedAttentionOp: Op<CachedAttrs> = defineOp<CachedAttrs>({
     ) as [string, string, string];
     return [emit.reshape(out, [batch, queries, heads, width]), keys, values];
   },
-  samples: () => [
-    {
-      name: 'one token, rows of different lengths',
-      attrs: { scale, fresh: false },
-      inputs: [
-        normal([2, 1, 4, 8], 1),
-        normal([2, 1, 2, 8], 2),
-        normal([2, 1, 2, 8], 3),
-        normal([2, 2, 6, 8], 4),
-        normal([2, 2, 6, 8], 5),
-        i32([2], [3, 5]),
-      ],
-    },
-    {
-      name: 'several tokens of one sequence',
-      attrs: { scale, fresh: false },
-      inputs: [
-        normal([1, 3, 2, 8], 6),
-        normal([1, 3, 1, 8], 7),
-        normal([1, 3, 1, 8], 8),
-        normal([1, 1, 8, 8], 9),
-        normal([1, 1, 8, 8], 10),
-        i32([1], [2]),
-      ],
-    },
-    {
-      name: 'one token, window and soft cap',
-      attrs: { scale, fresh: false, window: 3, softCap: 1.5 },
-      inputs: [
-        normal([3, 1, 2, 8], 16),
-        normal([3, 1, 1, 8], 17),
-        normal([3, 1, 1, 8], 18),
-        normal([3, 1, 6, 8], 19),
-        normal([3, 1, 6, 8], 20),
-        i32([3], [1, 3, 5]),
-      ],
-    },
-    {
-      name: 'prompt into an empty cache, window',
-      attrs: { scale, fresh: true, window: 2 },
-      inputs: [
-        normal([2, 5, 2, 8], 21),
-        normal([2, 5, 1, 8], 22),
-        normal([2, 5, 1, 8], 23),
-        normal([2, 1, 6, 8], 24, 0),
-        normal([2, 1, 6, 8], 25, 0),
-        i32([2], [0, 0]),
-      ],
-    },
-    {
-      name: 'several tokens of one sequence, window',
-      attrs: { scale, fresh: false, window: 2 },
-      inputs: [
-        normal([1, 3, 2, 8], 26),
-        normal([1, 3, 1, 8], 27),
-        normal([1, 3, 1, 8], 28),
-        normal([1, 1, 8, 8], 29),
-        normal([1, 1, 8, 8], 30),
-        i32([1], [3]),
-      ],
-    },
-    {
-      name: 'prompt into an empty cache',
-      attrs: { scale, fresh: true },
-      inputs: [
-        normal([2, 4, 2, 8], 11),
-        normal([2, 4, 1, 8], 12),
-        normal([2, 4, 1, 8], 13),
-        normal([2, 1, 6, 8], 14, 0),
-        normal([2, 1, 6, 8], 15, 0),
-        i32([2], [0, 0]),
-      ],
-    },
-  ],
+  samples: cachedAttentionSamples,
 });
+
+/** The operator wants a row for each query and the columns of the keys that there are. */
+function onnxBias(emit: OnnxEmitter, bias: string, shape: Shape, queries: number, total: string): string {
+  const [batch = 1, heads = 1, rows = 1, capacity = 1] = shape;
+  const each = rows === queries ? bias : emit.node('Expand', [bias, emit.ints([batch, heads, queries, capacity])]);
+  const end = emit.reshape(emit.cast(total, 'i64'), [1]);
+  return emit.node('Slice', [each, emit.ints([0]), end, emit.ints([3])]);
+}
 
 export interface CachedAttention {
   readonly out: Value;
@@ -237,8 +187,10 @@ export interface CachedAttentionOptions {
   readonly fresh: boolean;
   /** A query sees keys nearer than this only, its own counted. */
   readonly window?: number;
-  /** Scores become c tanh(score / c) before the mask. */
+  /** Scores become c tanh(score / c) before the bias and the mask. */
   readonly softCap?: number;
+  /** f32 [B or 1, H or 1, T or 1, S], added to the scaled scores of each query and slot of the cache. */
+  readonly bias?: Value | null;
 }
 
 /** Appends k, v [B, T, H/G, D] to the cache and attends q [B, T, H, D] over it. */
@@ -247,7 +199,7 @@ export function cachedAttention(
   k: Value,
   v: Value,
   cache: Cache,
-  { scale = dimAt(q.type.shape, 3) ** -0.5, fresh, window, softCap }: CachedAttentionOptions,
+  { scale = dimAt(q.type.shape, 3) ** -0.5, fresh, window, softCap, bias = null }: CachedAttentionOptions,
 ): CachedAttention {
   const attrs: CachedAttrs = {
     scale,
@@ -255,6 +207,7 @@ export function cachedAttention(
     ...(window !== undefined && { window }),
     ...(softCap !== undefined && { softCap }),
   };
-  const outputs = apply(cachedAttentionOp, [q, k, v, cache.keys, cache.values, cache.lengths], attrs);
+  const operands = [q, k, v, cache.keys, cache.values, cache.lengths, ...(bias ? [bias] : [])];
+  const outputs = apply(cachedAttentionOp, operands, attrs);
   return { out: at(outputs, 0), keys: at(outputs, 1), values: at(outputs, 2) };
 }

@@ -88,10 +88,11 @@ export const modelRules: Readonly<Record<string, Rule>> = {
     const { batch, queries, heads, kvHeads, width } = attentionSizes(q.type.shape, k.type.shape);
     const capacity = dimAt(cache.type.shape, 2);
     const flags = [attrs['fresh'] === true ? 1 : 0, Number(attrs['window'] ?? 0)];
+    const bias = inputs[6] ?? null;
     return build.kernel('cachedAttention', {
-      inputs: operands,
+      inputs: [...operands, bias],
       outputs: outputTypes,
-      ints: [batch, queries, capacity, heads, kvHeads, width, ...flags],
+      ints: [batch, queries, capacity, heads, kvHeads, width, ...flags, ...biasStrides(bias)],
       floats: [Number(attrs['scale']), Number(attrs['softCap'] ?? 0)],
       inPlace: { 1: 3, 2: 4 },
     });
