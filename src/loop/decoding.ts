@@ -1,6 +1,6 @@
 import type { Program, Tensors } from '../runtime/engine.ts';
 import { allocate, type Tensor, tensor } from '../runtime/tensor.ts';
-import type { LoadedModel } from './model.ts';
+import type { ReadyModel } from './readyModel.ts';
 import { cacheNames, decodeGraph, type DecodeShape } from './decodeProgram.ts';
 
 /** What a step says of each row: its most likely next token, or the logits to choose from. */
@@ -20,13 +20,13 @@ export interface Decoding {
 
 const roundUp = (count: number, multiple: number): number => Math.ceil(count / multiple) * multiple;
 
-function program(loaded: LoadedModel, shape: DecodeShape): Promise<Program> {
+function program(loaded: ReadyModel, shape: DecodeShape): Promise<Program> {
   return loaded.programs.get(`decode ${JSON.stringify(shape)}`, () =>
     decodeGraph(loaded.model, loaded.attached?.adapter, shape),
   );
 }
 
-function emptyCaches(loaded: LoadedModel, batch: number, capacity: number): Record<string, Tensor> {
+function emptyCaches(loaded: ReadyModel, batch: number, capacity: number): Record<string, Tensor> {
   const { layers, kvHeads, headWidth } = loaded.model;
   const caches: Record<string, Tensor> = {};
   for (let layer = 0; layer < layers; layer++) {
@@ -43,7 +43,7 @@ const stepOf = ({ next, logits }: Tensors): DecodeStep => ({
 
 /** Begins a batch that will grow by `maxNewTokens` at most. */
 export function startDecoding(
-  loaded: LoadedModel,
+  loaded: ReadyModel,
   prompts: readonly (readonly number[])[],
   options: { readonly maxNewTokens: number; readonly logits: boolean },
 ): Decoding {

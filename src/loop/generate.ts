@@ -2,7 +2,7 @@ import { type Constraint, jsonConstraint, type TokenTexts, tokenTexts } from './
 import { type Decoding, type DecodeStep, startDecoding } from './decoding.ts';
 import { jsonMatcher } from './jsonMatcher.ts';
 import type { JsonRule } from './jsonSchema.ts';
-import { type LoadedModel, tokenizerOf } from './model.ts';
+import { type ReadyModel, tokenizerOf } from './readyModel.ts';
 import { greedySampling, logSumExp, penalise, sampleToken, type SamplingOptions, topLogprobs } from './sample.ts';
 import { type TextStream, textStream } from './stopStrings.ts';
 
@@ -66,7 +66,7 @@ interface Row {
 }
 
 interface Session {
-  readonly loaded: LoadedModel;
+  readonly loaded: ReadyModel;
   readonly options: GenerateOptions;
   readonly sampling: SamplingOptions;
   readonly stops: ReadonlySet<number>;
@@ -160,7 +160,7 @@ function checkPrompt({ loaded, options }: Session, { index, ids }: Prompt): void
  * batch, else before its own.
  */
 export async function* streamGenerate(
-  loaded: LoadedModel,
+  loaded: ReadyModel,
   prompts: Iterable<Prompt> | AsyncIterable<Prompt>,
   options: GenerateOptions,
 ): AsyncGenerator<GenerationEvent> {
@@ -191,7 +191,7 @@ export async function* streamGenerate(
 
 /** `streamGenerate`, one result per prompt and sample, in their order. */
 export async function* generate(
-  loaded: LoadedModel,
+  loaded: ReadyModel,
   prompts: Iterable<Prompt> | AsyncIterable<Prompt>,
   options: GenerateOptions,
 ): AsyncGenerator<Generation> {

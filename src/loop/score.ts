@@ -1,7 +1,7 @@
 import { type Batch, collate } from '../data/batches.ts';
 import type { TrainExample } from '../data/dataset.ts';
 import { tokenFeeds } from './feeds.ts';
-import type { LoadedModel } from './model.ts';
+import type { ReadyModel } from './readyModel.ts';
 import { scoreGraph } from './programs.ts';
 
 /** Row lengths are rounded up to this, so that few shapes exist. */
@@ -9,7 +9,7 @@ const padMultiple = 64;
 
 /** Runs the score program of a batch's shape. */
 async function scoreBatch(
-  loaded: LoadedModel,
+  loaded: ReadyModel,
   batch: Batch,
   packed: boolean,
 ): Promise<{ logprobs: ArrayLike<number>; total: number }> {
@@ -23,7 +23,7 @@ async function scoreBatch(
 
 /** Mean negative log-likelihood in nats of the supervised tokens of all batches, and their number. */
 export async function meanLoss(
-  loaded: LoadedModel,
+  loaded: ReadyModel,
   batches: Iterable<Batch>,
   packed: boolean,
 ): Promise<{ loss: number; supervisedTokens: number }> {
@@ -48,7 +48,7 @@ export interface ScoreLine {
 
 /** Scores examples in batches; lines come in the order of the examples. */
 export async function* score(
-  loaded: LoadedModel,
+  loaded: ReadyModel,
   examples: AsyncIterable<TrainExample> | Iterable<TrainExample>,
   options: { readonly batchSize: number },
 ): AsyncGenerator<ScoreLine> {

@@ -7,7 +7,7 @@ import { formatShape, sameShape } from '../ir/types.ts';
 import type { Model } from '../nn/model.ts';
 import { ownTensors } from '../nn/ownNames.ts';
 import { castSource, f32Source } from '../runtime/tensor-source.ts';
-import type { WeightGroup } from '../runtime/weights.ts';
+import { fillWeights, type WeightGroup } from '../runtime/weights.ts';
 
 /** How trained values become files and come back. */
 export interface TrainedFiles {
@@ -17,15 +17,6 @@ export interface TrainedFiles {
   write(path: string, options?: { readonly replace?: boolean; readonly exact?: boolean }): Promise<void>;
   /** Takes up values that were written with `exact`; throws naming what does not fit. */
   read(path: string): Promise<void>;
-}
-
-/** Copies values into the weights of the same names. */
-export async function fillWeights(weights: WeightGroup, values: ReadonlyMap<string, Float32Array>): Promise<void> {
-  for (const { name, f32 } of weights.members) {
-    const given = values.get(name);
-    if (given) (await f32()).set(given);
-  }
-  weights.flat.touch();
 }
 
 /** An adapter's tensors as a PEFT folder, always in f32. */

@@ -7,7 +7,7 @@ import type { Engine, Program, Tensors } from '../runtime/engine.ts';
 import { tensor } from '../runtime/tensor.ts';
 import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import { dropoutFeeds } from './feeds.ts';
-import type { AttachedAdapter, LoadedModel } from './model.ts';
+import type { AdapterWeights, ReadyModel } from './readyModel.ts';
 import { emissionNames, gradientName } from './programs.ts';
 import type { Stateful } from './stateful.ts';
 import { checkUpdates, membersOf, partHandle, partsOf, type Update } from './update.ts';
@@ -45,7 +45,7 @@ export interface Trainer {
 }
 
 export interface TrainerOptions {
-  readonly attached: AttachedAdapter;
+  readonly attached: AdapterWeights;
   /** The first one's figures are the step's; it is due at every step. */
   readonly updates: readonly [Update, ...Update[]];
   readonly seed: number;
@@ -66,8 +66,8 @@ interface Prepared {
 
 interface Memory {
   readonly engine: Engine;
-  readonly store: LoadedModel['store'];
-  readonly attached: AttachedAdapter;
+  readonly store: ReadyModel['store'];
+  readonly attached: AdapterWeights;
   readonly gradients: WeightGroup;
 }
 
@@ -120,7 +120,7 @@ function collect(into: Record<string, number>, outputs: Tensors, nameOf: (name: 
   }
 }
 
-export async function makeTrainer(loaded: LoadedModel<Model>, options: TrainerOptions): Promise<Trainer> {
+export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOptions): Promise<Trainer> {
   const { store, programs, model, engine } = loaded;
   const { attached, updates, seed, recompute } = options;
   const { adapter, weights, states } = attached;

@@ -168,3 +168,12 @@ export function weightStore(): WeightStore {
     residentBytes: () => resident,
   };
 }
+
+/** Copies values into the weights of the same names. */
+export async function fillWeights(weights: WeightGroup, values: ReadonlyMap<string, Float32Array>): Promise<void> {
+  for (const { name, f32 } of weights.members) {
+    const given = values.get(name);
+    if (given) (await f32()).set(given);
+  }
+  weights.flat.touch();
+}
