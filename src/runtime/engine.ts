@@ -11,6 +11,14 @@ export interface MemoryReport {
   readonly programs: number;
 }
 
+/** What runs of a program will need beside its leaves and outputs, known before anything is loaded. */
+export interface ProgramMemory {
+  /** Values between leaves and outputs. The programs of an engine share this memory, so the largest counts. */
+  readonly scratchBytes: number;
+  /** What the program holds while it is loaded: constants, buffers that the host fills, copies of outputs. */
+  readonly ownBytes: number;
+}
+
 export interface RunOptions {
   /** Where outputs go; an output that is not named here gets memory of its own. */
   readonly outputs?: Readonly<Record<string, Tensor>>;
@@ -64,6 +72,8 @@ export interface Engine {
   readonly random: RandomService;
   /** Compiles a graph. Throws, naming the op, when something in it is not covered. */
   load(graph: Graph): Promise<Program>;
+  /** Plans memory without compiling. Throws as `load` does. */
+  plan(graph: Graph): Promise<ProgramMemory>;
   memory(): MemoryReport;
   /** Releases every program; loading and running afterwards throw. */
   close(): void;

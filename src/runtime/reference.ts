@@ -1,6 +1,6 @@
-import type { Graph } from '../ir/graph.ts';
+import { type Graph, type Node, topologicalOrder } from '../ir/graph.ts';
 import { verify } from '../ir/verify.ts';
-import type { Dense } from '../ir/types.ts';
+import { type Dense, sizeOf } from '../ir/types.ts';
 import { evaluate } from './evaluate.ts';
 import type { Engine, Program, Tensors } from './engine.ts';
 import { type Life, life } from './life.ts';
@@ -20,9 +20,30 @@ export function referenceEngine(): Engine {
     precision: 'f64',
     random: randomService(),
     load: async (graph) => loadProgram(graph, engine, queue),
+    plan: async (graph) => {
+      engine.check();
+      verify(graph);
+      return { scratchBytes: valueBytes(graph), ownBytes: 0 };
+    },
     memory: () => ({ scratchBytes: 0, peakScratchBytes: 0, programs: engine.parts() }),
     close: engine.end,
   };
+}
+
+/** A run keeps every value in f64, and those inside a composite until it is done. */
+function valueBytes(graph: Graph): number {
+  const bytesOf = (nodes: readonly Node[]): number =>
+    8 *
+    nodes
+      .flatMap(({ outputs }) => outputs.map(({ type }) => sizeOf(type.shape)))
+      .reduce((sum, count) => sum + count, 0);
+  const inner = ({ op, inputs, attrs }: Node): number => {
+    if (op.reference || !op.decompose) return 0;
+    const operands = new Set(inputs.flatMap((value) => (value ? [value.node] : [])));
+    const nodes = topologicalOrder(op.decompose(inputs, attrs), (node) => operands.has(node));
+    return bytesOf(nodes) + Math.max(0, ...nodes.map(inner));
+  };
+  return bytesOf(graph.nodes) + Math.max(0, ...graph.nodes.map(inner));
 }
 
 function loadProgram(graph: Graph, engine: Life, queue: RunQueue): Program {

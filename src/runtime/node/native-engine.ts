@@ -5,7 +5,7 @@ import type { Numbers } from '../native/encode.ts';
 import { runQueue } from '../runQueue.ts';
 import { fillPool } from './fill-pool.ts';
 import { loadNativeLibrary } from './native-library.ts';
-import { loadNativeProgram, messageOf } from './native-program.ts';
+import { loadNativeProgram, messageOf, planNativeMemory } from './native-program.ts';
 import { randomPool } from './random-pool.ts';
 
 export interface NativeEngineOptions {
@@ -52,12 +52,14 @@ export function nativeEngine({
     functions.tl_engine_memory(address, out);
     return { arena: out[0] ?? 0, scratch: out[1] ?? 0 };
   };
+  const context = { functions, numbers, address, queue, engine };
   return {
     name: 'native',
     precision: 'fp32',
     instructionSet: set,
     random: randomPool(pool, threads),
-    load: (graph) => loadNativeProgram({ functions, numbers, address, queue, engine }, graph),
+    load: (graph) => loadNativeProgram(context, graph),
+    plan: (graph) => planNativeMemory(context, graph),
     memory: () => {
       const { arena, scratch } = usage();
       return { scratchBytes: arena + scratch, peakScratchBytes: arena + scratch, programs: engine.parts() };

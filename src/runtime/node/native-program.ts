@@ -3,11 +3,11 @@ import koffi from 'koffi';
 import type { Graph } from '../../ir/graph.ts';
 import { simplify } from '../../ir/simplify.ts';
 import { verify } from '../../ir/verify.ts';
-import type { Program, Tensors } from '../engine.ts';
+import type { Program, ProgramMemory, Tensors } from '../engine.ts';
 import { evaluateNode } from '../evaluate.ts';
 import type { Life } from '../life.ts';
-import { encodePlan, type Numbers } from '../native/encode.ts';
-import { planGraph } from '../native/plan.ts';
+import { type EncodedPlan, encodePlan, type Numbers } from '../native/encode.ts';
+import { type Plan, planGraph } from '../native/plan.ts';
 import { bindings, checkedInputs, placeOutputs, prebindInputs } from '../program.ts';
 import type { RunQueue } from '../runQueue.ts';
 import type { Tensor } from '../tensor.ts';
@@ -42,18 +42,31 @@ function addressOf({ data }: Tensor): bigint {
   return koffi.address(data);
 }
 
-/** Compiles a graph, letting timers and input through between the stages, which take tens of milliseconds each. */
-export async function loadNativeProgram(context: NativeContext, graph: Graph): Promise<Program> {
-  const { functions, numbers, queue, engine } = context;
-  engine.check();
+/** A graph as the library reads it, letting timers and input through between the stages, which take tens of milliseconds each. */
+async function compile(graph: Graph, numbers: Numbers): Promise<{ plan: Plan; encoded: EncodedPlan }> {
   await immediate();
   verify(graph);
   await immediate();
   const simplified = simplify(graph, evaluateNode);
   await immediate();
   const plan = await planGraph(simplified, () => immediate());
-  const { words, constants } = encodePlan(plan, numbers);
+  const encoded = encodePlan(plan, numbers);
   await immediate();
+  return { plan, encoded };
+}
+
+/** What runs of a graph will need; what kernels pack operands into, some ten megabytes, is not in it. */
+export async function planNativeMemory({ numbers, engine }: NativeContext, graph: Graph): Promise<ProgramMemory> {
+  engine.check();
+  const { plan, encoded } = await compile(graph, numbers);
+  return { scratchBytes: plan.arena.bytes, ownBytes: encoded.constants.byteLength + encoded.words.byteLength };
+}
+
+export async function loadNativeProgram(context: NativeContext, graph: Graph): Promise<Program> {
+  const { functions, numbers, queue, engine } = context;
+  engine.check();
+  const { plan, encoded } = await compile(graph, numbers);
+  const { words, constants } = encoded;
   engine.check();
   const error = new Uint8Array(new ArrayBuffer(512));
   const address = functions.tl_program_load(

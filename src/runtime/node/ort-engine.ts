@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Engine } from '../engine.ts';
 import { life } from '../life.ts';
+import { planOnnx } from '../onnx/compile.ts';
+import { cpuTarget } from '../onnx/target.ts';
 import { runQueue } from '../runQueue.ts';
 import { fillPool } from './fill-pool.ts';
 import { openOnnxRuntime } from './ort-api.ts';
@@ -36,6 +39,10 @@ export function ortEngine(options: OrtEngineOptions = {}): Engine {
     precision: 'fp32',
     random: randomPool(pool, threads),
     load: (graph) => loadProgram(context, graph),
+    plan: (graph) => {
+      engine.check();
+      return planOnnx(graph, cpuTarget, () => immediate());
+    },
     memory: () => {
       engine.check();
       const { reservedBytes, peakInUseBytes } = runtime.memory();

@@ -1,8 +1,8 @@
 import { at, type Graph, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../../ir/graph.ts';
 import { aliasRule } from './alias.ts';
-import type { OnnxElementType } from './dtypes.ts';
 import { type GraphEmitter, graphEmitter } from './emitter.ts';
 import type { OnnxModel, OnnxNode } from './encode.ts';
+import { type OnnxType, valueTypes } from './shapes.ts';
 import { cpuTarget, type OnnxTarget, RefusedOperator } from './target.ts';
 
 /** A value that the host fills before each run, because ONNX has no operator for it. */
@@ -18,6 +18,8 @@ export interface LoweredGraph {
   readonly hostFills: readonly HostFill[];
   /** Outputs that may be written over their leaf while the program runs; the others are copied afterwards. */
   readonly aliased: ReadonlySet<string>;
+  /** Types of all values of the model. Throws TypeError naming an operator without a rule for its shape. */
+  types(): ReadonlyMap<string, OnnxType>;
 }
 
 /** Nodes that are lowered between two pauses. */
@@ -55,7 +57,7 @@ export async function lower(graph: Graph, options: LowerOptions = {}): Promise<L
   }
   const named = [...graph.outputs.values()].map((value) => nameOf(names, value));
   const outputs = new Map([...graph.outputs.keys()].map((name, index) => [name, at(named, index)]));
-  const { nodes, produced } = nameOutputs(emit, graph, outputs);
+  const { nodes, produced, rename } = nameOutputs(emit, graph, outputs);
   const kept = prune(nodes, [...produced.values()]);
   const used = new Set(kept.flatMap((node) => node.inputs));
   const model: OnnxModel = {
@@ -73,10 +75,16 @@ export async function lower(graph: Graph, options: LowerOptions = {}): Promise<L
   const mayAlias = aliasRule(kept);
   const inPlace = [...graph.inPlace].filter(([output, leaf]) => mayAlias(`out:${output}`, `in:${leaf}`));
   const aliased = new Set(inPlace.map(([output]) => output));
-  return { model, hostFills: fills.filter(({ name }) => used.has(name)), aliased };
+  const known = (): Map<string, OnnxType> => new Map([...names].map(([{ type }, name]) => [rename(name), typed(type)]));
+  return {
+    model,
+    hostFills: fills.filter(({ name }) => used.has(name)),
+    aliased,
+    types: () => valueTypes(model, known()),
+  };
 }
 
-const typed = (type: Value['type']): { dtype: OnnxElementType; shape: readonly number[] } => ({
+const typed = (type: Value['type']): OnnxType => ({
   dtype: type.dtype,
   shape: type.shape,
 });
@@ -177,7 +185,7 @@ function nameOutputs(
   emit: GraphEmitter,
   graph: Graph,
   outputs: ReadonlyMap<string, string>,
-): { nodes: OnnxNode[]; produced: Map<string, string> } {
+): { nodes: OnnxNode[]; produced: Map<string, string>; rename: (name: string) => string } {
   const producers = new Set(emit.emitted.flatMap((node) => node.outputs));
   const renamed = new Map<string, string>();
   const copies: OnnxNode[] = [];
@@ -195,7 +203,7 @@ function nameOutputs(
     inputs: node.inputs.map(rename),
     outputs: node.outputs.map(rename),
   }));
-  return { nodes, produced };
+  return { nodes, produced, rename };
 }
 
 /** The nodes that some output needs, in their order, without trailing outputs that nothing reads. */

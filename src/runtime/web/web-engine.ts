@@ -5,7 +5,7 @@ import { runQueue } from '../runQueue.ts';
 import { openDevice } from './gpu-device.ts';
 import { gpuWeights } from './gpu-weights.ts';
 import { loadOrtWeb, ortWebVersion, type WebProvider } from './ort-web.ts';
-import { loadProgram, type ProgramContext } from './web-program.ts';
+import { loadProgram, planProgram, type ProgramContext } from './web-program.ts';
 
 export interface WebEngineOptions {
   /** `wasm`, the default, computes on the CPU and runs everywhere; `webgpu` needs a browser and a card that have it. */
@@ -52,6 +52,7 @@ export async function webEngine(options: WebEngineOptions = {}): Promise<WebEngi
     precision: 'fp32',
     random: randomService(),
     load: (graph) => loadProgram(context, graph),
+    plan: (graph) => planProgram(context, graph),
     memory: () => {
       engine.check();
       return { scratchBytes: undefined, peakScratchBytes: undefined, programs: engine.parts() };

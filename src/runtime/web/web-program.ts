@@ -1,9 +1,9 @@
 import type * as Ort from 'onnxruntime-web';
 import type { Graph } from '../../ir/graph.ts';
 import type { DType } from '../../ir/types.ts';
-import type { Program, Tensors } from '../engine.ts';
+import type { Program, ProgramMemory, Tensors } from '../engine.ts';
 import type { Life } from '../life.ts';
-import { type CompiledGraph, compileOnnx } from '../onnx/compile.ts';
+import { type CompiledGraph, compileOnnx, planOnnx } from '../onnx/compile.ts';
 import { wasmTarget, webgpuTarget } from '../onnx/target.ts';
 import { bindings, checkedInputs, placeOutputs, prebindInputs } from '../program.ts';
 import type { RunQueue } from '../runQueue.ts';
@@ -61,6 +61,12 @@ async function openSession(
       cause,
     });
   }
+}
+
+/** What runs of a graph will need, inside ONNX Runtime's memory. */
+export async function planProgram({ engine, provider }: ProgramContext, graph: Graph): Promise<ProgramMemory> {
+  engine.check();
+  return planOnnx(graph, targets[provider], pause);
 }
 
 /** Compiles a graph for ONNX Runtime, letting events through between the stages. */
