@@ -1,12 +1,13 @@
 import { chooseEngine } from '../loop/engines.ts';
 import { selfTest } from '../loop/selfTest.ts';
 import { formatBytes } from '../loop/units.ts';
+import { browserEngines } from './browserEngines.ts';
 import type { Command } from './command.ts';
 import { type Machine, readMachine } from './machine.ts';
 import { packageVersion } from './version.ts';
 
-interface EngineReport {
-  readonly name: string;
+export interface EngineReport {
+  readonly name: 'native' | 'ort' | 'reference';
   readonly precision?: string;
   /** Largest error of the self-test relative to the largest value. */
   readonly error?: number;
@@ -16,7 +17,7 @@ interface EngineReport {
 /** Errors above this mean wrong arithmetic, not rounding. */
 const largestError = 1e-5;
 
-async function examine(name: 'native' | 'ort' | 'reference'): Promise<EngineReport> {
+async function examine(name: EngineReport['name']): Promise<EngineReport> {
   try {
     const { engine } = await chooseEngine({ name });
     try {
@@ -37,15 +38,23 @@ async function examine(name: 'native' | 'ort' | 'reference'): Promise<EngineRepo
   }
 }
 
-/** Where training would be slow, or would not work, on this machine. */
-function adviceFor(machine: Machine, engines: readonly EngineReport[]): string[] {
+/** What is missing on this machine, or makes training slow, and what to do. */
+export function adviceFor(machine: Machine, engines: readonly EngineReport[]): string[] {
   const { platform, instructionSets, freeBytes } = machine;
+  const isBroken = (wanted: EngineReport['name']): boolean =>
+    engines.some(({ name, problem }) => name === wanted && problem !== undefined);
   return [
-    ...(engines.some(({ name, problem }) => name === 'ort' && problem !== undefined)
+    ...(isBroken('ort')
       ? [
-          'Without ONNX Runtime only the slow reference engine computes: install the package again, on Linux x64 or ARM64, macOS ARM64, Windows x64 or ARM64.',
+          'Without ONNX Runtime --engine auto cannot compute: install the package again, on Linux x64 or ARM64, macOS ARM64, Windows x64 or ARM64.',
         ]
       : []),
+    ...(isBroken('native')
+      ? [
+          `--engine native is missing${isBroken('ort') ? '' : '; training goes on with --engine ort'}. A clone of the repository builds it where a C++17 compiler is (c++, g++ or clang++, or the one that CXX names).`,
+        ]
+      : []),
+    ...(isBroken('reference') ? ['The reference engine, which judges the others, is broken: report it.'] : []),
     ...(platform.endsWith('x64') && instructionSets !== undefined && !instructionSets.includes('avx2')
       ? ['The processor has no AVX2: training takes several times as long.']
       : []),
@@ -70,9 +79,10 @@ export const doctorCommand: Command = {
     const engines = [await examine('ort'), await examine('native'), await examine('reference')];
     const advice = adviceFor(machine, engines);
     const version = packageVersion();
+    const browser = browserEngines(import.meta.url);
     if (context.json) {
       await context.out(
-        `${JSON.stringify({ version, ...machine, instructionSets: machine.instructionSets ?? null, engines, advice })}\n`,
+        `${JSON.stringify({ version, ...machine, instructionSets: machine.instructionSets ?? null, engines, browser, advice })}\n`,
       );
     } else {
       const lines = [
@@ -81,6 +91,7 @@ export const doctorCommand: Command = {
         `instruction sets: ${machine.instructionSets?.join(' ') ?? 'unknown on this platform'}`,
         `memory: ${formatBytes(machine.memoryBytes)}, ${formatBytes(machine.freeBytes)} free`,
         ...engines.map(engineLine),
+        browser,
         ...(advice.length === 0 ? ['Everything is there.'] : advice),
       ];
       await context.out(`${lines.join('\n')}\n`);
