@@ -19,6 +19,7 @@ export const aliases: Readonly<Record<string, string>> = {
   'max-length': 'data.maxLength',
   packing: 'data.packing',
   loss: 'data.loss',
+  'data-step': 'dataStep.type',
   adapter: 'adapter.type',
   'init-adapter': 'adapter.init',
   'lora-r': 'adapter.r',

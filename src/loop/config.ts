@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dataStepSchemas } from '../data/dataSteps.ts';
 import { objectiveSchemas } from '../objectives/index.ts';
 import { adapterSchemas } from '../adapters/index.ts';
 import { optimizerSchemas } from '../optimizers/index.ts';
@@ -99,6 +100,7 @@ export const tuneSchema = z
     model,
     data,
     adapter: z.discriminatedUnion('type', adapterSchemas).prefault({}),
+    dataStep: z.discriminatedUnion('type', dataStepSchemas).prefault({}),
     objective: z.discriminatedUnion('type', objectiveSchemas).prefault({}),
     optimizer: z.discriminatedUnion('type', optimizerSchemas).prefault({}),
     schedule: z.discriminatedUnion('type', scheduleSchemas).prefault({}),

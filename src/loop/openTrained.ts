@@ -25,13 +25,18 @@ export function openingOf({ model, adapter, train }: TuneConfig, engine: Engine)
 
 /** Opens the model of a run with what is to be trained on it, as the task that the model is for. */
 export async function openTask(config: TuneConfig, engine: Engine): Promise<Task> {
-  const { model, data, adapter, objective, train } = config;
+  const { model, data, dataStep, adapter, objective, train } = config;
   if ((await kindOfModel(model.path)) === 'language')
     return languageTask(await openModel(openingOf(config, engine)), makeObjective(objective), data);
-  if (objective.type !== 'sft')
-    throw new TypeError(
-      `objective.type: expected sft for the classifier ${model.path} but found ${objective.type}, which weighs tokens`,
-    );
+  for (const [field, { type }, expected] of [
+    ['objective', objective, 'sft'],
+    ['dataStep', dataStep, 'none'],
+  ] as const) {
+    if (type !== expected)
+      throw new TypeError(
+        `${field}.type: expected ${expected} for the classifier ${model.path} but found ${type}, which is for tokens`,
+      );
+  }
   const classifier = await openClassifier({
     model: model.path,
     adapter: initialAdapterOf(config),

@@ -1,5 +1,6 @@
 import { type Batch, type Batches, makeBatches } from '../data/batches.ts';
-import { type Cursor, makeCursor } from '../data/cursor.ts';
+import { type Cursor, makeCursor, type Window } from '../data/cursor.ts';
+import { makeDataStep } from '../data/dataSteps.ts';
 import type { Scratch } from '../data/examples.ts';
 import { mixedOrder } from '../data/mix.ts';
 import { overlapOf } from '../data/overlap.ts';
@@ -17,6 +18,8 @@ export interface RunPlan {
   /** One example with `+` before each learned token. */
   readonly example: readonly string[];
   readonly cursor: Cursor;
+  /** The next window as it is trained on, for step 1, 2, … */
+  readonly windowOf: (step: number) => Window;
   /** Batches of the evaluation data, where there is any. */
   readonly evaluation: (() => Iterable<Batch>) | undefined;
   readonly steps: number;
@@ -61,11 +64,25 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
   const cursor = makeCursor(batches, train.gradientAccumulationSteps);
   const epochSteps = Math.ceil(train.epochs * cursor.windowsPerEpoch);
   const steps = train.maxSteps ?? epochSteps;
+  const dataStep = makeDataStep(config.dataStep);
+  const { vocabSize } = task.loaded.model;
+  const context = { seed: train.seed, steps, vocabSize, padTokenId: task.loaded.tokenizer?.padTokenId };
+  if (dataStep) {
+    notes.push(dataStep.note);
+    // What it cannot do is known before step one.
+    dataStep.apply(batches.at(0, 0), { ...context, step: steps });
+  }
+  const windowOf = (step: number): Window => {
+    const window = cursor.next();
+    if (!dataStep) return window;
+    return { ...window, batches: window.batches.map((batch) => dataStep.apply(batch, { ...context, step })) };
+  };
   return {
     summary,
     notes,
     example: example(examples.at(0)),
     cursor,
+    windowOf,
     evaluation: heldBatches && (() => onceThrough(heldBatches)),
     steps,
     stepsPerEpoch: cursor.windowsPerEpoch,

@@ -190,7 +190,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   let lastLoss: number | undefined;
   const step = async (): Promise<void> => {
     const begun = performance.now();
-    const window = plan.cursor.next();
+    const window = plan.windowOf(trainer.step() + 1);
     const { loss, gradNorm, learningRate, ...further } = await trainer.run(window);
     lastLoss = loss;
     const event = {
