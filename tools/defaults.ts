@@ -45,6 +45,8 @@ const theirs: Readonly<Record<string, { readonly value: unknown; readonly why?: 
   'train.gradientAccumulationSteps': { value: 1 },
   'train.gradientCheckpointing': { value: true, why: 'with small models time is scarcer than memory' },
   'train.epochs': { value: 3 },
+  'train.loadBestModelAtEnd': { value: false },
+  'train.metricForBestModel': { value: 'evalLoss' },
   'train.saveSteps': { value: 500 },
   'train.seed': { value: 42 },
 };

@@ -2,8 +2,15 @@ import type { TuneEvent } from '../loop/events.ts';
 import { formatBytes, formatDuration } from '../loop/units.ts';
 import type { Terminal } from './command.ts';
 
-const accuracyText = (accuracy: number | undefined): string =>
-  accuracy === undefined ? '' : `, accuracy ${(100 * accuracy).toFixed(1)}%`;
+/** What an evaluation measured, in words. */
+function measuredText({ evalLoss, accuracy, reward, graded, best }: Extract<TuneEvent, { type: 'eval' }>): string {
+  return [
+    `evaluation loss ${evalLoss.toFixed(4)}`,
+    ...(accuracy === undefined ? [] : [`accuracy ${(100 * accuracy).toFixed(1)}%`]),
+    ...(reward === undefined ? [] : [`reward ${reward.toFixed(4)} of ${graded} answers`]),
+    ...(best === true ? ['the best so far'] : []),
+  ].join(', ');
+}
 
 export interface Progress {
   readonly emit: (event: TuneEvent) => void;
@@ -92,9 +99,7 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
       case 'step':
         return onStep(event);
       case 'eval':
-        return line(
-          `step ${event.step}: evaluation loss ${event.evalLoss.toFixed(4)}${accuracyText(event.accuracy)} (${formatDuration(event.evalMs / 1000)})`,
-        );
+        return line(`step ${event.step}: ${measuredText(event)} (${formatDuration(event.evalMs / 1000)})`);
       case 'saved':
         return line(`step ${event.step}: saved ${event.path}`);
       case 'warning':

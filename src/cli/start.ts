@@ -167,7 +167,7 @@ async function run(args: Args, context: Context): Promise<number> {
       exactMatch: { before: shareOf(before), after: shareOf(after) },
       samples: before.slice(0, 3).map(({ question, reference, answer }, i) => ({
         question,
-        expected: reference,
+        expected: reference ?? '',
         before: answer,
         after: after[i]?.answer ?? '',
       })),

@@ -2,6 +2,7 @@ import { pathKind, resolvePath } from '../hub/files.ts';
 import type { TuneConfig } from '../loop/config.ts';
 import { listOf } from '../loop/dataPaths.ts';
 import type { DoneEvent, StopReason, TuneSummary } from '../loop/events.ts';
+import { isRewardModule } from '../loop/evaluation.ts';
 import { parseConfig, withField } from '../loop/parseConfig.ts';
 import { newRunFolder, openRunFolder, type RunFolder, runFolderAt } from '../loop/runFolder.ts';
 import { formatDuration } from '../loop/units.ts';
@@ -41,6 +42,7 @@ const endings: Readonly<Record<StopReason, string>> = {
   completed: 'all epochs done',
   'max-steps': 'all steps done',
   'max-time': 'time limit reached',
+  'early-stopping': 'no better evaluation for long',
   interrupted: 'interrupted',
 };
 
@@ -68,6 +70,9 @@ async function resolved(config: TuneConfig, context: Context): Promise<TuneConfi
       ...(data.evalPath === undefined ? {} : { evalPath: await dataOf(data.evalPath, true) }),
       ...(data.formatter === undefined ? {} : { formatter: resolvePath(data.formatter) }),
     },
+    reward: isRewardModule(config.reward.path)
+      ? { ...config.reward, path: resolvePath(config.reward.path) }
+      : config.reward,
     adapter:
       'init' in adapter && adapter.init !== undefined
         ? { ...adapter, init: await brought(adapter.init, 'adapter') }
@@ -111,10 +116,11 @@ async function train(config: TuneConfig, folder: RunFolder, args: Args, context:
 
 async function tell(summary: TuneSummary, context: Context): Promise<void> {
   if (context.json) return context.out(`${JSON.stringify(summary)}\n`);
-  const { stopReason, step, loss, evalLoss, seconds, runFolder } = summary;
+  const { stopReason, step, adapterStep, best, loss, evalLoss, seconds, runFolder } = summary;
   const losses = [
     ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
     ...(evalLoss === undefined ? [] : [`evaluation loss ${evalLoss.toFixed(4)}`]),
+    ...(best === undefined || adapterStep === step ? [] : [`weights of step ${best.step}, the best evaluation`]),
   ];
   context.err(
     `${[`Step ${step}: ${endings[stopReason]}`, ...losses, formatDuration(seconds)].join(', ')}\n${runFolder}\n`,

@@ -71,12 +71,28 @@ export async function checkpointsIn(folder: string): Promise<Checkpoint[]> {
     .sort((a, b) => b.step - a.step);
 }
 
-/** Writes step-N whole or not at all, with a checksum of each file that `write` puts there; then the oldest beyond `keep` go. */
+/** Which checkpoints stay when others go. */
+export interface Keeping {
+  /** At most so many, the newest. */
+  readonly limit?: number | undefined;
+  /** The step of one that stays as well, in place of the oldest of them but never of the newest. */
+  readonly always?: number | undefined;
+}
+
+/** The checkpoints that go, of those there are, newest first. */
+function outdated(checkpoints: readonly Checkpoint[], { limit = Infinity, always }: Keeping): Checkpoint[] {
+  const newest = checkpoints.slice(0, limit);
+  const kept = newest.some(({ step }) => step === always);
+  const room = kept || !checkpoints.some(({ step }) => step === always) ? limit : Math.max(1, limit - 1);
+  return checkpoints.slice(room).filter(({ step }) => step !== always);
+}
+
+/** Writes step-N whole or not at all, with a checksum of each file that `write` puts there; then the others that are not kept go. */
 export async function saveCheckpoint(
   folder: string,
   step: number,
   write: (folder: string) => Promise<void>,
-  keep = Infinity,
+  keeping: Keeping = {},
 ): Promise<Checkpoint> {
   const path = joinPath(folder, `step-${step}`);
   const fill = async (inside: string): Promise<void> => {
@@ -86,7 +102,7 @@ export async function saveCheckpoint(
     await writeJsonFile(joinPath(inside, manifestName), { version: manifestVersion, step, files });
   };
   await writeFolderAtomic(path, fill, { replace: true });
-  for (const old of (await checkpointsIn(folder)).slice(keep)) await removePath(old.path);
+  for (const old of outdated(await checkpointsIn(folder), keeping)) await removePath(old.path);
   return { step, path };
 }
 
@@ -100,4 +116,13 @@ export async function latestCheckpoint(folder: string): Promise<CheckpointSearch
     damaged.push({ step: checkpoint.step, reason });
   }
   return { damaged };
+}
+
+/** The checkpoint of a step; Error where it is not there or not what was saved. */
+export async function checkpointOf(folder: string, step: number): Promise<Checkpoint> {
+  const checkpoint = (await checkpointsIn(folder)).find((each) => each.step === step);
+  const reason = checkpoint === undefined ? 'it is not there' : await damageOf(checkpoint);
+  if (checkpoint === undefined || reason !== undefined)
+    throw new Error(`${folder}: expected the checkpoint of step ${step} but ${reason}`);
+  return checkpoint;
 }

@@ -50,6 +50,7 @@ export function classifierTask(
 
   return {
     loaded,
+    language: undefined,
     packed: false,
     prepare: async (rows, { maxLength, store }) => {
       const { dataset, note } = newDataset(store);
@@ -111,6 +112,7 @@ export function classifierTask(
       return lossGraph({ total, weight, param, emitted: emissions.all() }, adapter, options);
     },
     feeds: (batch, graph) => classifierFeeds(batch, model, graph),
+    metrics: () => (problemType() === 'single_label_classification' ? ['evalLoss', 'accuracy'] : ['evalLoss']),
     evaluate: async (batches): Promise<Evaluation> => {
       const adapter = loaded.attached?.adapter;
       const single = problemType() === 'single_label_classification';

@@ -79,9 +79,35 @@ const train = z.strictObject({
   evalSteps: count(1)
     .optional()
     .describe('Steps between evaluations; one comes before the first and one after the last anyway'),
+  loadBestModelAtEnd: z
+    .boolean()
+    .default(false)
+    .describe('Ends with the weights of the best evaluation, which has a checkpoint that stays'),
+  metricForBestModel: z
+    .enum(['evalLoss', 'accuracy', 'reward'])
+    .default('evalLoss')
+    .describe('What makes an evaluation the best'),
+  greaterIsBetter: z
+    .boolean()
+    .optional()
+    .describe('Whether more of that metric is better; unless given, less of a loss and more of the others'),
+  earlyStoppingPatience: count(1).optional().describe('Evaluations in a row without gain after which the run stops'),
+  earlyStoppingThreshold: z.number().min(0).optional().describe('Gain that does not count; 0 unless given'),
   saveSteps: count(1).default(500).describe('Steps between checkpoints; one comes at the end anyway'),
-  saveTotalLimit: count(1).optional().describe('Checkpoints that are kept; the oldest go'),
+  saveTotalLimit: count(1)
+    .optional()
+    .describe('Checkpoints that are kept, the best of an evaluation among them; the oldest go'),
   seed: z.number().int().min(0).max(0xffffffff).default(42).describe('Fixes all randomness'),
+});
+
+const reward = z.strictObject({
+  path: path
+    .optional()
+    .describe(
+      'exactMatch, or a module whose function reward (or default) grades an answer: at every evaluation the model answers the first evaluation prompts, and the mean grade is told',
+    ),
+  prompts: count(1).optional().describe('Evaluation prompts that are answered; 16 unless given'),
+  maxNewTokens: count(1).optional().describe('Longest answer in tokens; 128 unless given'),
 });
 
 const engine = z.strictObject({
@@ -105,6 +131,7 @@ export const tuneSchema = z
     optimizer: z.discriminatedUnion('type', optimizerSchemas).prefault({}),
     schedule: z.discriminatedUnion('type', scheduleSchemas).prefault({}),
     train: train.prefault({}),
+    reward: reward.prefault({}),
     engine: engine.prefault({}),
   })
   .superRefine((config, context) => {
@@ -114,6 +141,17 @@ export const tuneSchema = z
     if (config.train.evalSteps !== undefined && !evaluates) {
       refuse(['train', 'evalSteps'], 'evaluation data (data.evalPath, data.evalSplit or data.evalShare) with it');
     }
+    const { train, reward } = config;
+    if (reward.path !== undefined && !evaluates)
+      refuse(['reward', 'path'], 'evaluation data (data.evalPath, data.evalSplit or data.evalShare) with it');
+    for (const name of ['prompts', 'maxNewTokens'] as const)
+      if (reward[name] !== undefined && reward.path === undefined) refuse(['reward', name], 'reward.path with it');
+    if (train.evalSteps === undefined)
+      for (const name of ['loadBestModelAtEnd', 'earlyStoppingPatience'] as const)
+        if (train[name] !== undefined && train[name] !== false)
+          refuse(['train', name], 'evaluations while training (train.evalSteps) with it');
+    if (train.earlyStoppingThreshold !== undefined && train.earlyStoppingPatience === undefined)
+      refuse(['train', 'earlyStoppingThreshold'], 'train.earlyStoppingPatience with it');
     if (data.evalShare !== undefined && (data.evalPath ?? data.evalSplit) !== undefined)
       refuse(['data', 'evalShare'], 'no data.evalPath or data.evalSplit beside it');
     const sets = Array.isArray(data.path) ? data.path.length : 1;

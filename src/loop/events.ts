@@ -1,7 +1,8 @@
 import type { DatasetSummary } from '../data/preview.ts';
+import type { Best } from './best.ts';
 
-/** Why a run ended: all epochs done, one of its limits, or somebody asked. */
-export type StopReason = 'completed' | 'max-steps' | 'max-time' | 'interrupted';
+/** Why a run ended: all epochs done, one of its limits, no better evaluation for long, or somebody asked. */
+export type StopReason = 'completed' | 'max-steps' | 'max-time' | 'early-stopping' | 'interrupted';
 
 /** One optimizer step; a line of metrics.jsonl. */
 export interface StepEvent {
@@ -37,6 +38,11 @@ export interface EvalEvent {
   readonly supervisedTokens: number;
   /** Share of examples whose most likely label is right, of a classifier with one label for each. */
   readonly accuracy?: number;
+  /** Mean grade of the answers to evaluation prompts that could be graded, and their number. */
+  readonly reward?: number;
+  readonly graded?: number;
+  /** Whether no evaluation after an earlier step was better. */
+  readonly best?: boolean;
   readonly evalMs: number;
 }
 
@@ -47,6 +53,8 @@ export interface DoneEvent {
   readonly step: number;
   /** The step whose weights `adapter/` holds. */
   readonly adapterStep: number;
+  /** The best evaluation after a step. */
+  readonly best?: Best;
   /** Seconds of training in this session, evaluations and checkpoints included. */
   readonly seconds: number;
   readonly peakBytes?: number;

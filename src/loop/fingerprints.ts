@@ -2,6 +2,7 @@ import { byteStream } from '../hub/files-stream.ts';
 import { createHash, joinPath } from '../hub/files.ts';
 import { moduleHash } from '../hub/files-module.ts';
 import type { TuneConfig } from './config.ts';
+import { isRewardModule } from './evaluation.ts';
 import { heldOutOf, listOf } from './dataPaths.ts';
 import type { LoadedModel } from './model.ts';
 import { initialAdapterOf } from './openTrained.ts';
@@ -24,12 +25,14 @@ export async function fingerprintsOf(
 ): Promise<Fingerprints> {
   const { train, held } = await runFiles(config.data);
   const { formatter } = config.data;
+  const { path: reward } = config.reward;
   const initial = initialAdapterOf(config);
   return {
     model: await loaded.checkpoint.fingerprint(),
     data: await ofFiles(train.flat()),
     ...(held === undefined ? {} : { evalData: await ofFiles(held.flat()) }),
     ...(formatter === undefined ? {} : { formatter: await moduleHash(formatter) }),
+    ...(isRewardModule(reward) ? { reward: await moduleHash(reward) } : {}),
     ...(initial === undefined ? {} : { adapter: await ofFiles([joinPath(initial, 'adapter_model.safetensors')]) }),
   };
 }
@@ -41,6 +44,7 @@ export function assertUnchanged(now: Fingerprints, started: Fingerprints, config
     data: listOf(config.data.path).join(', '),
     evalData: heldOutOf(config.data)?.paths.join(', '),
     formatter: config.data.formatter,
+    reward: config.reward.path,
     adapter: initialAdapterOf(config),
   };
   for (const [name, place] of Object.entries(places) as [keyof Fingerprints, string | undefined][]) {

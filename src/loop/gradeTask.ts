@@ -1,4 +1,4 @@
-import type { SupervisedExample } from '../data/supervise.ts';
+import { messagesOf, type SupervisedExample } from '../data/supervise.ts';
 import type { Tokenizer } from '../hub/tokenizer.ts';
 import type { Grade, Reward } from '../rewards/reward.ts';
 import { generate, type GenerateOptions } from './generate.ts';
@@ -10,13 +10,16 @@ export interface TaskItem {
   readonly index: number;
   readonly question: string;
   readonly ids: readonly number[];
-  readonly reference: string;
+  /** Undefined where the data ends with what was asked. */
+  readonly reference: string | undefined;
+  /** The row's fields, for rewards that look at them. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 export interface TaskAnswer extends Grade {
   readonly index: number;
   readonly question: string;
-  readonly reference: string;
+  readonly reference: string | undefined;
   readonly answer: string;
 }
 
@@ -27,19 +30,24 @@ const contentOf = (message: { readonly [field: string]: unknown } | undefined): 
   return content;
 };
 
-/** The prompt of an example as the model meets it, and what should follow. Throws TypeError on data without prompt and completion. */
+/** The prompt of an example as the model meets it, and what should follow: of a chat the last message, where it is the assistant's. Throws TypeError on data without a prompt. */
 export function taskItem(index: number, example: SupervisedExample, tokenizer: Tokenizer): TaskItem {
   if (example.kind === 'pair') {
     return { index, question: example.prompt, ids: tokenizer.encode(example.prompt), reference: example.completion };
   }
-  if (example.kind !== 'chatPair') throw new TypeError('Expected a prompt and a completion to grade answers by');
-  const { prompt, completion, tools, variables } = example;
+  if (example.kind !== 'chatPair' && example.kind !== 'chat')
+    throw new TypeError('Expected a prompt and a completion, or messages, to grade answers by');
+  const { tools, variables } = example;
+  const messages = messagesOf(example);
+  const answered = messages.at(-1)?.role === 'assistant' ? messages.length - 1 : messages.length;
+  const prompt = example.kind === 'chat' ? messages.slice(0, answered) : example.prompt;
   const { ids } = tokenizer.applyChatTemplate(prompt, {
     addGenerationPrompt: true,
     ...(tools === undefined ? {} : { tools }),
     ...(variables === undefined ? {} : { variables }),
   });
-  return { index, question: contentOf(prompt.at(-1)), ids, reference: contentOf(completion.at(-1)) };
+  const last = prompt.length < messages.length ? contentOf(messages.at(-1)) : undefined;
+  return { index, question: contentOf(prompt.at(-1)), ids, reference: last };
 }
 
 /** Lets the model answer, greedily, and grades the answers. */
@@ -54,8 +62,9 @@ export async function gradeTask(
   for await (const { text } of generate(loaded, items, { ...options, temperature: 0, topK: 0, topP: 1, seed: 0 })) {
     const item = items[at++];
     if (item === undefined) break;
-    const { index, question, reference } = item;
-    answers.push({ index, question, reference, answer: text, ...reward.grade({ completion: text, reference }) });
+    const { index, question, reference, fields = {} } = item;
+    const grade = await reward.grade({ prompt: question, completion: text, reference, fields });
+    answers.push({ index, question, reference, answer: text, ...grade });
   }
   return answers;
 }

@@ -22,6 +22,8 @@ export interface RunPlan {
   readonly windowOf: (step: number) => Window;
   /** Batches of the evaluation data, where there is any. */
   readonly evaluation: (() => Iterable<Batch>) | undefined;
+  /** Numbers of the first rows of the evaluation data. */
+  readonly heldIndexes: (count: number) => number[];
   readonly steps: number;
   readonly stepsPerEpoch: number;
   /** Whether a step limit ends the run before its epochs do. */
@@ -84,6 +86,10 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
     cursor,
     windowOf,
     evaluation: heldBatches && (() => onceThrough(heldBatches)),
+    heldIndexes: (count) => {
+      const held = runData.held?.examples;
+      return Array.from({ length: Math.min(count, held?.count ?? 0) }, (_, i) => held?.at(i).index ?? 0);
+    },
     steps,
     stepsPerEpoch: cursor.windowsPerEpoch,
     limited: train.maxSteps !== undefined && train.maxSteps < epochSteps,

@@ -24,6 +24,7 @@ const endings: Readonly<Record<StopReason, string>> = {
   completed: 'went through all its epochs',
   'max-steps': 'reached its number of steps',
   'max-time': 'reached its time limit',
+  'early-stopping': 'stopped because no evaluation was better for long',
   interrupted: 'was interrupted and can go on',
 };
 
@@ -60,7 +61,12 @@ function facts(steps: readonly StepEvent[], evals: readonly EvalEvent[], done: D
     before?.accuracy !== undefined && after?.accuracy !== undefined
       ? fact('accuracy', arrow(before.accuracy, after.accuracy))
       : '',
+    before?.reward !== undefined && after?.reward !== undefined
+      ? fact('reward', arrow(before.reward, after.reward))
+      : '',
     last ? fact('steps', String(last.step)) : '',
+    done !== undefined && done.adapterStep !== done.step ? fact('weights of step', String(done.adapterStep)) : '',
+    done?.best ? fact(`best ${done.best.metric}`, `${done.best.value.toFixed(3)}, step ${done.best.step}`) : '',
     fact('tokens', tokens.toLocaleString('en')),
     stepMs > 0 ? fact('tokens per second', (tokens / (stepMs / 1000)).toFixed(0)) : '',
     fact('time in steps', formatDuration(stepMs / 1000)),
@@ -81,6 +87,11 @@ export function renderReport({ config, run, metrics }: ReportInput): string {
       { name: 'smoothed', points: smoothed(losses), style: 'main' },
       { name: 'evaluation', points: evals.map(({ step, evalLoss }) => ({ x: step, y: evalLoss })), style: 'dots' },
     ]),
+    ...(['accuracy', 'reward'] as const).map((metric) => {
+      const points = evals.flatMap(({ step, [metric]: y }) => (y === undefined ? [] : [{ x: step, y }]));
+      const title = metric === 'reward' ? 'Mean grade of answers to evaluation prompts' : 'Accuracy';
+      return chart(title, [{ name: 'evaluation', points, style: 'dots' }]);
+    }),
     chart('Gradient norm before clipping', [
       { name: 'each step', points: norms, style: 'faint' },
       { name: 'smoothed', points: smoothed(norms), style: 'main' },

@@ -120,3 +120,17 @@ export async function readRunData(config: TuneConfig, task: Task, options: ReadO
     throw new RangeError(`${listOf(data.evalPath ?? data.path).join(', ')}: no row has a supervised token to evaluate`);
   return { train: whole, held };
 }
+
+/** Rows of the evaluation data by their numbers, read and formatted again. */
+export async function heldRows(config: DataConfig, indexes: readonly number[]): Promise<Row[]> {
+  const { train, held } = await runFiles(config);
+  const formatter = config.formatter === undefined ? undefined : await loadFunction(config.formatter, 'formatter');
+  const wanted = new Set(indexes);
+  const rows: Row[] = [];
+  for await (const row of rowsOf(held ?? train, config.columns, formatter, () => {})) {
+    if (!wanted.delete(row.index)) continue;
+    rows.push(row);
+    if (wanted.size === 0) break;
+  }
+  return rows;
+}

@@ -11,7 +11,14 @@ import {
 import { appendText } from '../hub/files-append.ts';
 import { assertWritableFolder, isLeftover, removeLeftovers, removePath } from '../hub/files-remove.ts';
 import { recordOf } from '../hub/json.ts';
-import { type Checkpoint, type CheckpointSearch, latestCheckpoint, saveCheckpoint } from './checkpoints.ts';
+import {
+  type Checkpoint,
+  checkpointOf,
+  type CheckpointSearch,
+  type Keeping,
+  latestCheckpoint,
+  saveCheckpoint,
+} from './checkpoints.ts';
 import type { TuneConfig } from './config.ts';
 import type { DoneEvent, MetricsLine } from './events.ts';
 import { formatMetrics, metricsUpTo, parseMetrics } from './metrics.ts';
@@ -27,8 +34,9 @@ export interface RunRecord {
     readonly model: string;
     readonly data: string;
     readonly evalData?: string;
-    /** Of the module's file alone. */
+    /** Of the modules' files alone. */
     readonly formatter?: string;
+    readonly reward?: string;
     readonly adapter?: string;
   };
   readonly engine: { readonly name: string; readonly precision: string; readonly threads?: number };
@@ -52,8 +60,10 @@ export interface RunFolder {
   metrics(): Promise<MetricsLine[]>;
   /** Drops the lines past `step`, a broken last line and the end, so that no step stands there twice. */
   rewindMetrics(step: number): Promise<void>;
-  /** Writes checkpoints/step-N whole or not at all and keeps the newest `keep`. */
-  saveCheckpoint(step: number, write: (folder: string) => Promise<void>, keep?: number): Promise<Checkpoint>;
+  /** Writes checkpoints/step-N whole or not at all; those that are not kept go. */
+  saveCheckpoint(step: number, write: (folder: string) => Promise<void>, keeping?: Keeping): Promise<Checkpoint>;
+  /** The checkpoint of a step; Error where it is not there or damaged. */
+  checkpointOf(step: number): Promise<Checkpoint>;
   /** The newest whole checkpoint; damaged ones are passed over and named. */
   latestCheckpoint(): Promise<CheckpointSearch>;
   /** The run's last line where it ended by itself or at a limit; undefined while there is more to do. */
@@ -110,7 +120,8 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
       await removeLeftovers(path);
       await writeFileAtomic(metricsPath, formatMetrics(metricsUpTo(await metrics(), step)));
     },
-    saveCheckpoint: (step, write, keep) => saveCheckpoint(checkpoints, step, write, keep),
+    saveCheckpoint: (step, write, keeping) => saveCheckpoint(checkpoints, step, write, keeping),
+    checkpointOf: (step) => checkpointOf(checkpoints, step),
     latestCheckpoint: () => latestCheckpoint(checkpoints),
     async finished() {
       const last = (await metrics()).at(-1);

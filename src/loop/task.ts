@@ -14,6 +14,7 @@ import type { Graph } from '../ir/graph.ts';
 import type { Model } from '../nn/model.ts';
 import type { Objective } from '../objectives/objective.ts';
 import type { Tensors } from '../runtime/engine.ts';
+import type { EvalMetric } from './best.ts';
 import type { TuneConfig } from './config.ts';
 import { tokenFeeds } from './feeds.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
@@ -31,6 +32,8 @@ export interface Evaluation {
 /** What a run does with its model: how data becomes examples, and what is computed from them. */
 export interface Task {
   readonly loaded: LoadedModel<Model>;
+  /** The same, where it is a language model. */
+  readonly language: LoadedModel | undefined;
   /** Rows hold several examples. */
   readonly packed: boolean;
   prepare(
@@ -50,6 +53,8 @@ export interface Task {
   trainGraph(adapter: Adapter, shape: TokenShape, options: TrainGraphOptions): Graph;
   feeds(batch: Batch, graph: Graph): Tensors;
   evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
+  /** What evaluations tell that can be compared; known once the data is read. */
+  metrics(): readonly EvalMetric[];
 }
 
 type LanguageData = Pick<TuneConfig['data'], 'packing' | 'loss'> &
@@ -63,6 +68,7 @@ export function languageTask(
 ): Task {
   return {
     loaded,
+    language: loaded,
     packed: packing,
     prepare: (rows, options) =>
       prepareDataset(rows, tokenizerOf(loaded), {
@@ -82,5 +88,6 @@ export function languageTask(
     trainGraph: (adapter, shape, options) => trainGraph(loaded.model, adapter, objective, shape, options),
     feeds: (batch) => tokenFeeds(batch, packing),
     evaluate: (batches) => meanLoss(loaded, batches, packing),
+    metrics: () => ['evalLoss'],
   };
 }

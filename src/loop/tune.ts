@@ -1,20 +1,27 @@
 import { joinPath } from '../hub/files.ts';
 import { type ScratchFile, scratchFile } from '../hub/files-scratch.ts';
-import { sizeOf } from '../ir/types.ts';
 import { makeOptimizer } from '../optimizers/index.ts';
-import type { ParameterSpec } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { readState, writeState } from './checkpointState.ts';
+import { type Best, type BestWatch, bestWatch } from './best.ts';
+import { writeState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
+import { makeMeasure } from './evaluation.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
-import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
-import { type AttachedAdapter, readWeights } from './model.ts';
+import { readWeights } from './model.ts';
 import { openTask } from './openTrained.ts';
-import { planRun, type RunPlan } from './plan.ts';
+import { planRun } from './plan.ts';
 import type { RunFolder } from './runFolder.ts';
-import type { Stateful } from './stateful.ts';
-import type { Task } from './task.ts';
-import { makeTrainer, type Trainer } from './trainer.ts';
+import {
+  beginRecord,
+  countOf,
+  lastEvaluation,
+  restore,
+  type Session,
+  takeBest,
+  unitsOf,
+  warnWithoutGain,
+} from './session.ts';
+import { makeTrainer } from './trainer.ts';
 
 /** What the platform tells of itself. */
 export interface Host {
@@ -51,6 +58,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
     const { attached } = loaded;
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
     const plan = await planRun(config, task, options.dryRun === true ? undefined : scratch);
+    const measure = await makeMeasure(config, task, plan);
     await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const trainer = await makeTrainer(loaded, {
@@ -66,72 +74,25 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
       seed: config.train.seed,
       recompute: config.train.gradientCheckpointing,
     });
-    return await runPlan({ config, task, attached, plan, trainer, options });
+    const watch = bestWatch(config.train);
+    return await runPlan({ config, task, attached, plan, trainer, measure, watch, options });
   } finally {
     for (const file of files) file.close();
     await loaded.close();
   }
 }
 
-interface Session {
-  readonly config: TuneConfig;
-  readonly task: Task;
-  readonly attached: AttachedAdapter;
-  readonly plan: RunPlan;
-  readonly trainer: Trainer;
-  readonly options: TuneOptions;
-}
-
-const countOf = (parameters: readonly Pick<ParameterSpec, 'shape'>[]): number =>
-  parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-
-/** What changes while the run goes on, beside the trained values. */
-function unitsOf(trainer: Trainer, { cursor }: RunPlan): Stateful[] {
-  const place: Stateful = {
-    name: 'data',
-    version: 1,
-    save: async () => ({ data: cursor.save() }),
-    load: async ({ data }) => cursor.load(data),
-  };
-  return [...trainer.units, place];
-}
-
 /** The objects that hold something. */
 const filled = <T extends Readonly<Record<string, object>>>(objects: T): Partial<T> =>
   Object.fromEntries(Object.entries(objects).filter(([, object]) => Object.keys(object).length > 0)) as Partial<T>;
 
-/** Takes up the last whole checkpoint, where the run is resumed and has one. */
-async function restore({ attached, plan, trainer, options }: Session): Promise<number | undefined> {
-  if (options.resume !== true) return undefined;
-  const { good, damaged } = await options.runFolder.latestCheckpoint();
-  for (const { step, reason } of damaged) {
-    options.emit({ type: 'warning', message: `checkpoint of step ${step} is passed over: ${reason}` });
-  }
-  if (!good) return undefined;
-  await readState(good.path, attached.files, unitsOf(trainer, plan));
-  return good.step;
-}
-
-/** Writes config.json of a new run; on a resumed one checks that it reads what it was started with. */
-async function beginRecord({ config, task: { loaded }, attached, plan, trainer, options }: Session): Promise<void> {
-  const { runFolder, engine, host } = options;
-  const fingerprints = await fingerprintsOf(config, loaded);
-  if (options.resume === true) {
-    assertUnchanged(fingerprints, (await runFolder.read()).run.fingerprints, config);
-    return runFolder.rewindMetrics(trainer.step());
-  }
-  const { threads } = config.engine;
-  return runFolder.start(config, {
-    versions: host.versions,
-    fingerprints,
-    engine: { name: engine.name, precision: engine.precision, ...(threads === undefined ? {} : { threads }) },
-    parameters: { all: countOf(loaded.model.parameters), trained: countOf(attached.adapter.parameters) },
-    preview: { notes: plan.notes, example: plan.example },
-  });
-}
+const bestOf = (watch: BestWatch): { best?: Best } => {
+  const best = watch.best();
+  return best ? { best } : {};
+};
 
 async function runPlan(session: Session): Promise<TuneSummary> {
-  const { config, task, attached, plan, trainer, options } = session;
+  const { config, task, attached, plan, trainer, measure, watch, options } = session;
   const { loaded } = task;
   const { runFolder, engine, host, emit, signal } = options;
   const { train } = config;
@@ -158,34 +119,45 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     stopReason,
     step: trainer.step(),
     adapterStep: trainer.step(),
+    ...bestOf(watch),
     seconds: (performance.now() - startedAt) / 1000,
     ...memory(),
   });
   if (options.dryRun === true) return { ...outcome('completed'), runFolder: runFolder.path };
   await beginRecord(session);
 
-  let saved = restored;
+  let [saved, written] = [restored, undefined as number | undefined];
+  const write = async (): Promise<void> => {
+    await attached.files.write(joinPath(runFolder.path, attached.files.folder), { replace: true });
+    written = trainer.step();
+  };
   const save = async (): Promise<void> => {
     const step = trainer.step();
-    if (saved === step) return;
-    const { path } = await runFolder.saveCheckpoint(
-      step,
-      (folder) => writeState(folder, attached.files, step, unitsOf(trainer, plan)),
-      train.saveTotalLimit,
-    );
-    await attached.files.write(joinPath(runFolder.path, attached.files.folder), { replace: true });
-    saved = step;
-    emit({ type: 'saved', step, path });
+    if (saved !== step) {
+      const keeping = {
+        limit: train.saveTotalLimit,
+        always: train.loadBestModelAtEnd ? watch.best()?.step : undefined,
+      };
+      const store = (folder: string): Promise<void> => writeState(folder, attached.files, step, unitsOf(session));
+      const { path } = await runFolder.saveCheckpoint(step, store, keeping);
+      saved = step;
+      emit({ type: 'saved', step, path });
+    }
+    // After a kill the checkpoint may be there and this not.
+    if (written !== step) await write();
   };
-  let evaluated: { readonly step: number; readonly evalLoss: number } | undefined;
+  let evaluated = await lastEvaluation(session);
   const evaluate = async (): Promise<void> => {
-    if (!plan.evaluation || evaluated?.step === trainer.step()) return;
+    const step = trainer.step();
+    if (!measure || evaluated?.step === step) return;
     const begun = performance.now();
-    const { loss, ...measured } = await task.evaluate(plan.evaluation());
-    evaluated = { step: trainer.step(), evalLoss: loss };
-    const event = { type: 'eval', ...evaluated, ...measured, evalMs: performance.now() - begun } as const;
+    const measured = await measure();
+    const best = watch.note({ step, ...measured }) ? { best: true } : {};
+    const event = { type: 'eval', step, ...measured, ...best, evalMs: performance.now() - begun } as const;
+    evaluated = event;
     await runFolder.append(event);
     emit(event);
+    if (event.best && train.loadBestModelAtEnd) await save();
   };
   let lastLoss: number | undefined;
   const step = async (): Promise<void> => {
@@ -212,6 +184,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   /** Why to stop before the next step; undefined to go on. */
   const stopBefore = (): StopReason | undefined => {
     if (trainer.step() >= plan.steps) return plan.limited ? 'max-steps' : 'completed';
+    if (watch.exhausted()) return 'early-stopping';
     if (signal?.aborted) return 'interrupted';
     const minutes = (performance.now() - startedAt) / 60000;
     return maxTimeMinutes !== undefined && minutes >= maxTimeMinutes ? 'max-time' : undefined;
@@ -227,7 +200,10 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   }
   if (stopReason !== 'interrupted') await evaluate();
   await save();
-  const done = outcome(stopReason);
+  if (stopReason !== 'interrupted') await warnWithoutGain(session);
+  const loads = train.loadBestModelAtEnd && stopReason !== 'interrupted';
+  const adapterStep = loads ? await takeBest(session, write) : trainer.step();
+  const done = { ...outcome(stopReason), adapterStep };
   await runFolder.append({ type: 'done', ...done });
   await runFolder.writeReport();
   emit({ type: 'done', ...done });

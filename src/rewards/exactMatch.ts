@@ -1,7 +1,7 @@
-import type { Reward } from './reward.ts';
+import type { Grade, Graded, Reward } from './reward.ts';
 
 /** 1 where the completion is the reference, white space around both aside, else 0; null without a reference. */
-export const exactMatch: Reward = {
+export const exactMatch: Omit<Reward, 'grade'> & { grade(graded: Graded): Grade } = {
   name: 'exactMatch',
   range: [0, 1],
   grade: ({ completion, reference }) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { makeFolder, writeFileAtomic } from '../../src/hub/files.ts';
-import { latestCheckpoint, saveCheckpoint } from '../../src/loop/checkpoints.ts';
+import { checkpointOf, latestCheckpoint, saveCheckpoint } from '../../src/loop/checkpoints.ts';
 
 function place(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'tuneloop-checkpoints-'));
@@ -21,9 +21,27 @@ async function write(folder: string): Promise<void> {
 test('the newest checkpoint is found, by number and not by name, and the oldest go', async (context) => {
   const folder = place(context);
   assert.deepEqual(await latestCheckpoint(folder), { damaged: [] });
-  for (const step of [8, 9, 10]) await saveCheckpoint(folder, step, write, 2);
+  for (const step of [8, 9, 10]) await saveCheckpoint(folder, step, write, { limit: 2 });
   assert.deepEqual(readdirSync(folder).sort(), ['step-10', 'step-9']);
   assert.deepEqual(await latestCheckpoint(folder), { good: { step: 10, path: join(folder, 'step-10') }, damaged: [] });
+});
+
+test('one checkpoint may stay beside the newest', async (context) => {
+  const folder = place(context);
+  const after = async (step: number, limit: number, always: number): Promise<string[]> => {
+    await saveCheckpoint(folder, step, write, { limit, always });
+    return readdirSync(folder).sort();
+  };
+  assert.deepEqual(await after(1, 1, 1), ['step-1']);
+  assert.deepEqual(await after(2, 1, 1), ['step-1', 'step-2']);
+  assert.deepEqual(await after(3, 1, 1), ['step-1', 'step-3']);
+  assert.deepEqual(await after(4, 2, 1), ['step-1', 'step-4']);
+  assert.deepEqual(await after(5, 2, 5), ['step-4', 'step-5']);
+  assert.deepEqual(await after(6, 2, 3), ['step-5', 'step-6'], 'one that is not there takes no room');
+  await assert.rejects(checkpointOf(folder, 3), /expected the checkpoint of step 3 but it is not there/);
+  truncateSync(join(folder, 'step-5', 'state.json'), 1);
+  await assert.rejects(checkpointOf(folder, 5), /step 5 but state\.json is not what was saved/);
+  assert.deepEqual(await checkpointOf(folder, 6), { step: 6, path: join(folder, 'step-6') });
 });
 
 const damages: readonly (readonly [string, (step: string) => void, RegExp])[] = [

@@ -65,6 +65,16 @@ const wrong: readonly (readonly [string, unknown, RegExp])[] = [
   ['an adapter that is not there', { ...least, adapter: { type: 'dora' } }, /^adapter\.type: .*found dora/],
   ['a precision that is not there', { ...least, engine: { precision: 'bf16' } }, /no engine here computes in bf16$/],
   ['a version of tomorrow', { ...least, schemaVersion: 2 }, /^schemaVersion: expected 1 but found 2$/],
+  [
+    'a best model without evaluations',
+    { ...least, data: { path: 'd', evalPath: 'e' }, train: { loadBestModelAtEnd: true } },
+    /^train\.loadBestModelAtEnd: expected evaluations while training \(train\.evalSteps\) with it/,
+  ],
+  [
+    'a reward without evaluation data',
+    { ...least, reward: { path: 'exactMatch' } },
+    /^reward\.path: expected evaluation data/,
+  ],
   ['evaluation without data', { ...least, train: { evalSteps: 5 } }, /^train\.evalSteps: expected evaluation data/],
   [
     'warmup that would be ignored',

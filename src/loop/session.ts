@@ -1,0 +1,121 @@
+import { joinPath } from '../hub/files.ts';
+import { sizeOf } from '../ir/types.ts';
+import type { ParameterSpec } from '../nn/model.ts';
+import type { BestWatch } from './best.ts';
+import { readState } from './checkpointState.ts';
+import type { TuneConfig } from './config.ts';
+import type { Measure } from './evaluation.ts';
+import type { EvalEvent } from './events.ts';
+import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
+import type { AttachedAdapter } from './model.ts';
+import type { RunPlan } from './plan.ts';
+import type { Stateful } from './stateful.ts';
+import type { Task } from './task.ts';
+import type { Trainer } from './trainer.ts';
+import type { TuneOptions } from './tune.ts';
+
+/** All that one run of a config goes by. */
+export interface Session {
+  readonly config: TuneConfig;
+  readonly task: Task;
+  readonly attached: AttachedAdapter;
+  readonly plan: RunPlan;
+  readonly trainer: Trainer;
+  readonly measure: Measure | undefined;
+  readonly watch: BestWatch;
+  readonly options: TuneOptions;
+}
+
+export const countOf = (parameters: readonly Pick<ParameterSpec, 'shape'>[]): number =>
+  parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
+/** What changes while the run goes on, beside the trained values. */
+export function unitsOf({ trainer, plan: { cursor }, watch }: Session): Stateful[] {
+  const place: Stateful = {
+    name: 'data',
+    version: 1,
+    save: async () => ({ data: cursor.save() }),
+    load: async ({ data }) => cursor.load(data),
+  };
+  return [...trainer.units, place, watch];
+}
+
+/** Takes up the last whole checkpoint, where the run is resumed and has one. */
+export async function restore(session: Session): Promise<number | undefined> {
+  const { attached, watch, options } = session;
+  if (options.resume !== true) return undefined;
+  const { good, damaged } = await options.runFolder.latestCheckpoint();
+  for (const { step, reason } of damaged) {
+    options.emit({ type: 'warning', message: `checkpoint of step ${step} is passed over: ${reason}` });
+  }
+  if (!good) return undefined;
+  await readState(good.path, attached.files, unitsOf(session));
+  // Who extends a run that stopped early wants it to go on.
+  if ((await options.runFolder.finished())?.stopReason === 'early-stopping') watch.rest();
+  return good.step;
+}
+
+/** Writes config.json of a new run; on a resumed one checks that it reads what it was started with. */
+export async function beginRecord({
+  config,
+  task: { loaded },
+  attached,
+  plan,
+  trainer,
+  options,
+}: Session): Promise<void> {
+  const { runFolder, engine, host } = options;
+  const fingerprints = await fingerprintsOf(config, loaded);
+  if (options.resume === true) {
+    assertUnchanged(fingerprints, (await runFolder.read()).run.fingerprints, config);
+    return runFolder.rewindMetrics(trainer.step());
+  }
+  const { threads } = config.engine;
+  return runFolder.start(config, {
+    versions: host.versions,
+    fingerprints,
+    engine: { name: engine.name, precision: engine.precision, ...(threads === undefined ? {} : { threads }) },
+    parameters: { all: countOf(loaded.model.parameters), trained: countOf(attached.adapter.parameters) },
+    preview: { notes: plan.notes, example: plan.example },
+  });
+}
+
+/** Puts the weights of the best evaluation where the run's result lies; gives the step whose weights lie there then. */
+export async function takeBest(
+  { attached, trainer, watch, options: { runFolder, emit } }: Session,
+  write: () => Promise<void>,
+): Promise<number> {
+  const step = watch.best()?.step ?? trainer.step();
+  if (step === trainer.step()) return step;
+  try {
+    const { path } = await runFolder.checkpointOf(step);
+    await attached.files.read(joinPath(path, attached.files.folder));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    emit({
+      type: 'warning',
+      message: `the weights of step ${trainer.step()} stay, not of the best evaluation: ${reason}`,
+    });
+    return trainer.step();
+  }
+  await write();
+  return step;
+}
+
+/** The last evaluation that the run's folder tells of; those that the last checkpoint does not know of are taken up. */
+export async function lastEvaluation({ watch, options: { runFolder } }: Session): Promise<EvalEvent | undefined> {
+  const evaluations = (await runFolder.metrics()).filter((line) => line.type === 'eval');
+  for (const event of evaluations) watch.note(event);
+  return evaluations.at(-1);
+}
+
+/** Says so where no evaluation was better than the one before the first step. */
+export async function warnWithoutGain({ watch, options: { runFolder, emit } }: Session): Promise<void> {
+  const start = (await runFolder.metrics()).find((line) => line.type === 'eval' && line.step === 0);
+  const best = watch.best();
+  if (start?.type !== 'eval' || !best || (watch.gainOver(start) ?? 1) > 0) return;
+  emit({
+    type: 'warning',
+    message: `no evaluation was better than the one before the first step (${best.metric} ${start[best.metric]}, at best ${best.value} after step ${best.step})`,
+  });
+}
