@@ -43,6 +43,8 @@ export interface DropoutInputs {
   readonly examples: Value;
   /** i32 [B, T] */
   readonly positions: Value;
+  /** i32 [N]: the tokens, counted over all rows, that layers of a classifier's head are given alone. */
+  readonly places?: Value;
 }
 
 /** What only training programs have. */

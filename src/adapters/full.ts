@@ -39,5 +39,4 @@ export const fullUnit: AdapterUnit<'none', typeof schema> = {
   type: 'none',
   schema,
   make: (_config, model) => full(model),
-  makeOnAny: (_config, model) => full(model),
 };

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { LanguageModel, Model } from '../nn/model.ts';
+import type { TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
 import { fullUnit } from './full.ts';
 import { loraUnit } from './lora.ts';
@@ -25,17 +25,6 @@ export const adapterSchemas = Object.values(adapterUnits).map(({ schema }) => sc
 const unitOf = (config: AdapterConfig): AdapterUnit<string, z.ZodType<AdapterConfig>> => adapterUnits[config.type];
 
 /** A new adapter as a config describes it. Throws on what does not fit the model. */
-export function makeAdapter(config: AdapterConfig, model: LanguageModel): Adapter {
+export function makeAdapter(config: AdapterConfig, model: TaskModel): Adapter {
   return unitOf(config).make(config, model);
-}
-
-/** The same on a model of another kind. Throws TypeError on an adapter for language models alone. */
-export function makeAdapterOnAny(config: AdapterConfig, model: Model): Adapter {
-  const { makeOnAny } = unitOf(config);
-  if (!makeOnAny) {
-    throw new TypeError(
-      `Expected adapter none, which trains a ${model.type} whole, but found ${config.type}: other adapters on classifiers are not there yet`,
-    );
-  }
-  return makeOnAny(config, model);
 }

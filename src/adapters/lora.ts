@@ -1,8 +1,8 @@
 import { parsePeftConfig, peftConfigJson, type PeftLoraConfig } from '../hub/peft-config.ts';
 import { rankOf, scaleOf, targetsModule } from '../hub/peft-target.ts';
-import type { LanguageModel } from '../nn/model.ts';
+import { isClassifier, type TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
-import { extraParts } from './loraExtras.ts';
+import { classifierModules, extraParts, pathsOf, savedModules } from './loraExtras.ts';
 import { loraConfigOf, loraSchema } from './loraConfig.ts';
 import { loraEmbedding } from './loraEmbedding.ts';
 import { loraHead } from './loraHead.ts';
@@ -11,14 +11,43 @@ import type { LoraModule } from './loraModule.ts';
 import { combineParts } from './parts.ts';
 import type { AdapterUnit } from './unit.ts';
 
+const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
 interface Targets {
   readonly linears: readonly LoraModule[];
   readonly embeddings: readonly LoraModule[];
   readonly heads: readonly LoraModule[];
 }
 
-/** The modules that PEFT would adapt. RangeError where there are none. */
-function targetsOf(config: PeftLoraConfig, model: LanguageModel): Targets {
+/** A config whose targets are names or a regular expression, with all that the model decides. */
+type ResolvedConfig = PeftLoraConfig & Required<Pick<PeftLoraConfig, 'targetModules'>>;
+
+/** Names for all-linear, and what PEFT adds to a config by itself. */
+function resolve(config: PeftLoraConfig, model: TaskModel): ResolvedConfig {
+  const taskType = config.taskType ?? (isClassifier(model) ? undefined : 'CAUSAL_LM');
+  const modulesToSave =
+    taskType === 'SEQ_CLS'
+      ? [...new Set([...(config.modulesToSave ?? []), ...classifierModules])]
+      : config.modulesToSave;
+  const { targetModules = model.defaultTargets } = config;
+  const isAll = typeof targetModules === 'string' && targetModules.toLowerCase() === 'all-linear';
+  const saved = savedModules(modulesToSave ?? [], model);
+  const linears = model.linears.filter(({ name }) => !saved.has(name));
+  return {
+    ...config,
+    targetModules: isAll ? [...new Set(linears.map(({ name }) => lastPart(name)))] : targetModules,
+    ...(taskType && { taskType }),
+    ...(modulesToSave && { modulesToSave }),
+    ...(model.linears.some(({ transposed }) => transposed) ? { fanInFanOut: true } : {}),
+  };
+}
+
+/** The modules that PEFT would adapt: those that are trained whole are left out. RangeError where there are none. */
+function targetsOf(config: ResolvedConfig, model: TaskModel): Targets {
+  const whole = config.modulesToSave ?? [];
+  const targets = (name: string): boolean =>
+    targetsModule(config, name) &&
+    !pathsOf(name).some((path) => whole.some((each) => path === each || path.endsWith(`.${each}`)));
   const module = (name: string, inFeatures: number, outFeatures: number, transposed = false): LoraModule => ({
     name,
     inFeatures,
@@ -31,20 +60,19 @@ function targetsOf(config: PeftLoraConfig, model: LanguageModel): Targets {
     useDora: config.useDora ?? false,
     loraBias: config.loraBias ?? false,
   });
-  const isAll = typeof config.targetModules === 'string' && config.targetModules.toLowerCase() === 'all-linear';
   const found: Targets = {
     linears: model.linears
-      .filter(({ name }) => targetsModule(config, name))
+      .filter(({ name }) => targets(name))
       .map((linear) => module(linear.name, linear.inFeatures, linear.outFeatures, linear.transposed)),
     embeddings: model.embeddings
-      .filter(({ name }) => !isAll && targetsModule(config, name))
+      .filter(({ name }) => targets(name))
       .map(({ name, count, width }) => module(name, count, width, true)),
-    heads: [model.headModule]
-      .filter((name) => targetsModule(config, name, true))
+    heads: (isClassifier(model) ? [] : [model.headModule])
+      .filter(targets)
       .map((name) => module(name, model.hiddenSize, model.vocabSize)),
   };
   if (Object.values(found).every((modules: readonly LoraModule[]) => modules.length === 0)) {
-    const endings = [...new Set(model.linears.map(({ name }) => name.split('.').at(-1)))];
+    const endings = [...new Set(model.linears.map(({ name }) => lastPart(name)))];
     throw new RangeError(
       `Expected target modules among ${endings.join(', ')} or all-linear but ${JSON.stringify(config.targetModules)} matches none`,
     );
@@ -53,12 +81,16 @@ function targetsOf(config: PeftLoraConfig, model: LanguageModel): Targets {
 }
 
 /** Throws TypeError on options that exclude each other, as PEFT does. */
-function checkOptions(config: PeftLoraConfig, { embeddings }: Targets): void {
-  const { initLoraWeights: init, loraBias, useDora } = config;
+function checkOptions(config: ResolvedConfig, { embeddings }: Targets): void {
+  const { initLoraWeights: init, loraBias, useDora, targetModules, layersToTransform, layersPattern } = config;
   if (loraBias && (useDora || typeof init !== 'boolean'))
     throw new TypeError(
       `Expected neither DoRA nor initLoraWeights ${String(init)} beside loraBias but found one of them`,
     );
+  if (layersToTransform !== undefined && typeof targetModules === 'string')
+    throw new TypeError(`Expected a list of targetModules beside layersToTransform but found ${targetModules}`);
+  if (layersPattern !== undefined && layersToTransform === undefined)
+    throw new TypeError('Expected layersToTransform beside layersPattern but found none');
   const [embedding] = embeddings;
   if (loraBias && embedding) throw new TypeError(`Expected linear modules for loraBias but found ${embedding.name}`);
   if (embedding && typeof init === 'string')
@@ -79,33 +111,32 @@ const copiedTables = ({ embeddings, heads }: Targets, head: string): ReadonlyMap
  * modules, patterns, scaling and what is trained beside the factors as PEFT's LoraConfig. Throws RangeError when no module
  * is targeted and TypeError on options that exclude each other.
  */
-export function lora(config: PeftLoraConfig, model: LanguageModel): Adapter {
-  const resolved = {
-    ...config,
-    targetModules: config.targetModules ?? model.defaultTargets,
-    ...(model.linears.some(({ transposed }) => transposed) ? { fanInFanOut: true } : {}),
-  };
+export function lora(config: PeftLoraConfig, model: TaskModel): Adapter {
+  const resolved = resolve(config, model);
   const targets = targetsOf(resolved, model);
   checkOptions(resolved, targets);
   const { linears, embeddings, heads } = targets;
   const targeted = new Set([...linears, ...embeddings, ...heads].map(({ name }) => name));
+  const headWeight = isClassifier(model) ? '' : model.head;
   const parts = [
     ...extraParts(resolved, model, targeted),
     ...(linears.length > 0 ? [loraLinear(linears)] : []),
     ...(embeddings.length > 0 ? [loraEmbedding(embeddings)] : []),
-    ...heads.map((head) => loraHead(head, model.head)),
+    ...heads.map((head) => loraHead(head, headWeight)),
   ];
   return {
     type: 'lora',
     ...combineParts(parts),
     drops: config.loraDropout > 0,
     peft: {
-      config: peftConfigJson({ ...resolved, taskType: 'CAUSAL_LM' }),
+      config: peftConfigJson(resolved),
       summary: `Rank ${config.r}, alpha ${config.loraAlpha}${config.useRslora ? ', rsLoRA' : ''}${config.useDora ? ', DoRA' : ''}`,
-      copies: copiedTables(targets, model.head),
+      copies: copiedTables(targets, headWeight),
     },
   };
 }
+
+const taskTypeOf = (model: TaskModel): 'CAUSAL_LM' | 'SEQ_CLS' => (isClassifier(model) ? 'SEQ_CLS' : 'CAUSAL_LM');
 
 /** Modules that a file without target_modules means: those whose factors it holds. */
 export const modulesIn = (tensors: Iterable<string>): string[] =>
@@ -126,11 +157,15 @@ function trainedConfig(config: PeftLoraConfig, file: string): PeftLoraConfig {
 export const loraUnit: AdapterUnit<'lora', typeof loraSchema> = {
   type: 'lora',
   schema: loraSchema,
-  make: (config, model) => lora(loraConfigOf(config), model),
+  make: (config, model) => lora({ ...loraConfigOf(config), taskType: taskTypeOf(model) }, model),
   peft: {
     type: 'LORA',
     read: (json, tensors, model, file) => {
       const config = trainedConfig(parsePeftConfig(json, file), file);
+      if (config.taskType !== undefined && config.taskType !== taskTypeOf(model))
+        throw new TypeError(
+          `${file}: task_type: expected ${taskTypeOf(model)} on this ${model.type} but found ${config.taskType}`,
+        );
       return lora({ ...config, targetModules: config.targetModules ?? modulesIn(tensors.keys()) }, model);
     },
   },

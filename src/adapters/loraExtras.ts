@@ -1,5 +1,5 @@
 import type { PeftLoraConfig } from '../hub/peft-config.ts';
-import type { LanguageModel, ParameterSpec } from '../nn/model.ts';
+import { isClassifier, type ParameterSpec, type TaskModel } from '../nn/model.ts';
 import { at } from '../ir/graph.ts';
 import type { AdapterPart } from './parts.ts';
 import { type ReplacedTensor, replaceTensors } from './replaced.ts';
@@ -8,37 +8,51 @@ import { trainableTokens } from './trainableTokens.ts';
 /** A tensor of the model by module and leaf; the head's, where it is tied, under its own name too. */
 type Tensor = Omit<ReplacedTensor, 'file'>;
 
-function tensorsOf(model: LanguageModel): Tensor[] {
+function tensorsOf(model: TaskModel): Tensor[] {
   const tensorOf = ({ name, shape, decays }: ParameterSpec): Tensor[] => {
     const [, module, leaf] = /^(.+)\.(weight|bias)$/.exec(name) ?? [];
     return module === undefined || (leaf !== 'weight' && leaf !== 'bias')
       ? []
       : [{ module, leaf, from: name, shape, decays }];
   };
+  const own = model.parameters.flatMap(tensorOf);
+  if (isClassifier(model) || !model.tied) return own;
   const shape = [model.vocabSize, model.hiddenSize];
-  const head: Tensor = { module: model.headModule, leaf: 'weight', from: model.head, shape, decays: true };
-  return [...model.parameters.flatMap(tensorOf), ...(model.tied ? [head] : [])];
+  return [...own, { module: model.headModule, leaf: 'weight', from: model.head, shape, decays: true }];
 }
 
-/** Tensors of the modules whose path, or a path above it, ends in one of the names: PEFT's rule. */
-function savedModules(names: readonly string[], model: LanguageModel, targeted: ReadonlySet<string>): ReplacedTensor[] {
-  const tensors = tensorsOf(model);
-  const pathsOf = (module: string): string[] => {
-    const parts = module.split('.');
-    return parts.map((_, index) => parts.slice(0, index + 1).join('.'));
-  };
-  const matches = (module: string, name: string): boolean => pathsOf(module).some((path) => path.endsWith(name));
-  const missing = names.find((name) => !tensors.some(({ module }) => matches(module, name)));
+/** Names that PEFT adds to modules_to_save of every classifier; a model has one of them. */
+export const classifierModules: readonly string[] = ['classifier', 'score'];
+
+/** A module's path and those above it. */
+export function pathsOf(module: string): string[] {
+  const parts = module.split('.');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('.'));
+}
+
+/** Tensors, by module, of the modules whose path, or a path above it, ends in one of the names: PEFT's rule. */
+export function savedModules(names: readonly string[], model: TaskModel): ReadonlyMap<string, readonly Tensor[]> {
+  const saved = tensorsOf(model).filter(({ module }) =>
+    pathsOf(module).some((path) => names.some((name) => path.endsWith(name))),
+  );
+  return new Map(saved.map(({ module }) => [module, saved.filter((each) => each.module === module)]));
+}
+
+/** Trained copies of the modules that are named. Throws on a name that no module has, and on a module that has factors too. */
+function savedTensors(names: readonly string[], model: TaskModel, targeted: ReadonlySet<string>): ReplacedTensor[] {
+  const optional = isClassifier(model) ? classifierModules : [];
+  const missing = names.find((name) => !optional.includes(name) && savedModules([name], model).size === 0);
   if (missing !== undefined)
     throw new RangeError(`Expected modulesToSave to name modules of the model but found ${missing}`);
-  const chosen = tensors.filter(({ module }) => names.some((name) => matches(module, name)));
-  const twice = chosen.find(({ module }) => targeted.has(module));
-  if (twice) throw new TypeError(`Expected ${twice.module} in targetModules or in modulesToSave but found it in both`);
-  return chosen.map((tensor) => ({ ...tensor, file: `${tensor.module}.${tensor.leaf}` }));
+  const saved = savedModules(names, model);
+  const twice = [...saved.keys()].find((module) => targeted.has(module));
+  if (twice !== undefined)
+    throw new TypeError(`Expected ${twice} in targetModules or in modulesToSave but found it in both`);
+  return [...saved.values()].flat().map((tensor) => ({ ...tensor, file: `${tensor.module}.${tensor.leaf}` }));
 }
 
 /** Biases of all modules, or of those with factors; PEFT saves the latter's under their base layer. */
-function biases(which: 'all' | 'lora_only', model: LanguageModel, targeted: ReadonlySet<string>): ReplacedTensor[] {
+function biases(which: 'all' | 'lora_only', model: TaskModel, targeted: ReadonlySet<string>): ReplacedTensor[] {
   return tensorsOf(model)
     .filter(({ module, leaf }) => leaf === 'bias' && (which === 'all' || targeted.has(module)))
     .map((tensor) => ({
@@ -47,7 +61,7 @@ function biases(which: 'all' | 'lora_only', model: LanguageModel, targeted: Read
     }));
 }
 
-function tokensPart(given: PeftLoraConfig['trainableTokenIndices'], model: LanguageModel): AdapterPart[] {
+function tokensPart(given: PeftLoraConfig['trainableTokenIndices'], model: TaskModel): AdapterPart[] {
   if (given === undefined) return [];
   const byName = Array.isArray(given)
     ? [[at(model.embeddings, 0).name, given as readonly number[]] as const]
@@ -63,14 +77,14 @@ function tokensPart(given: PeftLoraConfig['trainableTokenIndices'], model: Langu
     if (indices.length < tokens.length)
       throw new RangeError('Expected trainableTokenIndices once each but found one twice');
     const { name: module, width } = embedding;
-    return trainableTokens({ module, indices, width, tied: model.head === `${module}.weight` });
+    return trainableTokens({ module, indices, width, tied: !isClassifier(model) && model.head === `${module}.weight` });
   });
 }
 
 /** What is trained beside the factors: whole modules, biases, single tokens. */
-export function extraParts(config: PeftLoraConfig, model: LanguageModel, targeted: ReadonlySet<string>): AdapterPart[] {
+export function extraParts(config: PeftLoraConfig, model: TaskModel, targeted: ReadonlySet<string>): AdapterPart[] {
   const { modulesToSave = [], bias = 'none', trainableTokenIndices } = config;
-  const saved = savedModules(modulesToSave, model, targeted);
+  const saved = savedTensors(modulesToSave, model, targeted);
   const modules = new Set(saved.map(({ module }) => module));
   const biased = bias === 'none' ? [] : biases(bias, model, targeted).filter(({ module }) => !modules.has(module));
   const replaced = [...saved, ...biased];

@@ -1,7 +1,7 @@
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { sizeOf } from '../ir/types.ts';
-import type { LanguageModel, LinearSpec } from '../nn/model.ts';
-import { anyModel, languageModel } from '../nn/models/index.ts';
+import { isClassifier, type LanguageModel, type LinearSpec, type TaskModel } from '../nn/model.ts';
+import { anyModel, taskModel } from '../nn/models/index.ts';
 import { ownTensors, ownValues } from '../nn/ownNames.ts';
 import { type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
 import type { Merge } from './adapter.ts';
@@ -48,11 +48,10 @@ function mergedSource(
 }
 
 /**
- * Merges of the output head where it is tied to the embedding: undefined while one tensor can still serve as both, else
+ * Merges of an output head that is tied to the embedding: undefined while one tensor can still serve as both, else
  * those of the embedding that the head shares, and its own.
  */
-function headMerges(merges: readonly Merge[], { tied, head, headModule }: LanguageModel): readonly Merge[] | undefined {
-  if (!tied) return undefined;
+function headMerges(merges: readonly Merge[], { head, headModule }: LanguageModel): readonly Merge[] | undefined {
   const own = merges.filter(({ name }) => name === `${headModule}.weight`);
   const shared = merges.filter(({ name }) => name === head);
   return own.length === 0 && shared.every(({ tiedToo }) => tiedToo)
@@ -71,26 +70,26 @@ interface Output {
 function outputsOf(
   tensors: ReadonlyMap<string, TensorSource>,
   merges: readonly Merge[],
-  model: LanguageModel,
+  model: TaskModel,
 ): { readonly outputs: readonly Output[]; readonly untied: boolean } {
-  const headTensor = `${model.headModule}.weight`;
-  const own = ownTensors(tensors, model);
+  const tied = isClassifier(model) || !model.tied ? undefined : model;
+  const headTensor = tied && `${tied.headModule}.weight`;
   // A tied head's copy in the file is none of its own.
-  const kept = [...tensors.values()].filter(({ name }) => !(model.tied && model.ownName(name) === headTensor));
+  const kept = [...tensors.values()].filter(({ name }) => !tied || model.ownName(name) !== headTensor);
   const outputs: Output[] = kept.map((base) => {
     const ownName = model.ownName(base.name);
     return { name: base.name, base, merges: merges.filter(({ name }) => name === ownName) };
   });
-  const ofHead = headMerges(merges, model);
-  const table = own.get(model.head);
-  if (ofHead && table) outputs.push({ name: headTensor, base: table, merges: ofHead });
+  const ofHead = tied && headMerges(merges, tied);
+  const table = tied && ownTensors(tensors, model).get(tied.head);
+  if (headTensor !== undefined && ofHead && table) outputs.push({ name: headTensor, base: table, merges: ofHead });
   const lost = merges.find((merge) => !outputs.some((output) => output.merges.includes(merge)));
   if (lost) throw new RangeError(`Expected tensor ${lost.name}, which the adapter changes, in the base but found none`);
   return { outputs, untied: ofHead !== undefined };
 }
 
 async function withAdapter(checkpoint: Checkpoint, path: string): Promise<Omit<MergedWeights, 'checkpoint' | 'close'>> {
-  const model = languageModel(checkpoint.config);
+  const model = taskModel(checkpoint.config);
   const { adapter, values } = await readAdapter(path, model, ownValues(checkpoint.tensors, model));
   if ('cannot' in adapter.merges)
     throw new TypeError(`${path}: expected an adapter that merges but ${adapter.merges.cannot}`);

@@ -1,7 +1,7 @@
 import { describe } from '../hub/json.ts';
 import { peftTensorName, type PeftFolder, type PeftTensor, readPeftFolder, writePeftFolder } from '../hub/peft.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
-import type { LanguageModel } from '../nn/model.ts';
+import type { TaskModel } from '../nn/model.ts';
 import type { Adapter, AdapterParameter } from './adapter.ts';
 import { adapterUnits } from './index.ts';
 import type { AdapterUnit } from './unit.ts';
@@ -59,7 +59,7 @@ async function checkCopies(adapter: Adapter, { tensors, tensorsFile }: PeftFolde
 /** Reads a folder that PEFT or this library wrote, on a model; stricter than PEFT, with errors that name file and tensor. */
 export async function readAdapter(
   folder: string,
-  model: LanguageModel,
+  model: TaskModel,
   base: BaseValues,
 ): Promise<{ readonly adapter: Adapter; readonly values: ReadonlyMap<string, Float32Array> }> {
   const contents = await readPeftFolder(folder);

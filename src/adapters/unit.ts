@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { LanguageModel, Model } from '../nn/model.ts';
+import type { TaskModel } from '../nn/model.ts';
 import type { Shape } from '../ir/types.ts';
 import type { Adapter } from './adapter.ts';
 
@@ -9,9 +9,7 @@ export interface AdapterUnit<T extends string, S extends z.ZodType = z.ZodType> 
   /** A strict object whose `type` is this unit's; `init` in it names a PEFT folder to start from. */
   readonly schema: S;
   /** A new one. Throws on what does not fit the model. */
-  make(config: z.output<S>, model: LanguageModel): Adapter;
-  /** The same on classifiers and encoders, where it asks nothing of a language model. */
-  makeOnAny?(config: z.output<S>, model: Model): Adapter;
+  make(config: z.output<S>, model: TaskModel): Adapter;
   /** Where PEFT has it. */
   readonly peft?: {
     /** PEFT's peft_type. */
@@ -20,7 +18,7 @@ export interface AdapterUnit<T extends string, S extends z.ZodType = z.ZodType> 
     read(
       config: Readonly<Record<string, unknown>>,
       tensors: ReadonlyMap<string, Shape>,
-      model: LanguageModel,
+      model: TaskModel,
       file: string,
     ): Adapter;
   };

@@ -6,6 +6,9 @@ export type LoraInit = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'olora' | '
 /** Which biases of the base are trained too. */
 export type LoraBias = 'none' | 'all' | 'lora_only';
 
+/** What PEFT takes a model for; with SEQ_CLS it trains and saves the classifier's head too. */
+export type PeftTaskType = 'CAUSAL_LM' | 'SEQ_CLS';
+
 /** A PEFT LoraConfig, its keys in camelCase; an absent field is PEFT's null. */
 export interface PeftLoraConfig {
   readonly r: number;
@@ -31,7 +34,7 @@ export interface PeftLoraConfig {
   /** B has a bias. */
   readonly loraBias?: boolean;
   readonly baseModelNameOrPath?: string;
-  readonly taskType?: 'CAUSAL_LM';
+  readonly taskType?: PeftTaskType;
 }
 
 /** The PEFT version whose files are written. */
@@ -95,7 +98,7 @@ const isNames = (value: unknown): value is string[] => Array.isArray(value) && v
 const isTokens = (value: unknown): value is number[] => Array.isArray(value) && value.every(isLayer);
 const isTokenMap = (value: unknown): value is number[] | Record<string, number[]> =>
   isTokens(value) || mapOf(isTokens)(value);
-const isCausal = (value: unknown): value is 'CAUSAL_LM' => value === 'CAUSAL_LM';
+const isTask = (value: unknown): value is PeftTaskType => value === 'CAUSAL_LM' || value === 'SEQ_CLS';
 const mapOf =
   <T>(check: (value: unknown) => value is T) =>
   (value: unknown): value is Record<string, T> =>
@@ -119,7 +122,7 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
     throw new SyntaxError(`${file}: ${key}: expected ${expected} but found ${describe(found)}`);
   }
 
-  const taskType = field('task_type', isCausal, 'CAUSAL_LM');
+  const taskType = field('task_type', isTask, 'CAUSAL_LM or SEQ_CLS');
   const targetModules = field('target_modules', isStrings, 'names or a regular expression');
   const excludeModules = field('exclude_modules', isStrings, 'names or a regular expression');
   const layersToTransform = field('layers_to_transform', isLayers, 'layer numbers');

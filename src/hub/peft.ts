@@ -70,7 +70,7 @@ function modelCard(config: Readonly<Record<string, unknown>>, summary: string): 
   return `---
 base_model: ${JSON.stringify(base)}
 library_name: peft
-pipeline_tag: text-generation
+pipeline_tag: ${config['task_type'] === 'SEQ_CLS' ? 'text-classification' : 'text-generation'}
 tags:
 - ${JSON.stringify(`base_model:adapter:${base}`)}
 - ${kind}

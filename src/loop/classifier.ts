@@ -1,9 +1,8 @@
 import { collate } from '../data/batches.ts';
 import type { TrainExample } from '../data/dataset.ts';
-import { buildGraph, parameter, type Value } from '../ir/graph.ts';
+import { buildGraph } from '../ir/graph.ts';
 import type { Classifier } from '../nn/model.ts';
-import { plainSites } from '../nn/sites.ts';
-import { classifierFeeds, type ClassifierShape, logitsOf } from './classifierPrograms.ts';
+import { classifierFeeds, classifierForward } from './classifierPrograms.ts';
 import type { LoadedModel } from './model.ts';
 
 /** One line of `tuneloop score` with a classifier. */
@@ -17,19 +16,9 @@ export interface ClassifiedLine {
 /** Row lengths are rounded up to this, so that few shapes exist. */
 const padMultiple = 16;
 
-function classifyGraph(model: Classifier, shape: ClassifierShape) {
-  const leaves = new Map(model.parameters.map(({ name, shape: own }) => [name, parameter(name, own)]));
-  const param = (name: string): Value => {
-    const leaf = leaves.get(name);
-    if (!leaf) throw new RangeError(`Expected a parameter of the model but found ${name}`);
-    return leaf;
-  };
-  return buildGraph({ logits: logitsOf(model, shape, { param, sites: plainSites, recompute: false }) });
-}
-
 /** Classifies texts in batches; lines come in the order of the examples. */
 export async function* classify(
-  { model, programs }: LoadedModel<Classifier>,
+  { model, programs, attached }: LoadedModel<Classifier>,
   examples: readonly TrainExample[],
   options: { readonly batchSize: number },
 ): AsyncGenerator<ClassifiedLine> {
@@ -38,7 +27,10 @@ export async function* classify(
     const longest = Math.max(...rows.map(({ ids }) => ids.length));
     const length = Math.min(model.maxPositions, Math.ceil(longest / padMultiple) * padMultiple);
     const shape = { batch: rows.length, length };
-    const program = await programs.get(`classify ${JSON.stringify(shape)}`, () => classifyGraph(model, shape));
+    const program = await programs.get(`classify ${JSON.stringify(shape)}`, () => {
+      const options = { training: false, recompute: false };
+      return buildGraph({ logits: classifierForward(model, attached?.adapter, shape, options).logits });
+    });
     const batch = collate(
       rows.map((row) => [row]),
       length,

@@ -1,8 +1,13 @@
 import type { Batch } from '../data/batches.ts';
 import { type Graph, input, type Value } from '../ir/graph.ts';
+import type { Adapter, DropoutInputs } from '../adapters/adapter.ts';
+import { cast } from '../ir/ops/cast.ts';
+import { constant } from '../ir/ops/constant.ts';
+import { lessEqual } from '../ir/ops/lessEqual.ts';
+import { type Emission, makeEmissions } from '../nn/emissions.ts';
 import type { Classifier } from '../nn/model.ts';
-import type { Emissions } from '../nn/emissions.ts';
-import type { Sites } from '../nn/sites.ts';
+import { plainSites } from '../nn/sites.ts';
+import { leafTable, parameterTable, replacedTable } from './programLeaves.ts';
 import type { Tensors } from '../runtime/engine.ts';
 import { tensor } from '../runtime/tensor.ts';
 
@@ -11,35 +16,43 @@ export interface ClassifierShape {
   readonly length: number;
 }
 
-/** Logits [B, labels] of a batch with one sequence in each row. */
-export function logitsOf(
+export interface ClassifierForward {
+  /** [B, labels] */
+  readonly logits: Value;
+  readonly param: (name: string) => Value;
+  /** What the adapter's wraps emitted. */
+  readonly emitted: readonly Emission[];
+}
+
+/** Logits of a batch with one sequence in each row. */
+export function classifierForward(
   model: Classifier,
+  adapter: Adapter | undefined,
   { batch, length }: ClassifierShape,
-  {
-    param,
-    sites,
-    emissions,
-    recompute,
-  }: {
-    readonly param: (name: string) => Value;
-    readonly sites: Sites;
-    readonly emissions?: Emissions;
-    readonly recompute: boolean;
-  },
-): Value {
-  const tokens = (name: string): Value => input(name, 'i32', [batch, length]);
+  options: { readonly training: boolean; readonly recompute: boolean },
+): ClassifierForward {
+  const tokens = leafTable((name) => input(name, 'i32', [batch, length]));
+  const places = input('places', 'i32', [batch]);
+  const [positions, segments] = [tokens('positions'), tokens('segments')];
+  const dropout: { dropout: DropoutInputs } | undefined = adapter?.drops
+    ? { dropout: { key: input('key', 'i32', [2]), examples: tokens('examples'), positions, places } }
+    : undefined;
+  const weights = cast(lessEqual(constant('i32', [], [0]), segments), 'f32');
+  const training = options.training ? { training: { weights, ...dropout } } : {};
+  const param = parameterTable(model, adapter);
+  const emissions = makeEmissions();
   const inputs = {
-    param,
+    param: replacedTable(param, adapter),
     ids: tokens('ids'),
-    positions: tokens('positions'),
-    segments: tokens('segments'),
+    positions,
+    segments,
     tokenTypes: tokens('token types'),
     positionLimit: length,
-    sites,
-    ...(emissions ? { emissions } : {}),
-    recompute,
+    sites: adapter?.sites({ param, emissions, ...training }) ?? plainSites,
+    emissions,
+    recompute: options.recompute,
   };
-  return model.logits(inputs, input('places', 'i32', [batch]));
+  return { logits: model.logits(inputs, places), param, emitted: emissions.all() };
 }
 
 /** What a classifier's program reads of a batch. */

@@ -1,3 +1,4 @@
+import type { Adapter } from '../adapters/adapter.ts';
 import { newDataset, placed, type TrainExample } from '../data/dataset.ts';
 import { labelledFormats, readExample } from '../data/formats.ts';
 import { hashText } from '../data/hash.ts';
@@ -5,16 +6,13 @@ import { labelledExample, problemTypeOf } from '../data/labelled.ts';
 import { type DatasetSummary, exampleLines, lengthsOf } from '../data/preview.ts';
 import { normalized } from '../data/texts.ts';
 import { buildGraph, input } from '../ir/graph.ts';
+import { scalar } from '../ir/ops/constant.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import type { Classifier } from '../nn/model.ts';
-import { plainSites } from '../nn/sites.ts';
 import { labelLosses } from '../objectives/labelLosses.ts';
-import { classifierFeeds, type ClassifierShape, logitsOf } from './classifierPrograms.ts';
+import { classifierFeeds, classifierForward, type ClassifierShape } from './classifierPrograms.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
-import { constant } from '../ir/ops/constant.ts';
-import { makeEmissions } from '../nn/emissions.ts';
-import { parameterTable } from './programLeaves.ts';
 import { lossGraph } from './programs.ts';
 import type { Evaluation, Task } from './task.ts';
 
@@ -42,10 +40,14 @@ export function classifierTask(
   /** Until data was read, what the model's config says. */
   const problemType = (): NonNullable<Classifier['problemType']> => type ?? problemTypeOf(model, undefined);
 
-  const losses = (shape: ClassifierShape, through: Parameters<typeof logitsOf>[2]) => {
-    const logits = logitsOf(model, shape, through);
+  const losses = (
+    adapter: Adapter | undefined,
+    shape: ClassifierShape,
+    options: Parameters<typeof classifierForward>[3],
+  ) => {
+    const built = classifierForward(model, adapter, shape, options);
     const targets = input('labels', 'f32', [shape.batch, labels.length]);
-    return { logits, total: sum(labelLosses[problemType()](logits, targets)) };
+    return { ...built, total: sum(labelLosses[problemType()](built.logits, targets)) };
   };
 
   return {
@@ -103,13 +105,8 @@ export function classifierTask(
       };
     },
     trainGraph: (adapter, shape, options) => {
-      if (adapter.drops) throw new TypeError('Expected an adapter without dropout on a classifier');
-      const param = parameterTable(model, adapter);
-      const emissions = makeEmissions();
-      const sites = adapter.sites({ param, emissions });
-      const { total } = losses(shape, { param, sites, emissions, recompute: options.recompute });
-      const weight = constant('f32', [], [shape.batch]);
-      return lossGraph({ total, weight, param, emitted: emissions.all() }, adapter, options);
+      const built = losses(adapter, shape, { training: true, recompute: options.recompute });
+      return lossGraph({ ...built, weight: scalar(shape.batch) }, adapter, options);
     },
     feeds: (batch, graph) => classifierFeeds(batch, model, graph),
     metrics: () => (problemType() === 'single_label_classification' ? ['evalLoss', 'accuracy'] : ['evalLoss']),
@@ -120,10 +117,8 @@ export function classifierTask(
       for (const batch of batches) {
         const shape = { batch: batch.batch, length: batch.length };
         const program = await programs.get(`evaluate ${JSON.stringify(shape)}`, () => {
-          const param = parameterTable(model, adapter);
-          const emissions = makeEmissions();
-          const sites = adapter?.sites({ param, emissions }) ?? plainSites;
-          return buildGraph(losses(shape, { param, sites, emissions, recompute: false }));
+          const { logits, total } = losses(adapter, shape, { training: false, recompute: false });
+          return buildGraph({ logits, total });
         });
         const { logits, total } = await program.run(classifierFeeds(batch, model, program.graph));
         loss += Number(total?.data[0]);

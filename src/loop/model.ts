@@ -2,7 +2,7 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { type BaseValues, readAdapter } from '../adapters/peftFolder.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
-import type { Classifier, LanguageModel, Model } from '../nn/model.ts';
+import type { Classifier, LanguageModel, Model, TaskModel } from '../nn/model.ts';
 import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownValues } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -21,7 +21,7 @@ export interface LoadedModel<M extends Model = LanguageModel> extends ReadyModel
   readonly attached: AttachedAdapter | undefined;
 }
 
-export interface OpenModelOptions<M extends Model = LanguageModel> {
+export interface OpenModelOptions<M extends TaskModel = LanguageModel> {
   /** Checkpoint folder, .gguf file or id on the Hugging Face hub. */
   readonly model: string;
   /** PEFT adapter folder or id. */
@@ -31,21 +31,18 @@ export interface OpenModelOptions<M extends Model = LanguageModel> {
   readonly engine: Engine;
 }
 
-function newAdapterOf<M extends Model>(model: M, { newAdapter }: OpenModelOptions<M>): UnattachedAdapter | undefined {
-  return newAdapter && { adapter: newAdapter.make(model), values: new Map() };
-}
-
-async function adapterOf(
-  model: LanguageModel,
-  options: OpenModelOptions,
+async function adapterOf<M extends TaskModel>(
+  model: M,
+  { adapter, newAdapter }: OpenModelOptions<M>,
   base: BaseValues,
 ): Promise<UnattachedAdapter | undefined> {
-  return options.adapter === undefined ? newAdapterOf(model, options) : readAdapter(options.adapter, model, base);
+  if (adapter !== undefined) return readAdapter(adapter, model, base);
+  return newAdapter && { adapter: newAdapter.make(model), values: new Map() };
 }
 
 /** Opens a checkpoint, and an adapter on it. Throws, naming file and field, on what does not fit. */
 export function openModel(options: OpenModelOptions): Promise<LoadedModel> {
-  return open(options, languageModel, adapterOf);
+  return open(options, languageModel);
 }
 
 /** What a checkpoint is for, by its config. */
@@ -55,13 +52,9 @@ export async function kindOfModel(path: string): Promise<ModelKind> {
   return modelKind(checkpoint.config);
 }
 
-/** Opens a sequence classifier; TypeError on an encoder without a head and on an adapter's folder. */
+/** Opens a sequence classifier, and an adapter on it; TypeError on an encoder without a head. */
 export function openClassifier(options: OpenModelOptions<Classifier>): Promise<LoadedModel<Classifier>> {
-  if (options.adapter !== undefined)
-    throw new TypeError(
-      `${options.model}: a classifier is trained whole here: adapters on classifiers are not there yet`,
-    );
-  return open(options, classifier, async (model) => newAdapterOf(model, options));
+  return open(options, classifier);
 }
 
 /** A checkpoint's where its own weights are trained, all of them; else an adapter's. */
@@ -72,16 +65,15 @@ function filesOf(checkpoint: Checkpoint, model: Model, { adapter, weights }: Ada
     : adapterFiles(adapter, weights, modelName(checkpoint.path));
 }
 
-async function open<M extends Model>(
+async function open<M extends TaskModel>(
   options: OpenModelOptions<M>,
   build: (config: Checkpoint['config']) => M,
-  adapt: (model: M, options: OpenModelOptions<M>, base: BaseValues) => Promise<UnattachedAdapter | undefined>,
 ): Promise<LoadedModel<M>> {
   const { engine, newAdapter } = options;
   const checkpoint = await openCheckpoint(options.model);
   try {
     const model = build(checkpoint.config);
-    const adapter = await adapt(model, options, ownValues(checkpoint.tensors, model));
+    const adapter = await adapterOf(model, options, ownValues(checkpoint.tensors, model));
     const ready = await readyModel(checkpoint, model, { engine, adapter, seed: newAdapter?.seed });
     const { attached } = ready;
     return { ...ready, attached: attached && { ...attached, files: filesOf(checkpoint, model, attached) } };

@@ -1,9 +1,10 @@
-import { makeAdapter, makeAdapterOnAny } from '../adapters/index.ts';
+import { makeAdapter } from '../adapters/index.ts';
+import type { TaskModel } from '../nn/model.ts';
 import { makeObjective } from '../objectives/index.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { classifierTask } from './classifierTask.ts';
 import type { TuneConfig } from './config.ts';
-import { kindOfModel, openClassifier, openModel, type OpenModelOptions } from './model.ts';
+import { kindOfModel, openClassifier, type LoadedModel, openModel, type OpenModelOptions } from './model.ts';
 import { languageTask, type Task } from './task.ts';
 
 /** The PEFT folder that a run's adapter starts from, where it does. */
@@ -12,22 +13,40 @@ export function initialAdapterOf({ adapter }: Pick<TuneConfig, 'adapter'>): stri
 }
 
 /** How the model of a run is opened, with what is to be trained on it. */
-export function openingOf({ model, adapter, train }: TuneConfig, engine: Engine): OpenModelOptions {
+export function openingOf<M extends TaskModel>(
+  { model, adapter, train }: TuneConfig,
+  engine: Engine,
+): OpenModelOptions<M> {
   const initial = initialAdapterOf({ adapter });
   return {
     model: model.path,
     engine,
     ...(initial === undefined
-      ? { newAdapter: { make: (language) => makeAdapter(adapter, language), seed: train.seed } }
+      ? { newAdapter: { make: (made) => makeAdapter(adapter, made), seed: train.seed } }
       : { adapter: initial }),
   };
 }
 
+/** A task on an opened model, which is closed where the options do not fit it. */
+async function taskOn<M extends TaskModel>(
+  loaded: LoadedModel<M>,
+  make: (loaded: LoadedModel<M>) => Task,
+): Promise<Task> {
+  try {
+    return make(loaded);
+  } catch (error) {
+    await loaded.close();
+    throw error;
+  }
+}
+
 /** Opens the model of a run with what is to be trained on it, as the task that the model is for. */
 export async function openTask(config: TuneConfig, engine: Engine): Promise<Task> {
-  const { model, data, dataStep, adapter, objective, train } = config;
+  const { model, data, dataStep, objective } = config;
   if ((await kindOfModel(model.path)) === 'language')
-    return languageTask(await openModel(openingOf(config, engine)), makeObjective(objective), data);
+    return taskOn(await openModel(openingOf(config, engine)), (loaded) =>
+      languageTask(loaded, makeObjective(objective), data),
+    );
   for (const [field, { type }, expected] of [
     ['objective', objective, 'sft'],
     ['dataStep', dataStep, 'none'],
@@ -37,11 +56,5 @@ export async function openTask(config: TuneConfig, engine: Engine): Promise<Task
         `${field}.type: expected ${expected} for the classifier ${model.path} but found ${type}, which is for tokens`,
       );
   }
-  const classifier = await openClassifier({
-    model: model.path,
-    adapter: initialAdapterOf(config),
-    engine,
-    newAdapter: { make: (any) => makeAdapterOnAny(adapter, any), seed: train.seed },
-  });
-  return classifierTask(classifier, data);
+  return taskOn(await openClassifier(openingOf(config, engine)), (loaded) => classifierTask(loaded, data));
 }

@@ -120,15 +120,18 @@ export interface Encoder extends Model {
 /** What a classifier's logits say: one of the labels, each label by itself, or numbers; null goes by the number of labels and the data. */
 export type ProblemType = 'single_label_classification' | 'multi_label_classification' | 'regression' | null;
 
-/** A model with a head that reads one token of each sequence. */
+/** A model with a head that reads one token of each sequence; transformers calls the head classifier or score. */
 export interface Classifier extends Model {
   /** By their ids. */
   readonly labels: readonly string[];
   readonly problemType: ProblemType;
   /** The token that is read: an encoder's first, a decoder's last. */
   readonly reads: 'first' | 'last';
-  /** Modules of the head, which are trained and saved with every adapter. */
-  readonly headModules: readonly string[];
   /** Logits [N, labels] of the tokens at `places` i32 [N], counted over all rows. */
   logits(inputs: EncoderInputs, places: Value): Value;
 }
+
+/** A model that is trained and scored. */
+export type TaskModel = LanguageModel | Classifier;
+
+export const isClassifier = (model: TaskModel): model is Classifier => 'labels' in model;

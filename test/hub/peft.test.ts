@@ -84,7 +84,10 @@ test('an option that is not honoured is refused by name when it is set', () => {
   }
   assert.throws(() => parse({ peft_type: 'VERA' }), /a\.json: peft_type: expected LORA but found "VERA"/);
   assert.throws(() => parse({ init_lora_weights: 'corda' }), /init_lora_weights: .* found "corda"/);
-  assert.throws(() => parse({ task_type: 'SEQ_CLS' }), /task_type: expected CAUSAL_LM but found "SEQ_CLS"/);
+  assert.throws(
+    () => parse({ task_type: 'TOKEN_CLS' }),
+    /task_type: expected CAUSAL_LM or SEQ_CLS but found "TOKEN_CLS"/,
+  );
   for (const [key, value] of [
     ['r', 0],
     ['r', 2.5],

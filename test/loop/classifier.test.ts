@@ -56,10 +56,6 @@ for (const [argv, message] of [
     ['generate', '--model', model, '--data', data, '--max-new-tokens', '2'],
     /Expected a language model but this bert is a classifier/,
   ],
-  [
-    ['score', '--model', model, '--data', data, '--adapter', join(model, 'adapter')],
-    /adapters on classifiers are not there yet/,
-  ],
 ] as const) {
   test(`tuneloop ${argv[0]} ${argv.slice(5).join(' ').replace(model, 'M')} on a classifier is refused`, async () => {
     const outcome = await runCli([...argv, '--out', join(folder, 'x')]);

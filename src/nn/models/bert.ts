@@ -141,7 +141,6 @@ export function bertClassifier(json: Readonly<Record<string, unknown>>): Classif
     labels,
     problemType,
     reads: 'first',
-    headModules: ['classifier'],
     logits: (inputs, places) => {
       const pooled = tanh(linearLayer(inputs, pooler.name, tokensAt(hidden(config, inputs), places), true));
       return linearLayer(inputs, head.name, pooled, true);

@@ -19,7 +19,6 @@ export function decoderClassifier(model: LanguageModel, json: Readonly<Record<st
     labels,
     problemType,
     reads: 'last',
-    headModules: ['score'],
     logits: (inputs, places) => linearLayer(inputs, 'score', tokensAt(model.hidden(inputs).hidden, places), false),
   };
 }

@@ -138,7 +138,6 @@ export function distilbertClassifier(json: Readonly<Record<string, unknown>>): C
     labels,
     problemType,
     reads: 'first',
-    headModules: ['classifier', 'pre_classifier'],
     logits: (inputs, places) => {
       const pooled = relu(linearLayer(inputs, dense.name, tokensAt(hidden(config, inputs), places), true));
       return linearLayer(inputs, head.name, pooled, true);

@@ -1,4 +1,4 @@
-import type { Classifier, Encoder, LanguageModel, Model } from '../model.ts';
+import type { Classifier, Encoder, LanguageModel, Model, TaskModel } from '../model.ts';
 import { bert, bertClassifier } from './bert.ts';
 import { decoderClassifier } from './decoderClassifier.ts';
 import { distilbert, distilbertClassifier } from './distilbert.ts';
@@ -68,6 +68,11 @@ export function classifier(json: Json): Classifier {
   const decoder = builderOf(languageModels, json['model_type']);
   if (!decoder) throw unknown(json, [...Object.keys(encoderClassifiers), ...Object.keys(languageModels)]);
   return decoderClassifier(decoder(json), json);
+}
+
+/** The model that a config.json describes, as it is trained and scored. Throws TypeError on an encoder without a head. */
+export function taskModel(json: Json): TaskModel {
+  return modelKind(json) === 'language' ? languageModel(json) : classifier(json);
 }
 
 /** What a config.json describes, whatever it is for. Throws TypeError naming an architecture that is not known. */

@@ -149,7 +149,6 @@ export function robertaClassifier(json: Readonly<Record<string, unknown>>): Clas
     labels,
     problemType,
     reads: 'first',
-    headModules: ['classifier'],
     logits: (inputs, places) => {
       const pooled = tanh(linearLayer(inputs, dense.name, tokensAt(hidden(config, inputs), places), true));
       return linearLayer(inputs, head.name, pooled, true);
