@@ -1,16 +1,14 @@
 import { describe } from '../hub/json.ts';
-import { peftTensorName, type PeftFolder, type PeftTensor, readPeftFolder, writePeftFolder } from '../hub/peft.ts';
+import { peftTensorName, type PeftFolder, readPeftFolder, writePeftFolder } from '../hub/peft.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
 import type { TaskModel } from '../nn/model.ts';
-import type { Adapter, AdapterParameter } from './adapter.ts';
+import type { Adapter } from './adapter.ts';
 import { adapterUnits } from './index.ts';
+import { fileName, peftContents } from './peftContents.ts';
 import type { AdapterUnit } from './unit.ts';
 
 /** Values of a base's tensor by name. */
 export type BaseValues = (name: string) => Promise<Float32Array>;
-
-/** The name of a parameter in an adapter's files, after PEFT's prefix. */
-const fileName = ({ name, file }: AdapterParameter): string => file ?? name;
 
 /** Values of an adapter's parameters from a file's tensors. RangeError that names one missing, unknown or of another shape. */
 function valuesOf(adapter: Adapter, { tensors, tensorsFile }: PeftFolder): Map<string, Float32Array> {
@@ -98,16 +96,5 @@ export async function writeAdapter(
   base: string,
   { replace = false, exact = false }: WriteAdapterOptions = {},
 ): Promise<void> {
-  const { peft } = adapter;
-  if (!peft) throw new TypeError(`Expected an adapter that PEFT has but found ${adapter.type}`);
-  const plain = (): PeftTensor[] =>
-    adapter.parameters.map((parameter) => ({
-      name: fileName(parameter),
-      shape: parameter.shape,
-      values: values(parameter.name),
-    }));
-  const converted = exact ? undefined : peft.convert?.(values);
-  const config = { ...(converted?.config ?? peft.config), base_model_name_or_path: base };
-  const tensors = converted?.tensors ?? plain();
-  await writePeftFolder(folder, { config, tensors, summary: peft.summary }, { replace });
+  await writePeftFolder(folder, peftContents(adapter, values, base, { exact }), { replace });
 }

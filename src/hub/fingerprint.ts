@@ -1,14 +1,10 @@
-import { createHash } from './files.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
+import { createHash } from './files.ts';
+import { fingerprintBytes } from './fingerprintBytes.ts';
 
-/** SHA-256 over every tensor's name, shape, storage and all its bytes, in the order of names: the same however the tensors are spread over files. */
+/** SHA-256 over all tensors whole: the same however they are spread over files. */
 export async function fingerprintOf(tensors: Iterable<TensorSource>): Promise<string> {
   const hash = createHash('sha256');
-  const inOrder = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const source of inOrder) {
-    const { name, shape, storage, byteLength } = source;
-    hash.update(`${JSON.stringify([name, shape, storage, byteLength])}\n`);
-    for await (const chunk of source.chunks()) hash.update(chunk);
-  }
+  for await (const bytes of fingerprintBytes(tensors)) hash.update(bytes);
   return hash.digest('hex');
 }

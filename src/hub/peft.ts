@@ -1,17 +1,12 @@
-import { elementCountOf, f32Source } from '../runtime/tensor-source.ts';
+import { elementCountOf } from '../runtime/tensor-source.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
 import { joinPath, openFile, pathKind, readJsonFile, writeFileAtomic, writeFolderAtomic } from './files.ts';
 import { recordOf } from './json.ts';
 import { locateAdapter } from './node/locate.ts';
-import { peftVersion } from './peft-config.ts';
-import { readSafetensors, safetensorsBytes } from './safetensors.ts';
+import { configName, type PeftContents, peftFiles, type PeftTensor, prefix, tensorsName } from './peftFiles.ts';
+import { readSafetensors } from './safetensors.ts';
 
-/** One tensor of an adapter's file, by its name after `base_model.model.`. */
-export interface PeftTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
+export { type PeftTensor, peftTensorName } from './peftFiles.ts';
 
 /** What an adapter folder holds, whatever kind of adapter it is. */
 export interface PeftFolder {
@@ -21,13 +16,6 @@ export interface PeftFolder {
   readonly tensors: ReadonlyMap<string, PeftTensor>;
   readonly tensorsFile: string;
 }
-
-const configName = 'adapter_config.json';
-const tensorsName = 'adapter_model.safetensors';
-const prefix = 'base_model.model.';
-
-/** The name that PEFT's file has for a tensor. */
-export const peftTensorName = (name: string): string => `${prefix}${name}`;
 
 async function readTensor(file: string, source: TensorSource): Promise<PeftTensor> {
   if (!source.name.startsWith(prefix))
@@ -62,50 +50,17 @@ export async function readPeftFolder(adapter: string): Promise<PeftFolder> {
   }
 }
 
-function modelCard(config: Readonly<Record<string, unknown>>, summary: string): string {
-  const named = config['base_model_name_or_path'];
-  const base = typeof named === 'string' ? named : '';
-  const type = config['peft_type'];
-  const kind = typeof type === 'string' ? type.toLowerCase() : '';
-  return `---
-base_model: ${JSON.stringify(base)}
-library_name: peft
-pipeline_tag: ${config['task_type'] === 'SEQ_CLS' ? 'text-classification' : 'text-generation'}
-tags:
-- ${JSON.stringify(`base_model:adapter:${base}`)}
-- ${kind}
-- transformers
----
-
-# ${kind === 'lora' ? 'LoRA' : kind} adapter${base === '' ? '' : ` of ${base}`}
-
-${summary}. Load it with PEFT: \`PeftModel.from_pretrained(base, path)\`.
-
-### Framework versions
-
-- PEFT ${peftVersion}
-`;
-}
-
-/** Writes the files that PEFT writes (adapter_config.json, adapter_model.safetensors, README.md), the folder whole or not at all. */
+/** Writes the files that PEFT writes, the folder whole or not at all. */
 export async function writePeftFolder(
   folder: string,
-  contents: {
-    readonly config: Readonly<Record<string, unknown>>;
-    readonly tensors: Iterable<PeftTensor>;
-    /** What kind of adapter it is, for the model card. */
-    readonly summary: string;
-  },
+  contents: PeftContents,
   options: { readonly replace?: boolean } = {},
 ): Promise<void> {
-  const { config, tensors, summary } = contents;
-  const sources = Array.from(tensors, ({ name, shape, values }) => f32Source(peftTensorName(name), shape, values));
   await writeFolderAtomic(
     folder,
     async (temporary) => {
-      await writeFileAtomic(joinPath(temporary, configName), JSON.stringify(config, null, 2));
-      await writeFileAtomic(joinPath(temporary, tensorsName), safetensorsBytes(sources));
-      await writeFileAtomic(joinPath(temporary, 'README.md'), modelCard(config, summary));
+      for (const [name, content] of Object.entries(peftFiles(contents)))
+        await writeFileAtomic(joinPath(temporary, name), content);
     },
     options,
   );

@@ -16,10 +16,10 @@ import type { Objective } from '../objectives/objective.ts';
 import type { Tensors } from '../runtime/engine.ts';
 import type { EvalMetric } from './best.ts';
 import type { TuneConfig } from './config.ts';
-import { tokenFeeds } from './feeds.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
-import { trainGraph, type TrainGraphOptions, type TokenShape } from './programs.ts';
+import type { TrainGraphOptions, TokenShape } from './programs.ts';
 import { meanLoss } from './score.ts';
+import { tokenLoss } from './tokenLoss.ts';
 
 /** Loss over evaluation data. */
 export interface Evaluation {
@@ -69,7 +69,7 @@ export function languageTask(
   return {
     loaded,
     language: loaded,
-    packed: packing,
+    ...tokenLoss(loaded.model, objective, packing),
     prepare: (rows, options) =>
       prepareDataset(rows, tokenizerOf(loaded), {
         ...options,
@@ -85,8 +85,6 @@ export function languageTask(
         example: (example) => exampleLines(example, tokenizerOf(loaded)),
       };
     },
-    trainGraph: (adapter, shape, options) => trainGraph(loaded.model, adapter, objective, shape, options),
-    feeds: (batch) => tokenFeeds(batch, packing),
     evaluate: (batches) => meanLoss(loaded, batches, packing),
     metrics: () => ['evalLoss'],
   };
