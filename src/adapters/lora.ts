@@ -9,7 +9,7 @@ import { loraHead } from './loraHead.ts';
 import { loraLinear } from './loraLinear.ts';
 import type { LoraModule } from './loraModule.ts';
 import { combineParts } from './parts.ts';
-import type { AdapterUnit } from './unit.ts';
+import type { AdapterUnit, Described } from './unit.ts';
 
 const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
@@ -154,12 +154,26 @@ function trainedConfig(config: PeftLoraConfig, file: string): PeftLoraConfig {
   return { ...config, initLoraWeights: true };
 }
 
+/** Ranks, scales and modules of the factors that a file holds. */
+function describeLora(config: PeftLoraConfig, tensors: readonly string[]): Readonly<Record<string, Described>> {
+  const names = modulesIn(tensors);
+  const distinct = (values: readonly number[]): number[] => [...new Set(values)].toSorted((a, b) => a - b);
+  return {
+    ranks: distinct(names.map((name) => rankOf(config, name))),
+    scales: distinct(names.map((name) => scaleOf(config, name))),
+    dropout: config.loraDropout,
+    targets: [...new Set(names.map(lastPart))],
+    modules: names.length,
+  };
+}
+
 export const loraUnit: AdapterUnit<'lora', typeof loraSchema> = {
   type: 'lora',
   schema: loraSchema,
   make: (config, model) => lora({ ...loraConfigOf(config), taskType: taskTypeOf(model) }, model),
   peft: {
     type: 'LORA',
+    describe: (json, tensors, file) => describeLora(parsePeftConfig(json, file), tensors),
     read: (json, tensors, model, file) => {
       const config = trainedConfig(parsePeftConfig(json, file), file);
       if (config.taskType !== undefined && config.taskType !== taskTypeOf(model))

@@ -5,7 +5,7 @@ import type { TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
 import { adapterUnits } from './index.ts';
 import { fileName, peftContents } from './peftContents.ts';
-import type { AdapterUnit } from './unit.ts';
+import type { AdapterUnit, Described } from './unit.ts';
 
 /** Values of a base's tensor by name. */
 export type BaseValues = (name: string) => Promise<Float32Array>;
@@ -54,6 +54,40 @@ async function checkCopies(adapter: Adapter, { tensors, tensorsFile }: PeftFolde
   }
 }
 
+/** The unit's part for the kind of adapter that a folder holds. TypeError on one that is not known. */
+function kindOf({ config, configFile }: PeftFolder): NonNullable<AdapterUnit<string>['peft']> {
+  const units: readonly AdapterUnit<string>[] = Object.values(adapterUnits);
+  const kinds = units.flatMap(({ peft }) => peft ?? []);
+  const kind = kinds.find(({ type }) => type === config['peft_type']);
+  if (kind) return kind;
+  throw new TypeError(
+    `${configFile}: peft_type: expected ${kinds.map(({ type }) => type).join(' or ')} but found ${describe(config['peft_type'])}`,
+  );
+}
+
+/** What a folder says of its adapter. */
+export interface AdapterDescription {
+  readonly type: string;
+  readonly baseModel?: string;
+  /** What its kind has to say: ranks, modules. */
+  readonly figures: Readonly<Record<string, Described>>;
+  readonly parameters: number;
+}
+
+/** Describes a folder's adapter without the model that it is for. */
+export async function describeAdapter(folder: string): Promise<AdapterDescription> {
+  const contents = await readPeftFolder(folder);
+  const { config, configFile, tensors } = contents;
+  const kind = kindOf(contents);
+  const base = config['base_model_name_or_path'];
+  return {
+    type: kind.type.toLowerCase(),
+    ...(typeof base === 'string' && base !== '' ? { baseModel: base } : {}),
+    figures: kind.describe(config, [...tensors.keys()], configFile),
+    parameters: [...tensors.values()].reduce((sum, { values }) => sum + values.length, 0),
+  };
+}
+
 /** Reads a folder that PEFT or this library wrote, on a model; stricter than PEFT, with errors that name file and tensor. */
 export async function readAdapter(
   folder: string,
@@ -62,14 +96,7 @@ export async function readAdapter(
 ): Promise<{ readonly adapter: Adapter; readonly values: ReadonlyMap<string, Float32Array> }> {
   const contents = await readPeftFolder(folder);
   const { config, configFile, tensors } = contents;
-  const units: readonly AdapterUnit<string>[] = Object.values(adapterUnits);
-  const kinds = units.flatMap(({ peft }) => peft ?? []);
-  const kind = kinds.find(({ type }) => type === config['peft_type']);
-  if (!kind) {
-    throw new TypeError(
-      `${configFile}: peft_type: expected ${kinds.map(({ type }) => type).join(' or ')} but found ${describe(config['peft_type'])}`,
-    );
-  }
+  const kind = kindOf(contents);
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
   const adapter = kind.read(config, shapes, model, configFile);
   const values = valuesOf(adapter, contents);

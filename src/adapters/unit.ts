@@ -3,6 +3,9 @@ import type { TaskModel } from '../nn/model.ts';
 import type { Shape } from '../ir/types.ts';
 import type { Adapter } from './adapter.ts';
 
+/** A figure of an adapter, for people. */
+export type Described = number | boolean | string | readonly number[] | readonly string[];
+
 /** One kind of adapter: its part of a run's config, and how it comes about. */
 export interface AdapterUnit<T extends string, S extends z.ZodType = z.ZodType> {
   readonly type: T;
@@ -21,5 +24,11 @@ export interface AdapterUnit<T extends string, S extends z.ZodType = z.ZodType> 
       model: TaskModel,
       file: string,
     ): Adapter;
+    /** What a folder's config and the names of its tensors say of the adapter, without the model. */
+    describe(
+      config: Readonly<Record<string, unknown>>,
+      tensors: readonly string[],
+      file: string,
+    ): Readonly<Record<string, Described>>;
   };
 }

@@ -53,8 +53,10 @@ function runLines(found: RunInspection): string[] {
   const { config, record, done } = found;
   const { adapter } = config;
   const held = heldOutOf(config.data)?.paths.join(', ');
-  const learned =
-    adapter.type === 'none' ? 'the model itself' : `${adapter.type}, r ${adapter.r}, alpha ${adapter.alpha}`;
+  const learned = [
+    adapter.type === 'none' ? 'the model itself' : adapter.type,
+    ...Object.entries(adapter).flatMap(([name, value]) => (typeof value === 'number' ? [`${name} ${value}`] : [])),
+  ].join(', ');
   const state = done
     ? `${done.stopReason} at step ${done.step} after ${formatDuration(done.seconds)}; the saved weights are of step ${done.adapterStep}`
     : `step ${found.steps}, not finished`;
@@ -77,10 +79,9 @@ function linesOf(found: Inspection): string[] {
   if (found.kind === 'checkpoint') return checkpointLines(found);
   if (found.kind === 'run') return runLines(found);
   return [
-    `${found.path}: a PEFT adapter, ${found.type}`,
+    `${found.path}: an adapter, ${found.type}`,
     `base model: ${found.baseModel ?? 'not named'}`,
-    `rank: ${found.ranks.join(', ')}; scale: ${found.scales.join(', ')}; dropout: ${found.dropout}`,
-    `modules: ${found.modules}, named ${found.targets.join(', ')}`,
+    ...Object.entries(found.figures).map(([name, figure]) => `${name}: ${[figure].flat().join(', ')}`),
     `parameters: ${found.parameters.toLocaleString('en')}`,
   ];
 }

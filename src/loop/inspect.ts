@@ -1,10 +1,7 @@
+import { type AdapterDescription, describeAdapter } from '../adapters/peftFolder.ts';
 import { openCheckpoint } from '../hub/checkpoint.ts';
 import { joinPath, pathKind, readOptionalJsonFile } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
-import { modulesIn } from '../adapters/lora.ts';
-import { readPeftFolder } from '../hub/peft.ts';
-import { parsePeftConfig } from '../hub/peft-config.ts';
-import { rankOf, scaleOf } from '../hub/peft-target.ts';
 import { classifier, encoder, languageModel, modelKind } from '../nn/models/index.ts';
 import { elementCountOf, type TensorSource } from '../runtime/tensor-source.ts';
 import type { DoneEvent, MetricsLine } from './events.ts';
@@ -67,17 +64,9 @@ export interface CheckpointInspection {
   readonly ignoredFields: readonly string[];
 }
 
-export interface AdapterInspection {
+export interface AdapterInspection extends AdapterDescription {
   readonly kind: 'adapter';
   readonly path: string;
-  readonly type: 'lora';
-  readonly baseModel?: string;
-  readonly ranks: readonly number[];
-  readonly scales: readonly number[];
-  readonly dropout: number;
-  readonly targets: readonly string[];
-  readonly modules: number;
-  readonly parameters: number;
 }
 
 export interface RunInspection {
@@ -161,22 +150,7 @@ async function inspectCheckpoint(path: string): Promise<CheckpointInspection> {
 }
 
 async function inspectAdapter(path: string): Promise<AdapterInspection> {
-  const { config: json, configFile, tensors } = await readPeftFolder(path);
-  const config = parsePeftConfig(json, configFile);
-  const names = modulesIn(tensors.keys());
-  const distinct = (values: readonly number[]): number[] => [...new Set(values)].toSorted((a, b) => a - b);
-  return {
-    kind: 'adapter',
-    path,
-    type: 'lora',
-    ...(config.baseModelNameOrPath === undefined ? {} : { baseModel: config.baseModelNameOrPath }),
-    ranks: distinct(names.map((name) => rankOf(config, name))),
-    scales: distinct(names.map((name) => scaleOf(config, name))),
-    dropout: config.loraDropout,
-    targets: [...new Set(names.map((name) => name.split('.').at(-1) ?? name))],
-    modules: names.length,
-    parameters: [...tensors.values()].reduce((sum, { values }) => sum + values.length, 0),
-  };
+  return { kind: 'adapter', path, ...(await describeAdapter(path)) };
 }
 
 async function inspectRun(path: string): Promise<RunInspection> {

@@ -42,7 +42,8 @@ test('inspect reads a checkpoint of an architecture that is not known as far as 
 });
 
 test('inspect says what an adapter holds', async () => {
-  const { kind, ranks, modules, parameters } = await json(fixture('lora/all-linear'));
+  const { kind, figures, parameters } = await json(fixture('lora/all-linear'));
+  const { ranks, modules } = figures as Record<string, unknown>;
   assert.deepEqual({ kind, ranks, modules }, { kind: 'adapter', ranks: [4], modules: 14 });
   assert.ok(Number(parameters) > 0);
 });
@@ -70,7 +71,10 @@ test('inspect says what a run is and draws its step', async () => {
   assert.equal((done as { stopReason: string }).stopReason, 'max-steps');
   assert.ok(Number(firstLoss) > 0);
   const { out } = await runCli(['inspect', run]);
-  assert.match(out, /: a run, max-steps at step 2 after .*\nmodel: .*\ndata: .*\ntrains: lora, r 3, alpha 32; \d+ of /);
+  assert.match(
+    out,
+    /: a run, max-steps at step 2 after .*\nmodel: .*\ndata: .*\ntrains: lora, r 3, alpha 32, dropout 0; \d+ of /,
+  );
   const { out: program } = await runCli(['inspect', run, '--program', 'train', '--length', '8']);
   assert.match(program, /parameter "model\.layers\.0\.self_attn\.q_proj\.lora_A\.weight"/);
   assert.match(program, /f32\[3, \d+\] = matmul/, 'gradients of rank 3');

@@ -17,7 +17,7 @@ const pairs = [
 ];
 writeFileSync(data, pairs.map(([prompt, completion]) => `${JSON.stringify({ prompt, completion })}\n`).join(''));
 
-const options = ['--model', fixture('models/chat'), '--data', data, '--lora-r', '2', '--learning-rate', '0.01'];
+const options = ['--model', fixture('models/chat'), '--data', data, '--learning-rate', '0.01'];
 const tune = (run: string, ...more: string[]) =>
   runCli(['tune', ...options, '--out', join(folder, run), '--max-steps', '4', '--save-steps', '2', ...more]);
 const steps = (run: string) =>
@@ -30,6 +30,7 @@ const steps = (run: string) =>
 const methods: Readonly<Record<string, readonly string[]>> = {
   dft: ['--objective', 'dft'],
   'component-clip': ['--optimizer.clipBy', 'component', '--max-grad-norm', '0.05'],
+  ssf: ['--adapter', 'ssf'],
   'masked-thought': ['--data-step', 'masked-thought', '--dataStep.probability', '0.5'],
 };
 
