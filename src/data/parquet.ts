@@ -1,36 +1,31 @@
 /** Rows of a Parquet file, one row group at a time. */
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetSchema } from 'hyparquet';
+import { type FileMetaData, parquetMetadata, parquetSchema, type RowGroup, type SchemaTree } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { parquetReadAsync } from 'hyparquet/src/read.js';
+import { readColumn } from 'hyparquet/src/column.js';
+import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { assembleAsync, asyncGroupToRows } from 'hyparquet/src/rowgroup.js';
-import type { ByteFile } from '../hub/byte-file.ts';
+import { getMaxRepetitionLevel, getTreePath } from 'hyparquet/src/schema.js';
+import { type ByteFile, readRange } from '../hub/byte-file.ts';
 import { isRecord } from '../hub/json.ts';
+import { reasonOf } from '../ir/errors.ts';
 import type { Json } from '../hub/python-text.ts';
 import { decodeText, maxTextBytes } from './lines.ts';
+import { checkedPages, type ColumnDecoder, type PageSizes } from './parquetPages.ts';
+import { checkThrift } from './parquetThrift.ts';
 
 const maxMetadataBytes = 256 << 20;
 const maxGroupBytes = 4 * maxTextBytes;
 
-function asyncBuffer(file: ByteFile): AsyncBuffer {
-  return {
-    byteLength: file.size,
-    async slice(start, end = file.size) {
-      if (start < 0 || end < start || end > file.size)
-        throw new RangeError(`bytes ${start} to ${end} lie outside of the file`);
-      const bytes = new Uint8Array(end - start);
-      await file.readAt(start, bytes);
-      return bytes.buffer;
-    },
-  };
-}
+/** Cells of a row group, those of lists counted each. */
+const maxGroupValues = 1 << 26;
 
 const failed = (name: string, cause: unknown): Error =>
   new SyntaxError(
-    `${name}: expected a Parquet file but found: ${cause instanceof Error ? cause.message : String(cause)}`,
+    `${name}: expected a Parquet file but found: ${reasonOf(cause, 'a field of another kind or length')}`,
     { cause },
   );
 
-async function metadataOf(file: ByteFile, buffer: AsyncBuffer): Promise<FileMetaData> {
+async function metadataOf(file: ByteFile): Promise<FileMetaData> {
   const { name, size } = file;
   if (size < 12) throw failed(name, new Error(`${size} bytes`));
   const ends = new Uint8Array(8);
@@ -41,7 +36,9 @@ async function metadataOf(file: ByteFile, buffer: AsyncBuffer): Promise<FileMeta
   if (magic !== 'PAR1') throw failed(name, new Error('no PAR1 at its end'));
   if (length > size - 12 || length > maxMetadataBytes) throw failed(name, new Error(`a footer of ${length} bytes`));
   try {
-    return await parquetMetadataAsync(buffer, { geoparquet: false });
+    const footer = await readRange(file, size - 8 - length, length + 8);
+    checkThrift(new DataView(footer.buffer, 0, length), 0);
+    return parquetMetadata(footer, { geoparquet: false });
   } catch (cause) {
     throw failed(name, cause);
   }
@@ -78,31 +75,77 @@ const bounded = Object.fromEntries(
   ]),
 );
 
-const never: AsyncBuffer['slice'] = () => new Promise(() => {});
-
-/** The rows of one row group. The library starts all columns at once and, where it throws, leaves them behind unobserved: so what can throw early does so before anything is read, and every column is observed. */
-async function groupRows(
-  file: AsyncBuffer,
-  metadata: FileMetaData,
-  first: number,
+/** A column's values, its pages checked before they are decoded. */
+function columnOf(
+  chunk: Uint8Array,
+  decoder: ColumnDecoder,
   rows: number,
+  budget: PageSizes,
+): { read: Column; used: PageSizes } {
+  const checked = checkedPages(chunk, { ...decoder, compressors: bounded }, budget);
+  const pages = checked.unpacked.values();
+  // What was unpacked for the checks is what the decoder gets.
+  const unpacked = Object.fromEntries(
+    Object.keys(bounded).map((codec) => [codec, (): Uint8Array => pages.next().value ?? new Uint8Array(0)]),
+  );
+  const reader = { view: new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength), offset: 0 };
+  const read = readColumn(
+    reader,
+    { groupStart: 0, groupRows: rows, selectStart: 0, selectEnd: rows },
+    { ...decoder, compressors: unpacked },
+  );
+  return { read, used: checked };
+}
+
+type Column = ReturnType<typeof readColumn>;
+
+/** The rows of one row group. */
+async function groupRows(
+  file: ByteFile,
+  schema: SchemaTree,
+  { columns }: RowGroup,
+  rows: number,
+  place: string,
 ): Promise<Record<string, unknown>[]> {
-  const place = `rows ${first + 1} to ${first + rows}`;
-  const parsers = { stringFromBytes: (text: Uint8Array | undefined) => text && decodeText(text, place) };
-  const options = { metadata, rowStart: first, rowEnd: first + rows, compressors: bounded, parsers };
-  parquetReadAsync({ ...options, file: { ...file, slice: never } });
-  const groups = parquetReadAsync({ ...options, file });
-  await Promise.allSettled(groups.flatMap(({ asyncColumns }) => asyncColumns.map(({ data }) => data)));
-  const read: Record<string, unknown>[] = [];
-  for (const group of groups) {
-    const assembled = assembleAsync(group, parquetSchema(metadata), parsers);
-    await Promise.allSettled(assembled.asyncColumns.map(({ data }) => data));
-    const start = Math.max(first - group.groupStart, 0);
-    const end = Math.min(first + rows - group.groupStart, group.groupRows);
-    for (const row of await asyncGroupToRows(assembled, start, end, undefined, 'object'))
-      read.push(row as Record<string, unknown>);
+  const parsers = {
+    ...DEFAULT_PARSERS,
+    stringFromBytes: (text: Uint8Array | undefined) => text && decodeText(text, place),
+  };
+  let left: PageSizes = { values: maxGroupValues, bytes: maxGroupBytes };
+  const asyncColumns: { pathInSchema: string[]; data: Promise<Column> }[] = [];
+  for (const { meta_data: meta, file_path: elsewhere } of columns) {
+    if (elsewhere !== undefined || meta === undefined) throw new Error('a column that lies in another file');
+    const schemaPath = getTreePath(schema, meta.path_in_schema);
+    const { element } = schemaPath.at(-1) ?? schema;
+    if (element.converted_type === 'DECIMAL' && (element.type === 'BYTE_ARRAY' || (element.type_length ?? 0) > 32))
+      throw new Error(`decimals of more than 32 bytes in ${element.name}`);
+    const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
+    const length = Number(meta.total_compressed_size);
+    if (
+      !Number.isSafeInteger(start) ||
+      !Number.isSafeInteger(length) ||
+      start < 0 ||
+      length < 0 ||
+      length > maxGroupBytes
+    )
+      throw new RangeError(`a column of ${length} bytes at ${start}`);
+    const chunk = await readRange(file, start, length);
+    const decoder = { ...meta, pathInSchema: meta.path_in_schema, element, schemaPath, parsers };
+    const counted = Number(meta.num_values);
+    if (!(counted >= 0) || (getMaxRepetitionLevel(schemaPath) === 0 && counted !== rows))
+      throw new RangeError(`${counted} values in ${rows} rows of ${meta.path_in_schema.join('.')}`);
+    // Some writers count unpacked bytes loosely, few so short a column.
+    const unpacked = Math.max(Number(meta.total_uncompressed_size) || 0, 1 << 20);
+    const budget = { values: Math.min(left.values, counted), bytes: Math.min(left.bytes, unpacked) };
+    const { read, used } = columnOf(chunk, decoder, rows, budget);
+    left = { values: left.values - used.values, bytes: left.bytes - used.bytes };
+    asyncColumns.push({ pathInSchema: meta.path_in_schema, data: Promise.resolve(read) });
   }
-  return read;
+  const group = { groupStart: 0, groupRows: rows, selectStart: 0, selectEnd: rows, asyncColumns };
+  const assembled = assembleAsync(group, schema, parsers);
+  // Its columns may fail where nobody waits for them, which would end the process.
+  await Promise.allSettled(assembled.asyncColumns.map(({ data }) => data));
+  return asyncGroupToRows(assembled, 0, rows, undefined, 'object');
 }
 
 /** Yields each row's fields with its number from 0. Columns of bytes (images, audio) are left out. SyntaxError for what is no Parquet, RangeError for a row group too large to hold. */
@@ -110,12 +153,18 @@ export async function* parquetRows(
   file: ByteFile,
 ): AsyncGenerator<{ row: number; fields: { [column: string]: Json } }> {
   const { name } = file;
-  const buffer = asyncBuffer(file);
-  const metadata = await metadataOf(file, buffer);
+  const metadata = await metadataOf(file);
+  let schema: SchemaTree;
+  try {
+    schema = parquetSchema(metadata);
+  } catch (cause) {
+    throw failed(name, cause);
+  }
   let first = 0;
   for (const group of metadata.row_groups) {
     const [rows, bytes] = [Number(group.num_rows), Number(group.total_byte_size)];
-    if (!Number.isSafeInteger(rows) || rows < 0) throw failed(name, new Error(`a row group of ${rows} rows`));
+    if (!Number.isSafeInteger(rows) || rows < 0 || rows > maxGroupValues)
+      throw failed(name, new Error(`a row group of ${rows} rows`));
     if (bytes > maxGroupBytes)
       throw new RangeError(
         `${name}: a row group of ${bytes} bytes is more than ${maxGroupBytes}; write it with smaller row groups`,
@@ -123,7 +172,7 @@ export async function* parquetRows(
     const place = (row: number): string => `${name}, row ${first + row + 1}`;
     let read: Record<string, unknown>[];
     try {
-      read = await groupRows(buffer, metadata, first, rows);
+      read = await groupRows(file, schema, group, rows, `rows ${first + 1} to ${first + rows}`);
     } catch (cause) {
       throw failed(name, cause);
     }

@@ -3,6 +3,7 @@
  * `strftime_now` and `{% generation %}` blocks.
  */
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { reasonOf } from '../ir/errors.ts';
 import { generationName, type Rendering, templateFunctions } from './jinja-functions.ts';
 import { rewriteTemplate } from './jinja-rewrite.ts';
 import { fromJson, isList, isString, makeBoolean, makeNone, type Scope, type Value } from './jinja-values.ts';
@@ -108,8 +109,9 @@ function failing<T>(work: () => T, Kind: new (message: string, options: ErrorOpt
   try {
     return work();
   } catch (error) {
-    const message =
-      error instanceof Error && error.message !== '' ? error.message : 'break or continue outside of its loop';
+    const unsaid =
+      error instanceof Error && error.message !== '' ? 'it breaks off' : 'break or continue outside of its loop';
+    const message = reasonOf(error, unsaid);
     if (error instanceof RangeError) throw new RangeError(`Chat template: ${message}`, { cause: error });
     throw new Kind(`Chat template: ${message}`, { cause: error });
   }

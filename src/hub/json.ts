@@ -1,3 +1,7 @@
+import { describe } from '../ir/errors.ts';
+
+export { describe } from '../ir/errors.ts';
+
 /** Parses JSON; SyntaxError that says where it comes from. */
 export function parseJson(text: string, where: string): unknown {
   try {
@@ -17,12 +21,6 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export function recordOf(value: unknown, where: string): Record<string, unknown> {
   if (isRecord(value)) return value;
   throw new SyntaxError(`${where}: expected an object but found ${describe(value)}`);
-}
-
-/** A short form of data for an error. */
-export function describe(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : value === undefined ? 'nothing' : JSON.stringify(value);
-  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
 }
 
 /** The first key that stands twice in one object of valid JSON text, which JSON.parse would drop silently. */

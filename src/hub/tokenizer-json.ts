@@ -1,6 +1,7 @@
 /** What stands in tokenizer.json and tokenizer_config.json, checked before it is used. */
 import { describe, recordOf } from './json.ts';
 import { checkPatterns } from './pattern-limits.ts';
+import { checkParts } from './tokenizer-parts.ts';
 import { equalPostProcessor, equalPreTokenizer } from './tokenizer-parity.ts';
 
 type Fields = { [key: string]: unknown };
@@ -38,6 +39,7 @@ export function checkedJson(value: unknown): Fields {
       `Expected ${modelTypes.join(', ')} in tokenizer.json at model.type but found ${describe(type)}`,
     );
   }
+  checkParts(json, model);
   for (const part of ['normalizer', 'pre_tokenizer', 'decoder']) checkPatterns(json[part], `tokenizer.json at ${part}`);
   return {
     decoder: null,
@@ -59,7 +61,7 @@ export function vocabularyOf(json: Fields): Map<string, number> {
   for (const [text, id] of entries) {
     if (!isId(id))
       throw new RangeError(
-        `Expected a token id below ${maxId} in tokenizer.json for ${JSON.stringify(text)} but found ${String(id)}`,
+        `Expected a token id below ${maxId} in tokenizer.json for ${JSON.stringify(text)} but found ${describe(id)}`,
       );
   }
   return new Map(entries as [string, number][]);

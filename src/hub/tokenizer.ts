@@ -1,6 +1,7 @@
 /** Text to token ids and back, as transformers' fast tokenizers do it: `tokenizer.json` is the truth. */
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { type ChatTemplateOptions, type ChatTemplate, compileChatTemplate } from './chat-template.ts';
+import { named, reasonOf } from '../ir/errors.ts';
 import { recordOf } from './json.ts';
 import type { Json } from './python-text.ts';
 import { repairByteFallback, repairModel } from './tokenizer-parity.ts';
@@ -61,7 +62,7 @@ export function loadTokenizer(
   options: ChatTemplateOptions = {},
 ): Tokenizer {
   const settings = files.tokenizerConfig === undefined ? {} : recordOf(files.tokenizerConfig, 'tokenizer_config.json');
-  const json = checkedJson(files.tokenizerJson);
+  const json = named('tokenizer.json', () => checkedJson(files.tokenizerJson));
   const names = specialNames(settings);
   const vocabulary = vocabularyOf(json);
   const added = addedTokens(json, names, vocabulary);
@@ -223,7 +224,7 @@ function failing<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new TypeError(`tokenizer.json cannot be used: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new TypeError(`tokenizer.json cannot be used: ${reasonOf(error, 'a part of it is of another kind')}`, {
       cause: error,
     });
   }

@@ -1,3 +1,4 @@
+import { describe } from '../ir/errors.ts';
 import type { Value } from '../ir/graph.ts';
 import { geglu } from '../ir/ops/geglu.ts';
 import { gelu } from '../ir/ops/gelu.ts';
@@ -24,7 +25,7 @@ export type Activation = keyof typeof activations;
 /** Throws TypeError naming an activation that is not known. */
 export function activationOf(name: string): Activation {
   if (!Object.hasOwn(activations, name))
-    throw new TypeError(`Expected an activation of ${Object.keys(activations).join(', ')} but found ${name}`);
+    throw new TypeError(`Expected an activation of ${Object.keys(activations).join(', ')} but found ${describe(name)}`);
   return name as Activation;
 }
 

@@ -1,4 +1,5 @@
-import { type Fields, fieldsOf } from './fields.ts';
+import { describe } from '../ir/errors.ts';
+import { type Fields, fieldsOf, maxLayers } from './fields.ts';
 
 /** Fields that say something about the file, the training from scratch or the tokenizer, not about the computation. */
 const neutral = [
@@ -33,7 +34,7 @@ export function expectOnly(fields: Fields, type: string, values: Readonly<Record
     const value = fields.optional(name) ?? expected;
     if (value !== expected) {
       throw new TypeError(
-        `config.json: ${name} ${JSON.stringify(value)} is not supported for ${type}, only ${JSON.stringify(expected)}`,
+        `config.json: ${name} ${describe(value)} is not supported for ${type}, only ${JSON.stringify(expected)}`,
       );
     }
   }
@@ -67,6 +68,8 @@ export interface DecoderDefaults {
   readonly headWidth?: number;
 }
 
+const maxHeadWidth = 65_536;
+
 /** Sizes by the names that most architectures use. Throws RangeError on heads that do not divide. */
 export function decoderSizes(fields: Fields, defaults: DecoderDefaults): DecoderSizes {
   const hiddenSize = fields.integer('hidden_size');
@@ -81,10 +84,10 @@ export function decoderSizes(fields: Fields, defaults: DecoderDefaults): Decoder
     vocabSize: fields.integer('vocab_size'),
     hiddenSize,
     intermediateSize: fields.integer('intermediate_size'),
-    layers: fields.integer('num_hidden_layers'),
+    layers: fields.integer('num_hidden_layers', undefined, maxLayers),
     heads,
     kvHeads,
-    headWidth: fields.integer('head_dim', defaults.headWidth ?? hiddenSize / heads),
+    headWidth: fields.integer('head_dim', defaults.headWidth ?? hiddenSize / heads, maxHeadWidth),
     maxPositions: fields.integer('max_position_embeddings', defaults.maxPositions),
     tied: fields.boolean('tie_word_embeddings', defaults.tied),
     initializerRange: fields.number('initializer_range', 0.02),
@@ -105,13 +108,13 @@ export function layerWindows(
     fields.optional('layer_types') ??
     Array.from({ length: layers }, (_, layer) => (windowed(layer) ? 'sliding_attention' : 'full_attention'));
   if (!Array.isArray(types) || types.length !== layers) {
-    throw new TypeError(`Expected ${layers} layer types at config.json.layer_types but found ${JSON.stringify(types)}`);
+    throw new TypeError(`Expected ${layers} layer types at config.json.layer_types but found ${describe(types)}`);
   }
   return types.map((type: unknown) => {
     if (type === 'full_attention') return null;
     if (type !== 'sliding_attention') {
       throw new TypeError(
-        `Expected full_attention or sliding_attention at config.json.layer_types but found ${JSON.stringify(type)}`,
+        `Expected full_attention or sliding_attention at config.json.layer_types but found ${describe(type)}`,
       );
     }
     if (window === null) throw new TypeError('Expected sliding_window beside sliding_attention but found none');

@@ -4,6 +4,7 @@ import { attention } from '../ir/ops/attention.ts';
 import { embedding } from '../ir/ops/embedding.ts';
 import { reshape } from '../ir/ops/reshape.ts';
 import { dimAt, sizeOf } from '../ir/types.ts';
+import { describe } from '../ir/errors.ts';
 import type { Fields } from './fields.ts';
 import type { EncoderInputs, ParameterSpec, ProblemType } from './model.ts';
 import type { SiteOperands } from './sites.ts';
@@ -57,24 +58,23 @@ export interface LabelFields {
   readonly problemType: ProblemType;
 }
 
+const maxLabels = 1_000_000;
 const problemTypes = ['single_label_classification', 'multi_label_classification', 'regression'] as const;
 
 /** A classifier's labels and problem type; two labels where the config names none. Throws TypeError on ids that are not 0, 1, … */
 export function labelFields(fields: Fields): LabelFields {
-  const count = fields.integer('num_labels', 2);
+  const count = fields.integer('num_labels', 2, maxLabels);
   fields.optional('label2id');
   const named =
     fields.optional('id2label') ?? Object.fromEntries(Array.from({ length: count }, (_, id) => [id, `LABEL_${id}`]));
   const labels = typeof named === 'object' && named !== null ? Object.entries(named as Record<string, unknown>) : [];
   const ordered = labels.toSorted(([a], [b]) => Number(a) - Number(b));
   if (ordered.length === 0 || ordered.some(([id, label], i) => id !== String(i) || typeof label !== 'string'))
-    throw new TypeError(`Expected labels by ids 0, 1, … at config.json.id2label but found ${JSON.stringify(named)}`);
+    throw new TypeError(`Expected labels by ids 0, 1, … at config.json.id2label but found ${describe(named)}`);
   const type = fields.optional('problem_type') ?? null;
   const problemType = problemTypes.find((each) => each === type) ?? null;
   if (type !== problemType) {
-    throw new TypeError(
-      `Expected ${problemTypes.join(', ')} at config.json.problem_type but found ${JSON.stringify(type)}`,
-    );
+    throw new TypeError(`Expected ${problemTypes.join(', ')} at config.json.problem_type but found ${describe(type)}`);
   }
   return { labels: ordered.map(([, label]) => String(label)), problemType };
 }

@@ -1,4 +1,5 @@
 import type { RotaryFrequencies } from '../ir/ops/rotary.ts';
+import { describe } from '../ir/errors.ts';
 import type { Fields } from './fields.ts';
 
 export interface RopeContext {
@@ -80,10 +81,11 @@ export function rotaryFrequencies(parameters: Fields | undefined, context: RopeC
   const type = parameters.string('rope_type', parameters.string('type', 'default'));
   const frequencies = Object.hasOwn(ropeTypes, type) ? ropeTypes[type]?.(parameters, context) : undefined;
   if (!frequencies) {
-    throw new TypeError(`Expected a rope_type of ${Object.keys(ropeTypes).join(', ')} but found ${type}`);
+    throw new TypeError(`Expected a rope_type of ${Object.keys(ropeTypes).join(', ')} but found ${describe(type)}`);
   }
   const unread = parameters.unread();
-  if (unread.length > 0) throw new TypeError(`Expected fields of rope_type ${type} but found ${unread.join(', ')}`);
+  if (unread.length > 0)
+    throw new TypeError(`Expected fields of rope_type ${type} but found ${describe(unread.join(', '))}`);
   return frequencies;
 }
 
@@ -98,5 +100,7 @@ export function ropeFrequencies(config: Fields, headWidth: number, maxPositions:
   const base = parameters ? parameters.number('rope_theta', oldTheta) : oldTheta;
   const oldPartial = config.number('partial_rotary_factor', 1);
   const partial = parameters ? parameters.number('partial_rotary_factor', oldPartial) : oldPartial;
+  if (!(partial > 0 && partial <= 1))
+    throw new RangeError(`partial_rotary_factor: expected a share in (0, 1] but found ${partial}`);
   return rotaryFrequencies(parameters, { base, width: Math.floor(headWidth * partial), maxPositions });
 }

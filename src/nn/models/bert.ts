@@ -5,6 +5,7 @@ import { type Activation, activate, activationOf } from '../activations.ts';
 import { configFields, expectOnly, readDropout } from '../configFields.ts';
 import { linearParameters, splitHeads } from '../decoder.ts';
 import { type Attend, encodeBlocks, labelFields, type LabelFields, layerNormParameters, tokensAt } from '../encoder.ts';
+import { maxLayers } from '../fields.ts';
 import { embeddingLayer, layerNormLayer, linearLayer } from '../layers.ts';
 import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model, ParameterSpec } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
@@ -33,7 +34,7 @@ function parseConfig(json: Readonly<Record<string, unknown>>): BertConfig {
     vocabSize: fields.integer('vocab_size', 30522),
     hiddenSize: fields.integer('hidden_size', 768),
     intermediateSize: fields.integer('intermediate_size', 3072),
-    layers: fields.integer('num_hidden_layers', 12),
+    layers: fields.integer('num_hidden_layers', 12, maxLayers),
     heads: fields.integer('num_attention_heads', 12),
     maxPositions: fields.integer('max_position_embeddings', 512),
     tokenTypes: fields.integer('type_vocab_size', 2),

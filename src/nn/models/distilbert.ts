@@ -5,6 +5,7 @@ import { type Activation, activate, activationOf } from '../activations.ts';
 import { configFields, readDropout } from '../configFields.ts';
 import { linearParameters, splitHeads } from '../decoder.ts';
 import { type Attend, encodeBlocks, labelFields, type LabelFields, layerNormParameters, tokensAt } from '../encoder.ts';
+import { maxLayers } from '../fields.ts';
 import { embeddingLayer, layerNormLayer, linearLayer } from '../layers.ts';
 import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model, ParameterSpec } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
@@ -34,7 +35,7 @@ function parseConfig(json: Readonly<Record<string, unknown>>): DistilBertConfig 
     vocabSize: fields.integer('vocab_size', 30522),
     hiddenSize: fields.integer('dim', 768),
     intermediateSize: fields.integer('hidden_dim', 3072),
-    layers: fields.integer('n_layers', 6),
+    layers: fields.integer('n_layers', 6, maxLayers),
     heads: fields.integer('n_heads', 12),
     maxPositions: fields.integer('max_position_embeddings', 512),
     activation: activationOf(fields.string('activation', 'gelu')),

@@ -4,6 +4,7 @@ import { slice } from '../../ir/ops/slice.ts';
 import { type Activation, activate, activationOf } from '../activations.ts';
 import { configFields, expectOnly, readDropout } from '../configFields.ts';
 import { type Attend, decode, type Decoder, linearParameters, splitHeads } from '../decoder.ts';
+import { maxLayers } from '../fields.ts';
 import { embeddingLayer, layerNormLayer, transposedLinearLayer } from '../layers.ts';
 import type { LanguageModel, LinearSpec, ModelInputs, ModelOutputs, ParameterSpec } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
@@ -46,7 +47,7 @@ function parseConfig(json: Readonly<Record<string, unknown>>): Gpt2Config {
   const heads = fields.integer('n_head', 12);
   if (heads === 0 || hiddenSize % heads !== 0)
     throw new RangeError(`Expected n_embd to be a multiple of n_head but found ${hiddenSize} and ${heads}`);
-  const layers = fields.integer('n_layer', 12);
+  const layers = fields.integer('n_layer', 12, maxLayers);
   const headWidth = hiddenSize / heads;
   const scale = fields.boolean('scale_attn_weights', true) ? headWidth ** -0.5 : 1;
   const byLayer = fields.boolean('scale_attn_by_inverse_layer_idx', false);

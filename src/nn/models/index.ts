@@ -1,3 +1,4 @@
+import { describe, named } from '../../ir/errors.ts';
 import type { Classifier, Encoder, LanguageModel, Model, TaskModel } from '../model.ts';
 import { bert, bertClassifier } from './bert.ts';
 import { decoderClassifier } from './decoderClassifier.ts';
@@ -27,7 +28,7 @@ function builderOf<M>(builders: Builders<M>, type: unknown): ((json: Json) => M)
 
 function unknown(json: Json, known: readonly string[]): TypeError {
   return new TypeError(
-    `Expected a model_type of ${known.join(', ')} in config.json but found ${JSON.stringify(json['model_type'])}`,
+    `Expected a model_type of ${known.join(', ')} in config.json but found ${describe(json['model_type'])}`,
   );
 }
 
@@ -49,14 +50,14 @@ export function languageModel(json: Json): LanguageModel {
   if (kind === 'encoder') throw new TypeError(`Expected a language model but ${String(type)} is an encoder`);
   if (kind === 'classifier') throw new TypeError(`Expected a language model but this ${String(type)} is a classifier`);
   if (!build) throw unknown(json, Object.keys(languageModels));
-  return build(json);
+  return named('config.json', () => build(json));
 }
 
 /** The encoder that a config.json describes, without heads. Throws TypeError naming an architecture that is not known. */
 export function encoder(json: Json): Encoder {
   const build = builderOf(encoders, json['model_type']);
   if (!build) throw unknown(json, Object.keys(encoders));
-  return build(json);
+  return named('config.json', () => build(json));
 }
 
 /** The sequence classifier that a config.json describes. Throws TypeError naming an architecture that is not known. */
@@ -64,10 +65,10 @@ export function classifier(json: Json): Classifier {
   const build = builderOf(encoderClassifiers, json['model_type']);
   if (modelKind(json) === 'encoder')
     throw new TypeError(`Expected a classifier but this ${String(json['model_type'])} is an encoder without a head`);
-  if (build) return build(json);
+  if (build) return named('config.json', () => build(json));
   const decoder = builderOf(languageModels, json['model_type']);
   if (!decoder) throw unknown(json, [...Object.keys(encoderClassifiers), ...Object.keys(languageModels)]);
-  return decoderClassifier(decoder(json), json);
+  return named('config.json', () => decoderClassifier(decoder(json), json));
 }
 
 /** The model that a config.json describes, as it is trained and scored. Throws TypeError on an encoder without a head. */
