@@ -138,8 +138,11 @@ function checkValues(
     case 'DELTA_BYTE_ARRAY':
       checkDeltas(reader, encoding, count, most);
       return;
+    case 'BIT_PACKED':
+    case 'GROUP_VAR_INT':
+    case 'ALP':
     default:
-      throw new RangeError(`the encoding ${String(encoding)}, which is not read`);
+      throw new RangeError(`the encoding ${encoding}, which is not read`);
   }
 }
 
@@ -201,7 +204,7 @@ export function checkedPages(chunk: Uint8Array, decoder: ColumnDecoder, limits: 
       // The decoder starts after the definition levels wherever their runs end.
       const page = unpack(packed.subarray(first + second), rest, v2.is_compressed !== false && rest > 0);
       checkValues(viewOf(page), 0, v2.encoding, total - nulls, decoder, limits.bytes, 2);
-    } else throw new RangeError(`a page of type ${String(header.type)}`);
+    } else throw new RangeError(`a page of type ${header.type}`);
   };
 
   while (reader.offset < chunk.byteLength - 1) {

@@ -15,8 +15,22 @@ interface Cost {
   readonly tail: boolean;
 }
 
-/** Throws RangeError, naming where, on a pattern whose time is not bounded by the square of the text's length. */
-export function checkPattern(source: string, where: string): void {
+/** Steps that a matcher may take on a short text at worst. */
+const maxSteps = 2e6;
+
+/** How many repetitions in a row a text of `length` characters allows: a matcher tries every way to share it out among them. */
+function loopsFor(length: number): number {
+  let [ways, loops] = [1, 0];
+  while (loops < length && (ways *= (length - loops) / (loops + 1)) <= maxSteps) loops++;
+  return loops;
+}
+
+/** As `checkPattern`, for texts of known length, such as paths of modules: several repetitions and looking ahead are fine on few characters. */
+export const checkPatternFor = (source: string, length: number, where: string): void =>
+  checkPattern(source, where, loopsFor(length));
+
+/** Throws RangeError, naming where, on a pattern whose time is not bounded by the square of the text's length; or one with more than `inRow` repetitions in a row. */
+export function checkPattern(source: string, where: string, inRow?: number): void {
   const refuse = (why: string): never => {
     const shown = source.length > 80 ? `${source.slice(0, 77)}...` : source;
     throw new RangeError(`${where}: the pattern ${JSON.stringify(shown)} is refused: ${why}`);
@@ -69,7 +83,7 @@ export function checkPattern(source: string, where: string): void {
       depth--;
       at++;
       const empty = /[=!]$/.test(opening);
-      if (empty && inner.loops > 0) refuse('it looks ahead or behind over a repetition');
+      if (empty && inner.loops > 0 && inRow === undefined) refuse('it looks ahead or behind over a repetition');
       return { ...inner, group: true, empty };
     } else {
       at++;
@@ -89,7 +103,8 @@ export function checkPattern(source: string, where: string): void {
       if (most > 1 && factor.loops > 0) refuse('it repeats a repetition');
       if (loops >= 2 && (factor.tail || (least > 0 && (factor.loops === 0 || !unbounded)))) tail = true;
       loops += factor.loops + (unbounded ? 1 : 0);
-      if (loops > 2 || (loops === 2 && (tail || factor.tail))) refuse('it has several repetitions in a row');
+      const tooMany = inRow === undefined ? loops > 2 || (loops === 2 && (tail || factor.tail)) : loops > inRow;
+      if (tooMany) refuse('it has several repetitions in a row');
     }
     return { loops, tail };
   };

@@ -1,4 +1,5 @@
 import { describe, recordOf } from './json.ts';
+import { checkPathPattern } from './peft-target.ts';
 
 /** How the factors start: true is PEFT's default; the decompositions take a part of the base into the factors. */
 export type LoraInit = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'olora' | 'pissa' | `pissa_niter_${number}`;
@@ -170,6 +171,13 @@ export function parsePeftConfig(value: unknown, file: string): PeftLoraConfig {
     if (isOff(found)) continue;
     throw new TypeError(`${file}: ${key}: this option is not supported but is set to ${describe(found)}`);
   }
+  const patterns = [
+    ['target_modules', targetModules],
+    ['exclude_modules', excludeModules],
+    ...Object.keys(config.rankPattern).map((each) => ['rank_pattern', each] as const),
+    ...Object.keys(config.alphaPattern).map((each) => ['alpha_pattern', each] as const),
+  ] as const;
+  for (const [key, source] of patterns) if (typeof source === 'string') checkPathPattern(source, `${file}: ${key}`);
   return config;
 }
 

@@ -1,3 +1,5 @@
+import { reasonOf } from '../ir/errors.ts';
+import { checkPatternFor } from './pattern-limits.ts';
 import type { PeftLoraConfig } from './peft-config.ts';
 
 type Targets = Pick<PeftLoraConfig, 'targetModules' | 'excludeModules' | 'layersToTransform' | 'layersPattern'>;
@@ -9,19 +11,28 @@ export interface LinearModule {
   readonly outFeatures: number;
 }
 
-function pattern(key: string, source: string): RegExp {
+/** A regular expression for paths of a length; one that could take long on them is refused, since adapters come from anywhere. */
+function pattern(key: string, source: string, { length }: { readonly length: number }): RegExp {
+  checkPatternFor(source, length, key);
   try {
     return new RegExp(source, 'u');
   } catch (cause) {
-    throw new SyntaxError(`${key}: ${cause instanceof Error ? cause.message : ''}`, { cause });
+    throw new SyntaxError(`${key}: ${reasonOf(cause, 'no regular expression')}`, { cause });
   }
 }
+
+/** Paths of modules are seldom longer. */
+const usualLength = 64;
+
+/** Throws SyntaxError or RangeError, saying where, on what is no regular expression or could take long on a module's path. */
+export const checkPathPattern = (source: string, where: string): void =>
+  void pattern(where, `^(?:${source})$`, { length: usualLength });
 
 const isShorthand = (target: string): boolean => target.toLowerCase() === 'all-linear';
 
 /** PEFT's rule for names: a string is a regular expression for the whole path, a list holds paths or their last parts. */
 function named(key: string, names: readonly string[] | string, path: string): boolean {
-  if (typeof names === 'string') return pattern(key, `^(?:${names})$`).test(path);
+  if (typeof names === 'string') return pattern(key, `^(?:${names})$`, path).test(path);
   return names.some((name) => path === name || path.endsWith(`.${name}`));
 }
 
@@ -32,7 +43,7 @@ function layerOf(names: readonly string[], path: string): number | undefined {
       ? [String.raw`^.*?\.[^.]*\.(\d+)\.`]
       : names.map((name) => String.raw`^(?:|.*?\.)${name}\.(\d+)\.`);
   for (const source of sources) {
-    const found = pattern('layers_pattern', source).exec(path)?.[1];
+    const found = pattern('layers_pattern', source, path).exec(path)?.[1];
     if (found !== undefined) return Number(found);
   }
   return undefined;
@@ -61,7 +72,7 @@ export function targetsModule(config: Targets, path: string, isHead = false): bo
 /** The value of the first pattern that matches the end of a path from a dot on, else `otherwise`: PEFT's rule for rank_pattern and alpha_pattern. */
 export function patternValue(patterns: Readonly<Record<string, number>>, path: string, otherwise: number): number {
   for (const [key, value] of Object.entries(patterns)) {
-    if (pattern('rank_pattern or alpha_pattern', String.raw`^(?:.*\.)?(?:${key})$`).test(path)) return value;
+    if (pattern('rank_pattern or alpha_pattern', String.raw`^(?:.*\.)?(?:${key})$`, path).test(path)) return value;
   }
   return otherwise;
 }

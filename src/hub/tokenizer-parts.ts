@@ -97,8 +97,10 @@ function checkStep(value: unknown, where: string, depth = 0): number {
       throw new SyntaxError(`${where}.${name}: expected it in ${describe(type)} but found none`);
   }
   let growth = 1;
-  for (const name of ['content', 'replacement', 'str_rep', 'prepend'])
-    growth *= Math.max(1, String(step[name] ?? '').length);
+  for (const name of ['content', 'replacement', 'str_rep', 'prepend']) {
+    const added = step[name];
+    if (typeof added === 'string') growth *= Math.max(1, added.length);
+  }
   for (const name of lists) {
     if ((step[name] ?? undefined) !== undefined)
       each(step[name], `${where}.${name}`, (inner, at) => (growth *= checkStep(inner, at, depth + 1)));

@@ -1,7 +1,7 @@
 /** Text to token ids and back, as transformers' fast tokenizers do it: `tokenizer.json` is the truth. */
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { type ChatTemplateOptions, type ChatTemplate, compileChatTemplate } from './chat-template.ts';
-import { named, reasonOf } from '../ir/errors.ts';
+import { describe, named, reasonOf } from '../ir/errors.ts';
 import { recordOf } from './json.ts';
 import type { Json } from './python-text.ts';
 import { repairByteFallback, repairModel } from './tokenizer-parity.ts';
@@ -178,6 +178,9 @@ export function loadTokenizer(
 
   const eosId = idOf(names['eos_token']);
   const configured = [config.eos_token_id ?? []].flat();
+  const wrong = configured.find((id) => !Number.isSafeInteger(id) || id < 0);
+  if (wrong !== undefined)
+    throw new TypeError(`config: eos_token_id: expected token ids but found ${describe(wrong)}`);
   const bosTokenId = idOf(names['bos_token']);
   const padTokenId = idOf(names['pad_token']);
   const defaultTemplate = templates.get('default');

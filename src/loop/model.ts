@@ -2,6 +2,7 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { type BaseValues, readAdapter } from '../adapters/peftFolder.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
+import { named } from '../ir/errors.ts';
 import type { Classifier, LanguageModel, Model, TaskModel } from '../nn/model.ts';
 import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownValues } from '../nn/ownNames.ts';
@@ -72,7 +73,7 @@ async function open<M extends TaskModel>(
   const { engine, newAdapter } = options;
   const checkpoint = await openCheckpoint(options.model);
   try {
-    const model = build(checkpoint.config);
+    const model = named(checkpoint.path, () => build(checkpoint.config));
     const adapter = await adapterOf(model, options, ownValues(checkpoint.tensors, model));
     const ready = await readyModel(checkpoint, model, { engine, adapter, seed: newAdapter?.seed });
     const { attached } = ready;

@@ -2,6 +2,7 @@ import { openCheckpoint } from '../hub/checkpoint.ts';
 import { type CheckpointTokenizer, readCheckpointTokenizer } from '../hub/checkpoint-tokenizer.ts';
 import { joinPath, pathKind, readOptionalJsonFile } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
+import { named } from '../ir/errors.ts';
 import { locateTokenizer } from '../hub/node/locate.ts';
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
 
@@ -15,7 +16,7 @@ export function tokenizerOf(
   const eos = configs.find(
     (config) => isRecord(config) && config['eos_token_id'] !== undefined && config['eos_token_id'] !== null,
   );
-  return loadTokenizer(files, eos ?? {});
+  return named(path, () => loadTokenizer(files, eos ?? {}));
 }
 
 /** The tokenizer of a checkpoint folder, .gguf file or Hugging Face id, without its weights. */

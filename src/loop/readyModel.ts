@@ -1,6 +1,7 @@
 import type { Adapter, AdapterParameter, AdapterState } from '../adapters/adapter.ts';
 import type { Checkpoint } from '../hub/checkpoint.ts';
 import { loadTokenizer, type Tokenizer } from '../hub/tokenizer.ts';
+import { named } from '../ir/errors.ts';
 import { randomKey } from '../ir/random.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
 import type { LanguageModel, Model } from '../nn/model.ts';
@@ -119,9 +120,9 @@ export async function readyModel<M extends Model>(
   const programs = programCache(engine, store);
   const generation = (checkpoint.generationConfig ?? {}) as Record<string, unknown>;
   const eos = (generation['eos_token_id'] ?? checkpoint.config['eos_token_id']) as number | number[] | null | undefined;
-  const tokenizer = checkpoint.tokenizer
-    ? loadTokenizer(checkpoint.tokenizer, eos === undefined ? {} : { eos_token_id: eos })
-    : undefined;
+  const files = checkpoint.tokenizer;
+  const tokenizer =
+    files && named(checkpoint.path, () => loadTokenizer(files, eos === undefined ? {} : { eos_token_id: eos }));
   return {
     checkpoint,
     model,

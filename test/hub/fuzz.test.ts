@@ -1,124 +1,35 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { faultOf } from '../../tools/fuzz/judge.ts';
+import { caseAt, fuzz } from '../../tools/fuzz/run.ts';
+import { targets } from '../../tools/fuzz/targets/index.ts';
 
-import { memoryFile } from '../../src/hub/byte-file.ts';
-import type { ByteFile } from '../../src/hub/byte-file.ts';
-import { readGguf } from '../../src/hub/gguf.ts';
-import { ggufDecoderConfig, ggufDecoderTensors } from '../../src/hub/gguf-decoder.ts';
-import { ggufTokenizer } from '../../src/hub/gguf-tokenizer.ts';
-import { readSafetensors } from '../../src/hub/safetensors.ts';
-import { ggufBytes } from './gguf-bytes.ts';
+const seed = 1;
 
-/** mulberry32: 32-bit draws from a seed. */
-function draws(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
-const awkward = [0, 1, 0x7f, 0x80, 0xff, 0x20, 0x22, 0x2c, 0x2d, 0x30, 0x39, 0x5b, 0x5d, 0x7b, 0x7d];
-
-/** The bytes with a few header bytes changed, a stretch removed or doubled, or the end cut. */
-function mutated(bytes: Uint8Array, headerBytes: number, draw: (below: number) => number): Uint8Array {
-  const kind = draw(8);
-  const at = draw(headerBytes);
-  const length = 1 + draw(16);
-  if (kind === 0) return bytes.slice(0, at);
-  if (kind === 1) return Uint8Array.of(...bytes.subarray(0, at), ...bytes.subarray(at + length));
-  if (kind === 2) return Uint8Array.of(...bytes.subarray(0, at + length), ...bytes.subarray(at));
-  const out = bytes.slice();
-  if (kind === 3) out.fill(0xff, at, at + 8);
-  else
-    for (let i = 1 + draw(4); i > 0; i--)
-      out[draw(headerBytes)] = draw(2) === 0 ? draw(256) : (awkward[draw(awkward.length)] ?? 0);
-  return out;
-}
-
-const name = 'fuzzed.bin';
-
-/** A file in memory that counts what is asked of it, so that a lying header cannot make the reader allocate more than the file. */
-function watched(bytes: Uint8Array): ByteFile {
-  const file = memoryFile(name, bytes);
-  return {
-    ...file,
-    readAt(position, into) {
-      assert.ok(into.byteLength <= bytes.byteLength, 'allocated more than the file');
-      return file.readAt(position, into);
-    },
-  };
-}
-
-async function fuzz(
-  bytes: Uint8Array,
-  headerBytes: number,
-  rounds: number,
-  read: (file: ByteFile) => Promise<void>,
-): Promise<{ refused: number }> {
-  await read(watched(bytes));
-  const draw = draws(20260101);
-  let refused = 0;
-  for (let round = 0; round < rounds; round++) {
-    const changed = mutated(bytes, headerBytes, draw);
-    try {
-      await read(watched(changed));
-    } catch (error) {
-      refused++;
-      const named = error instanceof Error && error.message.includes(name);
-      const builtIn = error instanceof RangeError || error instanceof SyntaxError || error instanceof TypeError;
-      assert.ok(named && builtIn, `round ${round}: ${error instanceof Error ? error.stack : String(error)}`);
-    }
-  }
-  return { refused };
-}
-
-test('no change to a safetensors header does worse than a named error', async () => {
-  const bytes = (
-    await readFile(new URL('../fixtures/lora/regex/adapter_model.safetensors', import.meta.url))
-  ).subarray();
-  const header = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  const { refused } = await fuzz(bytes, header, 3000, async (file) => {
-    const { tensors } = await readSafetensors(file);
-    for (const source of tensors.values()) assert.equal((await source.read()).byteLength, source.byteLength);
+for (const target of targets) {
+  test(`${target.name}: no broken file does worse than an error that names it`, async () => {
+    const { cases, refused, findings } = await fuzz(target, seed, 0, 30 * target.weight);
+    assert.deepEqual(findings, []);
+    assert.ok(refused > cases / 10 && refused < cases, `${refused} of ${cases} refused`);
   });
-  assert.ok(refused > 1000, `${refused}`);
+}
+
+test('a case is a function of seed and number', () => {
+  for (const target of targets) assert.deepEqual(caseAt(target, seed, 7).input, caseAt(target, seed, 7).input);
 });
 
-test('no change to a GGUF header does worse than a named error', async () => {
-  const bytes = ggufBytes({
-    metadata: [
-      ['general.architecture', 'llama'],
-      ['llama.block_count', { u32: 1 }],
-      ['llama.context_length', { u32: 128 }],
-      ['llama.embedding_length', { u32: 32 }],
-      ['llama.feed_forward_length', { u32: 64 }],
-      ['llama.attention.head_count', { u32: 4 }],
-      ['llama.attention.layer_norm_rms_epsilon', { f32: 1e-6 }],
-      ['tokenizer.ggml.model', 'gpt2'],
-      ['tokenizer.ggml.pre', 'smollm'],
-      ['tokenizer.ggml.tokens', ['<s>', 'a', 'b', 'ab']],
-      ['tokenizer.ggml.token_type', Int32Array.of(3, 1, 1, 1)],
-      ['tokenizer.ggml.merges', ['a b']],
-      ['tokenizer.ggml.bos_token_id', { u32: 0 }],
-      ['tokenizer.ggml.add_bos_token', { bool: true }],
-    ],
-    tensors: [
-      { name: 'token_embd.weight', shape: [4, 32], type: 8, offset: 0 },
-      { name: 'blk.0.attn_q.weight', shape: [32, 32], type: 3, offset: 160 },
-      { name: 'blk.0.attn_norm.weight', shape: [32], offset: 800 },
-    ],
-    dataBytes: 928,
-  });
-  const { refused } = await fuzz(bytes, bytes.length - 928, 4000, async (file) => {
-    const gguf = await readGguf(file);
-    await ggufDecoderConfig(gguf);
-    ggufTokenizer(gguf);
-    for (const source of ggufDecoderTensors(gguf).values())
-      assert.equal((await source.read()).byteLength, source.byteLength);
-  });
-  assert.ok(refused > 1000, `${refused}`);
+test('an error that names no file, a value that nobody looked at and a class of its own are found', () => {
+  assert.equal(faultOf(new SyntaxError('a.json: expected JSON'), 'a.json'), undefined);
+  assert.match(faultOf(new SyntaxError('expected JSON'), 'a.json') ?? '', /does not name a\.json/);
+  assert.match(faultOf(new TypeError('a.json: x.map is not a function'), 'a.json') ?? '', /unguarded/);
+  assert.match(faultOf('text', 'a.json') ?? '', /not an Error/);
+});
+
+test('a reader that takes long or holds much is found', async () => {
+  const held: Uint8Array[] = [];
+  const greedy = { name: 'greedy', weight: 1, says: '', caseOf: () => ({ input: '', read: () => void held.push(new Uint8Array(200 << 20).fill(1)) }) }; // prettier-ignore
+  const slow = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2100));
+  const lazy = { name: 'lazy', weight: 1, says: '', caseOf: () => ({ input: '', read: slow }) };
+  assert.match((await fuzz(greedy, seed, 0, 1)).findings[0]?.fault ?? '', /held 200 MiB/);
+  assert.match((await fuzz(lazy, seed, 0, 1)).findings[0]?.fault ?? '', /took 2\d\d\d ms/);
 });

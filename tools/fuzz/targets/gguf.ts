@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { named } from '../../../src/ir/errors.ts';
 import { readGguf } from '../../../src/hub/gguf.ts';
 import { ggufDecoderConfig, ggufDecoderTensors } from '../../../src/hub/gguf-decoder.ts';
 import { ggufTokenizer } from '../../../src/hub/gguf-tokenizer.ts';
@@ -37,9 +38,8 @@ const llama: Required<Pick<FileSpec, 'metadata' | 'tensors' | 'dataBytes'>> = {
     { name: 'token_embd.weight', shape: [4, 32], type: 8, offset: 0 },
     { name: 'blk.0.attn_q.weight', shape: [32, 32], type: 3, offset: 160 },
     { name: 'blk.0.attn_norm.weight', shape: [32], offset: 800 },
-    { name: 'rope_freqs.weight', shape: [4], offset: 928 },
   ],
-  dataBytes: 960,
+  dataBytes: 928,
 };
 
 const values: readonly Value[] = [
@@ -71,6 +71,7 @@ const strings = [
   'blk.0.attn_k.weight',
   'blk.9.attn_q.bias',
   'output.weight',
+  'rope_freqs.weight',
   '__proto__',
   'x',
 ];
@@ -90,7 +91,7 @@ function spec(draw: Draw): FileSpec {
       { shape: tensor.shape.map((size) => (draw(2) === 0 ? size : pick(draw, sizes))) },
       { shape: Array.from({ length: draw(6) }, () => pick(draw, sizes)) },
       { type: draw(45) },
-      { offset: pick(draw, [0, 32, 160, 800, 31, 2 ** 40, 2 ** 53 - 1]) },
+      { offset: pick(draw, [0, 32, 160, 800, 928, 31, 2 ** 40, 2 ** 53 - 1]) },
     ]);
     const kind = draw(6);
     if (kind === 0) metadata.splice(at, 1);
@@ -135,7 +136,7 @@ export const ggufTarget: FuzzTarget = {
     fileCase(name, inputOf(draw), async (file) => {
       const gguf = await readGguf(file);
       const tokenizer = ggufTokenizer(gguf);
-      if (tokenizer) loadTokenizer(tokenizer).encode('ab <s> a');
+      if (tokenizer) named(name, () => loadTokenizer(tokenizer)).encode('ab <s> a');
       const config = await ggufDecoderConfig(gguf);
       await readAll(ggufDecoderTensors(gguf).values());
       languageModel(config);

@@ -1,4 +1,5 @@
 import type { FuzzTarget } from '../target.ts';
+import { adapterTarget } from './adapter.ts';
 import { configTarget } from './config.ts';
 import { ggufTarget } from './gguf.ts';
 import { csvTarget, jsonListTarget, jsonlTarget, parquetTarget } from './rows.ts';
@@ -17,4 +18,5 @@ export const targets: readonly FuzzTarget[] = [
   csvTarget,
   parquetTarget,
   templateTarget,
+  adapterTarget,
 ];

@@ -21,7 +21,7 @@ function small({ tokenizer, config }: Files): Files {
     tokenizer: {
       ...rest,
       model: { ...kept, vocab: few, ...(Array.isArray(merges) ? { merges: merges.slice(0, 40) } : {}) },
-    } as Json,
+    },
     config,
   };
 }
