@@ -1,3 +1,4 @@
+import { named } from '../ir/errors.ts';
 import { bytesOf } from '../runtime/storage.ts';
 import { tensorSource } from '../runtime/tensor-source.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
@@ -119,10 +120,8 @@ export function ggufLlamaName(name: string): string | undefined {
 export function unpermutedSource(file: ByteFile, tensor: GgufTensor, name: string, heads: number): TensorSource {
   const { shape, storage, position, byteLength } = tensor;
   const rows = shape[0] ?? 1;
-  const rowBytes = bytesOf(
-    storage,
-    shape.slice(1).reduce((product, size) => product * size, 1),
-  );
+  const perRow = shape.slice(1).reduce((product, size) => product * size, 1);
+  const rowBytes = named(`${file.name}: tensor ${tensor.name}`, () => bytesOf(storage, perRow));
   const half = rows / heads / 2;
   if (!Number.isInteger(half)) {
     throw new RangeError(

@@ -179,8 +179,7 @@ export function loadTokenizer(
   const eosId = idOf(names['eos_token']);
   const configured = [config.eos_token_id ?? []].flat();
   const wrong = configured.find((id) => !Number.isSafeInteger(id) || id < 0);
-  if (wrong !== undefined)
-    throw new TypeError(`config: eos_token_id: expected token ids but found ${describe(wrong)}`);
+  if (wrong !== undefined) throw new TypeError(`config: eos_token_id: expected token ids but found ${describe(wrong)}`);
   const bosTokenId = idOf(names['bos_token']);
   const padTokenId = idOf(names['pad_token']);
   const defaultTemplate = templates.get('default');

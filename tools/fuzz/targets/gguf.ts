@@ -139,6 +139,6 @@ export const ggufTarget: FuzzTarget = {
       if (tokenizer) named(name, () => loadTokenizer(tokenizer)).encode('ab <s> a');
       const config = await ggufDecoderConfig(gguf);
       await readAll(ggufDecoderTensors(gguf).values());
-      languageModel(config);
+      named(name, () => languageModel(config));
     }),
 };
