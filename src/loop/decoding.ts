@@ -50,12 +50,13 @@ export function startDecoding(
   const { logits } = options;
   const batch = prompts.length;
   const longest = Math.max(...prompts.map((ids) => ids.length));
-  const capacity = roundUp(longest + options.maxNewTokens, 64);
+  const prefix = loaded.attached?.adapter.prefixTokens ?? 0;
+  const capacity = roundUp(prefix + longest + options.maxNewTokens, 64);
   const caches = emptyCaches(loaded, batch, capacity);
   let appended = 0;
   return {
     prefill: async () => {
-      const length = Math.min(capacity, roundUp(longest, 32));
+      const length = Math.min(capacity - prefix, roundUp(longest, 32));
       const loadedProgram = await program(loaded, { batch, length, capacity, fresh: true, logits });
       const ids = new Int32Array(batch * length);
       prompts.forEach((prompt, row) => ids.set(prompt, row * length));

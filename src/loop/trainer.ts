@@ -183,15 +183,13 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
   };
 
   const run = async (window: Window): Promise<StepOutcome> => {
-    let own: Omit<StepOutcome, 'updates'> | undefined;
+    const own = await carryOut(at(prepared, 0), window);
     const others: Record<string, UpdateOutcome> = {};
-    for (const each of prepared) {
+    for (const each of prepared.slice(1)) {
       if (done % (each.update.every ?? 1) !== 0) continue;
-      const { terms, metrics, ...outcome } = await carryOut(each, window);
-      if (each === prepared[0]) own = { ...outcome, terms, metrics };
-      else others[each.update.name] = outcome;
+      const { loss, gradNorm, learningRate } = await carryOut(each, window);
+      others[each.update.name] = { loss, gradNorm, learningRate };
     }
-    if (!own) throw new RangeError(`Expected the first update at every step but found every ${updates[0].every}`);
     done++;
     await after?.run({ step: tensor('f32', [], [done]) });
     return { ...own, updates: others };

@@ -58,8 +58,13 @@ export function membersOf({ members }: WeightGroup, parts: readonly Part[]): rea
   return parts.flatMap(({ from, to }) => members.slice(from, to));
 }
 
-/** Throws RangeError on a name that two updates have, and on a parameter that two of them train or none does. */
+/** Throws RangeError on a name that two updates have, on a parameter that two of them train or none does, and on a first one that is not due at every step. */
 export function checkUpdates(updates: readonly Update[], names: readonly string[]): void {
+  const [first] = updates;
+  if ((first?.every ?? 1) !== 1)
+    throw new RangeError(`Expected the first update at every step but found every ${first?.every}`);
+  const uneven = updates.find(({ every = 1 }) => !Number.isSafeInteger(every) || every < 1);
+  if (uneven) throw new RangeError(`Expected a whole number of steps for ${uneven.name} but found ${uneven.every}`);
   const twice = updates.find(({ name }, index) => updates.findIndex((other) => other.name === name) < index);
   if (twice) throw new RangeError(`Expected updates of different names but found ${twice.name} twice`);
   for (const name of names) {

@@ -1,5 +1,6 @@
 import type { Value } from '../ir/graph.ts';
 import { add } from '../ir/ops/add.ts';
+import { conv, type ConvOptions } from '../ir/ops/conv.ts';
 import { embedding } from '../ir/ops/embedding.ts';
 import { layerNorm } from '../ir/ops/layerNorm.ts';
 import { linear } from '../ir/ops/linear.ts';
@@ -23,6 +24,17 @@ export function linearLayer({ param, sites }: LayerContext, name: string, x: Val
 export function transposedLinearLayer({ param, sites }: LayerContext, name: string, x: Value): Value {
   const operands = { x, weight: transpose(param(`${name}.weight`), [1, 0]), bias: param(`${name}.bias`) };
   return sites.linear(operands, (given) => linear(given.x, given.weight, given.bias, given.lowRank), name);
+}
+
+/** Convolution of x [B, C, …] with `name`.weight [out, C/groups, …] and, where biased, `name`.bias [out]. */
+export function convolutionLayer(
+  { param, sites }: LayerContext,
+  name: string,
+  x: Value,
+  { biased, ...options }: ConvOptions & { readonly biased: boolean },
+): Value {
+  const operands = { x, weight: param(`${name}.weight`), bias: biased ? param(`${name}.bias`) : null };
+  return sites.convolution(operands, (given) => conv(given.x, given.weight, given.bias, options), name);
 }
 
 /** w x / rms(x), with `offset` (offset + w) x / rms(x). */

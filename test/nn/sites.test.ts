@@ -2,9 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, input, parameter, type Value } from '../../src/ir/graph.ts';
-import { add } from '../../src/ir/ops/add.ts';
-import { linear } from '../../src/ir/ops/linear.ts';
-import { matmul } from '../../src/ir/ops/matmul.ts';
 import { mul } from '../../src/ir/ops/mul.ts';
 import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { normal } from '../../src/ir/dense.ts';
@@ -67,28 +64,6 @@ test('wraps nest: the base of the outer is the inner, and plain sites change not
   nested.forEach((value, i) => assert.ok(Math.abs(value - (plain[i] ?? 0)) < 1e-12));
   const once = run(build(() => wrapSites(doubled)).hidden);
   assert.ok(once.some((value, i) => Math.abs(value - (plain[i] ?? 0)) > 1e-6));
-});
-
-test('a gated mixture of two low-rank terms emits a balance loss whose gradient reaches the router', () => {
-  const balance: Value[] = [];
-  const router = parameter('router', [2, 8]);
-  const experts = [0, 1].map((e) => ({ a: parameter(`a${e}`, [2, 8]), b: parameter(`b${e}`, [12, 2]) }));
-  const { hidden } = build(() =>
-    wrapSites({
-      linear: (operands, base, name) => {
-        if (name !== 'model.layers.0.mlp.up_proj') return base(operands);
-        const gates = linear(operands.x, router);
-        balance.push(sum(mul(gates, gates)));
-        return experts.reduce((y, { a, b }, e) => {
-          const pick = parameter(`pick${e}`, [2, 1]);
-          return add(y, mul(matmul(gates, pick), linear(linear(operands.x, a), b)));
-        }, base(operands));
-      },
-    }),
-  );
-  assert.equal(balance.length, 1);
-  const [slope] = gradients(add(sum(hidden), balance[0] ?? assert.fail()), [router]);
-  assert.ok(run(slope ?? assert.fail()).some((value) => Math.abs(value) > 1e-9));
 });
 
 test('recompute keeps the values with wraps that close over parameters', () => {
