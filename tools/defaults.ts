@@ -20,6 +20,7 @@ const theirs: Readonly<Record<string, { readonly value: unknown; readonly why?: 
   'adapter.rankPattern': { value: {} },
   'adapter.alphaPattern': { value: {} },
   'adapter.useRslora': { value: false },
+  'objective.labelSmoothingFactor': { value: 0 },
   'optimizer.type': { value: 'adamw' },
   'optimizer.learningRate': {
     value: 2e-5,

@@ -27,6 +27,7 @@ export const aliases: Readonly<Record<string, string>> = {
   'lora-dropout': 'adapter.dropout',
   'target-modules': 'adapter.targetModules',
   objective: 'objective.type',
+  'label-smoothing-factor': 'objective.labelSmoothingFactor',
   optimizer: 'optimizer.type',
   'learning-rate': 'optimizer.learningRate',
   'weight-decay': 'optimizer.weightDecay',

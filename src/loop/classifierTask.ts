@@ -9,7 +9,7 @@ import { buildGraph, input } from '../ir/graph.ts';
 import { scalar } from '../ir/ops/constant.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import type { Classifier } from '../nn/model.ts';
-import { labelLosses } from '../objectives/labelLosses.ts';
+import { labelLosses, smoothedLabels } from '../objectives/labelLosses.ts';
 import { classifierFeeds, classifierForward, type ClassifierShape } from './classifierPrograms.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
@@ -30,6 +30,7 @@ const largest = (values: ArrayLike<number>): number =>
 export function classifierTask(
   loaded: LoadedModel<Classifier>,
   { packing, loss }: Pick<TuneConfig['data'], 'packing' | 'loss'>,
+  { labelSmoothingFactor: smoothing = 0 }: { readonly labelSmoothingFactor?: number } = {},
 ): Task {
   if (packing) throw new TypeError('data.packing: a classifier reads one example in each row');
   if (loss !== 'auto')
@@ -46,7 +47,8 @@ export function classifierTask(
     options: Parameters<typeof classifierForward>[3],
   ) => {
     const built = classifierForward(model, adapter, shape, options);
-    const targets = input('labels', 'f32', [shape.batch, labels.length]);
+    const given = input('labels', 'f32', [shape.batch, labels.length]);
+    const targets = options.training && smoothing > 0 ? smoothedLabels(given, smoothing) : given;
     return { ...built, total: sum(labelLosses[problemType()](built.logits, targets)) };
   };
 
@@ -60,6 +62,10 @@ export function classifierTask(
         note(row);
         const read = readExample(row, labelledFormats);
         type ??= problemTypeOf(model, read.label);
+        if (smoothing > 0 && type !== 'single_label_classification')
+          throw new TypeError(
+            `objective.labelSmoothingFactor: expected 0 but found ${smoothing}: only one label out of several can be smoothed, and this is ${type}`,
+          );
         const options = { labels, problemType: type, maxLength, training: true };
         const { example, truncated } = placed(row, () =>
           labelledExample(row.index, read, tokenizerOf(loaded), options),

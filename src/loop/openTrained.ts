@@ -56,5 +56,7 @@ export async function openTask(config: TuneConfig, engine: Engine): Promise<Task
         `${field}.type: expected ${expected} for the classifier ${model.path} but found ${type}, which is for tokens`,
       );
   }
-  return taskOn(await openClassifier(openingOf(config, engine)), (loaded) => classifierTask(loaded, data));
+  return taskOn(await openClassifier(openingOf(config, engine)), (loaded) =>
+    classifierTask(loaded, data, objective.type === 'sft' ? objective : {}),
+  );
 }

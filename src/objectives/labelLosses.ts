@@ -7,6 +7,7 @@ import { mean } from '../ir/ops/reduceMean.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import { add } from '../ir/ops/add.ts';
 import { sub } from '../ir/ops/sub.ts';
+import { dimAt } from '../ir/types.ts';
 import type { ProblemType } from '../nn/model.ts';
 
 type LabelLoss = (logits: Value, targets: Value) => Value;
@@ -24,3 +25,8 @@ export const labelLosses: { readonly [P in NonNullable<ProblemType>]: LabelLoss 
     return mean(mul(difference, difference), [-1]);
   },
 };
+
+/** Targets [N, labels] of one label each that give a share ε of their weight to all labels alike, as transformers' LabelSmoother has it. */
+export function smoothedLabels(targets: Value, epsilon: number): Value {
+  return add(mul(targets, 1 - epsilon), epsilon / dimAt(targets.type.shape, 1));
+}

@@ -2,7 +2,10 @@ import type { Value } from '../ir/graph.ts';
 import type { VocabularyStatistics } from '../ir/ops/vocabulary.ts';
 
 /** Statistics of the target tokens, one per row of [N], in nats; the reference is the model without its adapter. */
-export type TokenStatistics = Pick<VocabularyStatistics, 'logprobs' | 'entropy' | 'klToReference' | 'klFromReference'>;
+export type TokenStatistics = Pick<
+  VocabularyStatistics,
+  'logprobs' | 'meanLogprobs' | 'entropy' | 'klToReference' | 'klFromReference'
+>;
 
 export type TokenStatistic = keyof TokenStatistics;
 

@@ -7,6 +7,7 @@ import { buildGraph, input, type Value } from '../../src/ir/graph.ts';
 import * as ir from '../../src/ir/index.ts';
 import { dft } from '../../src/objectives/dft.ts';
 import { makeObjective, objectiveUnits } from '../../src/objectives/index.ts';
+import { labelLosses, smoothedLabels } from '../../src/objectives/labelLosses.ts';
 import type { Objective } from '../../src/objectives/objective.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
@@ -17,7 +18,14 @@ interface Fixture {
   readonly head: number[][];
   readonly targets: number[];
   readonly weights: number[];
-  readonly dft: { readonly loss: number; readonly gradient: number[][] };
+  readonly dft: Case;
+  readonly smoothed: readonly (Case & { readonly epsilon: number })[];
+  readonly smoothedLabels: Case & { readonly epsilon: number };
+}
+
+interface Case {
+  readonly loss: number;
+  readonly gradient: number[][];
 }
 
 const fixture = JSON.parse(readFileSync(new URL('../fixtures/objectives.json', import.meta.url), 'utf8')) as Fixture;
@@ -47,6 +55,30 @@ test("DFT's loss and gradient are those of TRL's dft_loss", () => {
   const { loss, gradient } = lossOf(dft());
   assert.ok(Math.abs(loss - fixture.dft.loss) < 1e-12 * Math.abs(loss), `${loss} against ${fixture.dft.loss}`);
   assert.ok(relativeError(gradient, fixture.dft.gradient.flat()) < 1e-12);
+});
+
+for (const { epsilon, loss: expected, gradient: slopes } of fixture.smoothed) {
+  test(`a smoothing of ${epsilon}: loss and gradient are those of transformers' LabelSmoother`, () => {
+    const { loss, gradient } = lossOf(makeObjective({ type: 'sft', labelSmoothingFactor: epsilon }));
+    // The smoother sums over the vocabulary in f32, and ε is an f32 constant here.
+    assert.ok(Math.abs(loss - expected) < 1e-6 * Math.abs(expected), `${loss} against ${expected}`);
+    assert.ok(relativeError(gradient, slopes.flat()) < 1e-6);
+  });
+}
+
+test("smoothed labels of a classifier: loss and gradient are those of transformers' LabelSmoother", () => {
+  const { epsilon, loss: expected, gradient: slopes } = fixture.smoothedLabels;
+  const hidden = input('hidden', 'f32', [states.length, states[0]?.length ?? 0]);
+  const head = input('head', 'f32', [rows.length, rows[0]?.length ?? 0]);
+  const labels = input('labels', 'f32', [tokens.length, rows.length]);
+  const logits = ir.matmul(hidden, head, { transposeB: true });
+  const loss = ir.mean(labelLosses.single_label_classification(logits, smoothedLabels(labels, epsilon)));
+  const [gradient] = gradients(loss, [hidden]) as [Value];
+  const ones = tokens.flatMap((token) => rows.map((_, label) => (label === token ? 1 : 0)));
+  const feeds = { hidden: matrix(states), head: matrix(rows), labels: f32([tokens.length, rows.length], ones) };
+  const found = evaluate(buildGraph({ loss, gradient }), feeds);
+  assert.ok(Math.abs((found['loss']?.data[0] ?? NaN) - expected) < 1e-6 * Math.abs(expected));
+  assert.ok(relativeError(found['gradient']?.data ?? [], slopes.flat()) < 1e-6);
 });
 
 test('exponent 0 is supervised fine-tuning, and what lies between differs from both', () => {

@@ -12,10 +12,18 @@ import { statisticsOf } from './vocabularyParts.ts';
 import { vocabularyGradSamples, vocabularySamples } from './vocabularySamples.ts';
 
 /** What can be asked of each row's distribution p over the vocabulary, q being the reference's. */
-export type Statistic = 'logprobs' | 'entropy' | 'klToReference' | 'klFromReference' | 'topK' | 'samples';
+export type Statistic =
+  | 'logprobs'
+  | 'meanLogprobs'
+  | 'entropy'
+  | 'klToReference'
+  | 'klFromReference'
+  | 'topK'
+  | 'samples';
 
 const differentiable: ReadonlySet<Statistic> = new Set([
   'logprobs',
+  'meanLogprobs',
   'entropy',
   'klToReference',
   'klFromReference',
@@ -137,7 +145,7 @@ function infer(inputs: readonly (TensorType | null)[], attrs: VocabularyAttrs): 
 export const vocabularyOp: Op<VocabularyAttrs> = defineOp<VocabularyAttrs>({
   name: 'vocabularyStatistics',
   formula:
-    'p = softmax(z), z = cap(s (h Wᵀ + b)) / τ with cap(x) = c tanh(x / c), q of the reference alike; logprobs ln p_t, entropy -Σ p ln p, klToReference KL(p‖q), klFromReference KL(q‖p), topK of ln p, samples: the first v with Σ_{w <= v} p_w > u. Streamed over rows so that z never exists whole; after the statistics the gradient of each by h, so that any loss of them only scales its rows. Logits must be finite',
+    'p = softmax(z), z = cap(s (h Wᵀ + b)) / τ with cap(x) = c tanh(x / c), q of the reference alike; logprobs ln p_t, meanLogprobs 1/V Σ_v ln p_v, entropy -Σ p ln p, klToReference KL(p‖q), klFromReference KL(q‖p), topK of ln p, samples: the first v with Σ_{w <= v} p_w > u. Streamed over rows so that z never exists whole; after the statistics the gradient of each by h, so that any loss of them only scales its rows. Logits must be finite',
   infer,
   vjp: ({ attrs, inputs, outputs, cotangents, needs }) => {
     const { first, directions } = vocabularyOutputs(attrs);
@@ -236,6 +244,8 @@ export interface VocabularyOptions {
 export interface VocabularyStatistics {
   /** ln p(target), [N] */
   readonly logprobs: Value;
+  /** 1/V Σ_v ln p_v, the log-probability of a token drawn uniformly, [N] */
+  readonly meanLogprobs: Value;
   /** [N] */
   readonly entropy: Value;
   /** KL(p‖q), [N] */
@@ -250,7 +260,7 @@ export interface VocabularyStatistics {
 
 /**
  * The statistics that are asked for, and only those, in one pass over the rows; logits never exist whole. Gradients pass
- * through logprobs, entropy and both KL to all operands.
+ * through logprobs, their mean, entropy and both KL to all operands.
  */
 export function vocabularyStatistics<const S extends Statistic>(
   { hidden, head, bias = null, scale = 1, softCap }: LogitSource,

@@ -46,6 +46,7 @@ export function toolsOf(emit: OnnxEmitter) {
   return {
     sum: (x: string): string => last('ReduceSum', x),
     max: (x: string): string => last('ReduceMax', x),
+    mean: (x: string): string => last('ReduceMean', x),
     add: binary('Add'),
     sub: binary('Sub'),
     mul: binary('Mul'),
@@ -88,7 +89,7 @@ export function chunkOf(
   count: number,
   vocabulary: number,
 ): Chunk {
-  const { sum, max, add, sub, mul } = toolsOf(emit);
+  const { sum, max, mean, add, sub, mul } = toolsOf(emit);
   const { temperature, k } = attrs;
   const own = distribution(emit, operands, { scale: attrs.scale, softCap: attrs.softCap, temperature });
   const reference = (): Distribution =>
@@ -111,6 +112,7 @@ export function chunkOf(
   const centred = (a: Distribution, b: Distribution): string => mul(a.p(), sub(logRatio(a, b), divergence(a, b)));
   const statistics: Readonly<Record<Statistic, () => readonly string[]>> = {
     logprobs: () => [aboveMost(emit.take(own.logits, column, 1, vocabulary))],
+    meanLogprobs: () => [aboveMost(mean(own.logits))],
     entropy: () => [emit.node('Neg', [sum(mul(own.p(), own.logp()))])],
     klToReference: () => [divergence(own, reference())],
     klFromReference: () => [divergence(reference(), own)],
@@ -128,6 +130,7 @@ export function chunkOf(
       const flags = { axis: { int: 1 }, reduction: { string: 'add' } };
       return { matrix: emit.node('ScatterElements', [own.p(), column, minusOne], flags), sign: -1 };
     },
+    meanLogprobs: () => ({ matrix: sub(own.p(), emit.scalar(1 / vocabulary)), sign: -1 }),
     entropy: () => ({ matrix: mul(own.p(), add(own.logp(), required(statistic('entropy'), 0))), sign: -1 }),
     klToReference: () => ({ matrix: centred(own, reference()), sign: 1 }),
     klFromReference: () => ({ matrix: sub(own.p(), reference().p()), sign: 1 }),

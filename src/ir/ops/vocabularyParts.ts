@@ -11,6 +11,7 @@ import { matmul } from './matmul.ts';
 import { minimum } from './minimum.ts';
 import { mul } from './mul.ts';
 import { neg } from './neg.ts';
+import { mean } from './reduceMean.ts';
 import { sum } from './reduceSum.ts';
 import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
@@ -68,6 +69,7 @@ export function statisticsOf(inputs: readonly (Value | null)[], attrs: Vocabular
   const logq = (): Value => (reference ??= logDistribution(referenceHidden, referenceHead, referenceBias, other));
   const by: Readonly<Record<Statistic, () => Value[]>> = {
     logprobs: () => [takeAlong(logp, present(operands.targets, 'targets'))],
+    meanLogprobs: () => [mean(logp, [-1])],
     entropy: () => [neg(sum(mul(exp(logp), logp), [-1]))],
     klToReference: () => [divergence(logp, logq())],
     klFromReference: () => [divergence(logq(), logp)],

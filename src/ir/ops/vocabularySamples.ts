@@ -31,7 +31,7 @@ function operands(rows: number, vocabulary: number, seed: number, withBias = fal
   ];
 }
 
-const every: readonly Statistic[] = ['logprobs', 'entropy', 'klToReference', 'klFromReference'];
+const every: readonly Statistic[] = ['logprobs', 'meanLogprobs', 'entropy', 'klToReference', 'klFromReference'];
 const shaped = { scale: 0.7, softCap: 2, temperature: 1.3, referenceScale: 1.2, referenceSoftCap: 3, k: 0 } as const;
 const large: readonly (Dense | null)[] = [
   f32([2, 2], [300, 0, 0, 0]),
@@ -65,7 +65,7 @@ export function vocabularySamples(): Sample<VocabularyAttrs>[] {
       name: 'everything at once, more rows than a chunk',
       attrs: {
         ...plain,
-        statistics: ['samples', 'entropy', 'topK', 'logprobs', 'klFromReference', 'klToReference'],
+        statistics: ['samples', 'entropy', 'topK', 'meanLogprobs', 'logprobs', 'klFromReference', 'klToReference'],
         k: 3,
       },
       inputs: operands(300, 9, 30),
@@ -79,7 +79,7 @@ export function vocabularySamples(): Sample<VocabularyAttrs>[] {
     },
     {
       name: 'large logits and ties',
-      attrs: { ...plain, statistics: ['logprobs', 'entropy', 'klToReference', 'samples'] },
+      attrs: { ...plain, statistics: ['logprobs', 'meanLogprobs', 'entropy', 'klToReference', 'samples'] },
       inputs: large,
       skipGradient: beyond,
     },
@@ -99,7 +99,7 @@ export function vocabularyGradSamples(): Sample<VocabularyGradAttrs>[] {
     {
       name: 'every operand, more rows than a chunk, shaped',
       attrs: { ...shaped, statistics: every, wrt: [1, 3, 5, 6, 7] },
-      inputs: [...operands(300, 5, 50, true), ...cotangents(300, 4)],
+      inputs: [...operands(300, 5, 50, true), ...cotangents(300, every.length)],
     },
   ];
 }
