@@ -123,6 +123,7 @@ static void run(tl_program &program, const uint64_t *leaves) {
   given.reserve(program.slotNumbers.size());
   for (int number : program.slotNumbers) given.push_back(number < 0 ? nullptr : addresses[static_cast<size_t>(number)]);
   auto before = std::chrono::steady_clock::now();
+  int64_t call = 0;
   for (const Step &step : program.steps) {
     Args args{given.data() + step.slots, program.ints.data() + step.ints, program.floats.data() + step.floats,
               static_cast<int64_t>(step.intCount)};
@@ -130,7 +131,9 @@ static void run(tl_program &program, const uint64_t *leaves) {
     auto after = std::chrono::steady_clock::now();
     engine.times[static_cast<size_t>(step.kernel)] += std::chrono::duration<double, std::nano>(after - before).count();
     before = after;
-    if (engine.context.failed()) throw std::runtime_error(engine.context.takeError());
+    if (engine.context.failed())
+      throw std::runtime_error("call " + std::to_string(call) + ": " + engine.context.takeError());
+    call++;
   }
 }
 

@@ -39,7 +39,8 @@ TL_EXPORT tl_program *tl_program_load(tl_engine *engine, const double *words, in
                                       int64_t error_size);
 TL_EXPORT void tl_program_release(tl_program *program);
 
-// Runs once over the leaves' addresses. 0, or 1 with a text in `error`; the program stays usable.
+// Runs once over the leaves' addresses. 0, or 1 with a text in `error`; the program stays usable. What a kernel complains
+// of begins with `call N: `, its place in the plan.
 TL_EXPORT int32_t tl_program_run(tl_program *program, const uint64_t *leaves, int64_t leaf_count, char *error,
                                  int64_t error_size);
 

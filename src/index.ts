@@ -47,6 +47,7 @@ export {
   type MatrixInput,
   type Svd,
 } from './runtime/linalg/service.ts';
+export { type FailedRun, findNonFinite } from './runtime/nonFinite.ts';
 export { referenceEngine } from './runtime/reference.ts';
 export { type Tensor, tensor } from './runtime/tensor.ts';
 export { type WeightHandle, type WeightStore, weightStore } from './runtime/weights.ts';

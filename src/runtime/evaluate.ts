@@ -1,3 +1,4 @@
+import { originsOf } from '../ir/origins.ts';
 import { at, type Graph, input, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../ir/graph.ts';
 import { type Dense, formatType, sameType } from '../ir/types.ts';
 
@@ -17,12 +18,16 @@ export function evaluateNode(node: Node, inputs: readonly (Dense | null)[]): rea
 }
 
 /** Values from the values in `env`, in f64. */
-export function evaluateValues(values: readonly Value[], env: Map<Value, Dense>): Dense[] {
+export function evaluateValues(
+  values: readonly Value[],
+  env: Map<Value, Dense>,
+  originOf: (node: Node) => string = ({ op }) => op.name,
+): Dense[] {
   for (const node of topologicalOrder(values)) {
     if (node.outputs.every((output) => env.has(output))) continue;
     if (isLeaf(node)) throw new RangeError(`Expected a value for ${leafAttrs(node).name} but found none`);
     const operands = node.inputs.map((value) => value && resolve(env, value));
-    const results = evaluateNode(node, operands);
+    const results = complaining(node, originOf, () => evaluateNode(node, operands));
     node.outputs.forEach((output, index) => {
       const result = at(results, index);
       if (!sameType(result, output.type)) {
@@ -34,6 +39,16 @@ export function evaluateValues(values: readonly Value[], env: Map<Value, Dense>)
     });
   }
   return values.map((value) => resolve(env, value));
+}
+
+/** Puts the op and its place in front of what it complains of. */
+function complaining<T>(node: Node, originOf: (node: Node) => string, evaluate: () => T): T {
+  try {
+    return evaluate();
+  } catch (error) {
+    if (error instanceof Error) error.message = `${originOf(node)}: ${error.message}`;
+    throw error;
+  }
 }
 
 function resolve(env: ReadonlyMap<Value, Dense>, value: Value): Dense {
@@ -53,6 +68,6 @@ export function evaluate(graph: Graph, leaves: Readonly<Record<string, Dense>>):
     env.set(value, given);
   }
   const names = [...graph.outputs.keys()];
-  const results = evaluateValues([...graph.outputs.values()], env);
+  const results = evaluateValues([...graph.outputs.values()], env, originsOf(graph));
   return Object.fromEntries(names.map((name, index) => [name, at(results, index)]));
 }

@@ -11,6 +11,7 @@ import { type Tensor, tensor } from '../../src/runtime/tensor.ts';
 import { f32Source } from '../../src/runtime/tensor-source.ts';
 import { type WeightStore, weightStore } from '../../src/runtime/weights.ts';
 import { check, type EngineCase, refuses, same } from './engineCase.ts';
+import { nonFiniteCase } from './nonFiniteCase.ts';
 
 const x = tensor('f32', [1, 2], [3, 4]);
 
@@ -127,13 +128,20 @@ export const engineCases: readonly EngineCase[] = [
     },
   },
   {
-    name: 'an index outside fails the run and the next one works',
+    name: 'an index outside fails the run, naming the op and its place, and the next one works',
     run: async (engine, { indexOutside }) => {
-      const graph = buildGraph({ y: takeAlong(input('rows', 'f32', [2, 3]), input('i', 'i32', [2])) });
+      const table = parameter('model.table.weight', [2, 3]);
+      const graph = buildGraph({ y: takeAlong(mul(table, 1), input('i', 'i32', [2])) });
       const program = await engine.load(graph);
-      const rows = tensor('f32', [2, 3], [1, 2, 3, 4, 5, 6]);
-      if (indexOutside) await refuses(() => program.run({ rows, i: tensor('i32', [2], [0, 3]) }), indexOutside);
-      same((await program.run({ rows, i: tensor('i32', [2], [2, 0]) }))['y']?.data, [3, 4], 'the next run');
+      const store = weightStore();
+      store.add(f32Source('table', [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6)));
+      program.bind('model.table.weight', store.get('table'));
+      if (indexOutside) {
+        const wrong = { i: tensor('i32', [2], [0, 3]) };
+        await refuses(() => program.run(wrong), indexOutside);
+        await refuses(() => program.run(wrong), /takeAlong at model\.table/);
+      }
+      same((await program.run({ i: tensor('i32', [2], [2, 0]) }))['y']?.data, [3, 4], 'the next run');
       program.release();
     },
   },
@@ -168,6 +176,7 @@ export const engineCases: readonly EngineCase[] = [
       program.release();
     },
   },
+  nonFiniteCase,
   {
     name: 'a prebound run reads and writes the same memory every time',
     run: async (engine, { synchronous }) => {

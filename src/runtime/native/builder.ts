@@ -15,6 +15,8 @@ export interface Call {
 
 /** What rules write to. Equal calls, operations and views are made once. */
 export interface Builder {
+  /** Says whose kernels come next. */
+  origin(text: string): void;
   readonly steps: Step[];
   leaf(type: TensorType, index: number): Ref;
   constant(dtype: DType, shape: Shape, values: Float64Array): Ref;
@@ -34,6 +36,7 @@ export function builder(): Builder {
   const constants = new Map<string, Storage>();
   let refs = 0;
   let storages = 0;
+  let origin = '';
   const makeRef = (type: TensorType, storage: Storage, more: Partial<Ref> = {}): Ref => ({
     id: refs++,
     type,
@@ -67,7 +70,17 @@ export function builder(): Builder {
     const types = call.outputs.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`).join();
     return once(`${name}(${idsOf(inputs)})${ints.join()};${floats.join()}:${types}`, () => {
       const outputs = call.outputs.map((type) => makeRef(type, arena(type)));
-      const step: KernelStep = { kind: 'kernel', kernel: name, inputs, outputs, optional, inPlace, ints, floats };
+      const step: KernelStep = {
+        kind: 'kernel',
+        kernel: name,
+        origin,
+        inputs,
+        outputs,
+        optional,
+        inPlace,
+        ints,
+        floats,
+      };
       steps.push(step);
       return outputs;
     });
@@ -81,6 +94,9 @@ export function builder(): Builder {
   };
   return {
     steps,
+    origin: (text) => {
+      origin = text;
+    },
     leaf: (type, index) => makeRef(type, { kind: 'leaf', id: storages++, leaf: index }),
     constant: (dtype, shape, values) => {
       const uniform = values.length > 1 && values.every((value) => Object.is(value, values[0]));

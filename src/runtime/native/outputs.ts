@@ -41,6 +41,7 @@ function copyStep(from: Ref, to: Ref): KernelStep {
   return {
     kind: 'kernel',
     kernel: 'copy',
+    origin: 'copy of an output',
     inputs: [input],
     outputs: [to],
     optional: [],

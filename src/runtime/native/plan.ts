@@ -1,4 +1,5 @@
 import { type Graph, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../../ir/graph.ts';
+import { opIn, originsOf } from '../../ir/origins.ts';
 import { type Arena, planArena } from './arena.ts';
 import { builder, type Builder } from './builder.ts';
 import { fuse } from './fuse.ts';
@@ -22,6 +23,8 @@ export interface Plan {
 const stride = 256;
 
 interface Context {
+  /** The op of the graph that is lowered now, and its place. */
+  origin: string;
   readonly build: Builder;
   readonly refs: Map<Value, Ref>;
 }
@@ -43,7 +46,7 @@ function lowerNode(node: Node, context: Context): void {
   const made =
     rules.get(op.name)?.({ build, inputs, attrs, outputTypes }) ??
     op.decompose?.(node.inputs, attrs).map((part) => lowerValue(part, context));
-  if (!made) throw new TypeError(`${op.name} has no native kernel and no decomposition`);
+  if (!made) throw new TypeError(`${opIn(op.name, context.origin)}: it has no native kernel and no decomposition`);
   node.outputs.forEach((output, index) => {
     const ref = made[index];
     if (ref) refs.set(output, ref);
@@ -100,10 +103,13 @@ function liveMembers(steps: readonly PlannedStep[], outputs: ReadonlySet<Storage
  * Throws TypeError naming an op that has neither a kernel nor a decomposition.
  */
 export async function planGraph(graph: Graph, pause: () => Promise<unknown> = async () => {}): Promise<Plan> {
-  const context: Context = { build: builder(), refs: new Map() };
+  const context: Context = { build: builder(), refs: new Map(), origin: '' };
   const { build, refs } = context;
   graph.leaves.forEach(({ value, type }, index) => refs.set(value, build.leaf(type, index)));
+  const originOf = originsOf(graph);
   for (const [index, node] of graph.nodes.entries()) {
+    context.origin = originOf(node);
+    build.origin(context.origin);
     lowerNode(node, context);
     if (index % stride === stride - 1) await pause();
   }

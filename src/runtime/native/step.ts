@@ -5,6 +5,8 @@ import type { Ref } from './ref.ts';
 export interface KernelStep {
   readonly kind: 'kernel';
   readonly kernel: string;
+  /** The op of the graph that it is for, and its place. */
+  readonly origin: string;
   readonly inputs: readonly (Ref | null)[];
   readonly outputs: readonly Ref[];
   /** Outputs that the kernel can do without, when nothing reads them. */

@@ -94,6 +94,12 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
     );
     return { addresses: BigUint64Array.from(held, addressOf), held };
   };
+  /** The library's complaint of a run, with the op and the place that its kernel computed. */
+  const failure = (text: Uint8Array): Error => {
+    const [, call, complaint] = /^call (\d+): (.*)$/s.exec(messageOf(text)) ?? [];
+    const step = plan.steps[Number(call)];
+    return new Error(step?.kind === 'kernel' ? `${step.origin}: ${complaint}` : messageOf(text));
+  };
   const later = async ({ addresses, held }: Arrangement): Promise<void> => {
     const text = new Uint8Array(new ArrayBuffer(512));
     const entry = { addresses, held, text };
@@ -104,15 +110,14 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
           failure ? reject(failure) : resolve(result),
         );
       });
-      if (status !== 0) throw new Error(messageOf(text));
+      if (status !== 0) throw failure(text);
     } finally {
       inFlight.delete(entry);
     }
     bound.touchWritten();
   };
   const now = ({ addresses }: Arrangement): void => {
-    if (functions.tl_program_run(address, addresses, addresses.length, error, error.length) !== 0)
-      throw new Error(messageOf(error));
+    if (functions.tl_program_run(address, addresses, addresses.length, error, error.length) !== 0) throw failure(error);
     bound.touchWritten();
   };
 

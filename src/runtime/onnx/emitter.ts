@@ -7,6 +7,8 @@ import { cpuTarget, type OnnxTarget, RefusedOperator } from './target.ts';
 
 /** An emitter and what was emitted so far. Equal nodes get one name, so nothing is computed twice. */
 export interface GraphEmitter extends OnnxEmitter {
+  /** Says whose nodes come next: their names tell it in errors and profiles. */
+  origin(text: string): void;
   readonly emitted: readonly OnnxNode[];
   readonly constants: ReadonlyMap<string, OnnxTensor>;
 }
@@ -47,6 +49,7 @@ function product(emit: OnnxEmitter, target: OnnxTarget, a: string, b: string, op
 
 /** An emitter for a target, the CPU provider unless given. Its nodes throw RefusedOperator for what the target cannot run. */
 export function graphEmitter(target: OnnxTarget = cpuTarget): GraphEmitter {
+  let origin = '';
   const emitted: OnnxNode[] = [];
   const constants = new Map<string, OnnxTensor>();
   const names = new Map<string, readonly string[]>();
@@ -66,7 +69,7 @@ export function graphEmitter(target: OnnxTarget = cpuTarget): GraphEmitter {
     emitted.push({
       opType,
       domain: options.domain ?? '',
-      name: outputs[0] ?? opType,
+      name: `${origin}, ${outputs[0] ?? opType}`,
       inputs: operands,
       outputs,
       attributes: attrs,
@@ -98,6 +101,9 @@ export function graphEmitter(target: OnnxTarget = cpuTarget): GraphEmitter {
   const emit: GraphEmitter = {
     emitted,
     constants,
+    origin: (text) => {
+      origin = text;
+    },
     node,
     nodes,
     constant,

@@ -1,4 +1,5 @@
 import { at, type Graph, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../../ir/graph.ts';
+import { opIn, originsOf } from '../../ir/origins.ts';
 import { aliasRule } from './alias.ts';
 import { type GraphEmitter, graphEmitter } from './emitter.ts';
 import type { OnnxModel, OnnxNode } from './encode.ts';
@@ -44,6 +45,7 @@ export async function lower(graph: Graph, options: LowerOptions = {}): Promise<L
     fills: [],
     overwrites: new Map(),
     isRead: readerOf(graph),
+    origin: '',
   };
   const { emit, names, fills } = context;
   for (const { name, value } of graph.leaves) names.set(value, `in:${name}`);
@@ -51,7 +53,10 @@ export async function lower(graph: Graph, options: LowerOptions = {}): Promise<L
     const value = graph.outputs.get(output);
     if (value) context.overwrites.set(value, leaf);
   }
+  const originOf = originsOf(graph);
   for (const [index, node] of graph.nodes.entries()) {
+    context.origin = originOf(node);
+    emit.origin(context.origin);
     lowerInto(node, context);
     if (index % stride === stride - 1) await pause();
   }
@@ -90,6 +95,8 @@ const typed = (type: Value['type']): OnnxType => ({
 });
 
 interface Context {
+  /** The op of the graph that is lowered now, and its place. */
+  origin: string;
   readonly emit: GraphEmitter;
   readonly names: Map<Value, string>;
   readonly fills: HostFill[];
@@ -175,9 +182,7 @@ function lowerNode(node: Node, context: Context): readonly string[] {
     if (!fills.some(({ name }) => name === key)) fills.push({ name: key, value: at(node.outputs, 0), leaves });
     return [key];
   }
-  throw new TypeError(
-    own === undefined ? `${op.name} has no ONNX lowering and no decomposition` : `${op.name}: ${own}`,
-  );
+  throw new TypeError(`${opIn(op.name, context.origin)}: ${own ?? 'it has no ONNX lowering and no decomposition'}`);
 }
 
 /** Gives each output its own name: the producing node is renamed, or the value copied where that cannot be. */
