@@ -63,6 +63,16 @@ export interface AdapterContext {
   readonly training?: TrainingInputs;
 }
 
+/** What may change between two steps, on the host. */
+export interface BetweenSteps {
+  /** Values of a trained tensor or a state, to read and to write. */
+  values(name: string): Promise<Float32Array>;
+  /** Starts a trained tensor anew, with random numbers of this step. */
+  renew(name: string): Promise<void>;
+  /** Clears what the optimizers remember. */
+  resetOptimizers(): Promise<void>;
+}
+
 /** How an adapter goes into one tensor of a checkpoint. */
 export interface Merge {
   /** The tensor that is written. */
@@ -93,6 +103,8 @@ export interface Adapter {
     readonly param: (name: string) => Value;
     readonly step: Value;
   }): Readonly<Record<string, Value>>;
+  /** What changes after `step` of a run's `steps`, before the next one; undefined where nothing does. */
+  betweenSteps?(step: number, steps: number): ((context: BetweenSteps) => Promise<void>) | undefined;
   /** How it goes into the base's weights, or why it cannot. */
   readonly merges: readonly Merge[] | { readonly cannot: string };
   /** How PEFT's files hold it; without it the trained weights are the model's own and are written as a checkpoint. */

@@ -1,13 +1,14 @@
 import type { z } from 'zod';
 import type { TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
+import { colaUnit } from './cola.ts';
 import { fullUnit } from './full.ts';
 import { loraUnit } from './lora.ts';
 import { ssfUnit } from './ssf.ts';
 import type { AdapterUnit } from './unit.ts';
 
 /** Every kind of adapter by the name that configs give it. */
-export const adapterUnits = { lora: loraUnit, ssf: ssfUnit, none: fullUnit } as const;
+export const adapterUnits = { lora: loraUnit, cola: colaUnit, ssf: ssfUnit, none: fullUnit } as const;
 
 export type AdapterType = keyof typeof adapterUnits;
 

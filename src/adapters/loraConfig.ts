@@ -15,7 +15,9 @@ export const loraSchema = z.strictObject({
     .literal('lora')
     .optional()
     .default('lora')
-    .describe('What is trained: lora a low-rank adapter, ssf scales and shifts of features, none the model itself'),
+    .describe(
+      'What is trained: lora a low-rank adapter, cola a chain of them, ssf scales and shifts of features, none the model itself',
+    ),
   r: count.default(16).describe('Rank of the two factors'),
   alpha: z.number().positive().default(32).describe('The factors count alpha / r'),
   dropout: z.number().min(0).lt(1).default(0).describe("Share of the factors' inputs that is dropped while training"),

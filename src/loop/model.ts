@@ -59,11 +59,12 @@ export function openClassifier(options: OpenModelOptions<Classifier>): Promise<L
 }
 
 /** A checkpoint's where its own weights are trained, all of them; else an adapter's. */
-function filesOf(checkpoint: Checkpoint, model: Model, { adapter, weights }: AdapterWeights): TrainedFiles {
+function filesOf(checkpoint: Checkpoint, model: Model, attached: AdapterWeights): TrainedFiles {
+  const { adapter, weights } = attached;
   const own = new Set(model.parameters.map(({ name }) => name));
   return adapter.parameters.every(({ name }) => own.has(name))
     ? modelFiles(weights, checkpoint, model)
-    : adapterFiles(adapter, weights, modelName(checkpoint.path));
+    : adapterFiles(attached, modelName(checkpoint.path));
 }
 
 async function open<M extends TaskModel>(

@@ -1,4 +1,3 @@
-import type { Adapter } from '../adapters/adapter.ts';
 import { readAdapterValues, writeAdapter } from '../adapters/peftFolder.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { dtypeFields } from '../hub/dtypeFields.ts';
@@ -8,6 +7,7 @@ import type { Model } from '../nn/model.ts';
 import { ownTensors } from '../nn/ownNames.ts';
 import { castSource, f32Source } from '../runtime/tensor-source.ts';
 import { fillWeights, type WeightGroup } from '../runtime/weights.ts';
+import type { AdapterWeights } from './readyModel.ts';
 
 /** How trained values become files and come back. */
 export interface TrainedFiles {
@@ -19,13 +19,16 @@ export interface TrainedFiles {
   read(path: string): Promise<void>;
 }
 
-/** An adapter's tensors as a PEFT folder, always in f32. */
-export function adapterFiles(adapter: Adapter, weights: WeightGroup, base: string): TrainedFiles {
+/** An adapter's tensors as a PEFT folder, always in f32; its states where others load an equal form that they are part of. */
+export function adapterFiles(
+  { adapter, weights, states }: Pick<AdapterWeights, 'adapter' | 'weights' | 'states'>,
+  base: string,
+): TrainedFiles {
   return {
     folder: 'adapter',
     write: async (path, options) => {
       const values = new Map<string, Float32Array>();
-      for (const { name, f32 } of weights.members) values.set(name, await f32());
+      for (const { name, f32 } of [...weights.members, ...states.members]) values.set(name, await f32());
       await writeAdapter(path, adapter, (name) => values.get(name) ?? new Float32Array(0), base, options);
     },
     read: async (path) => fillWeights(weights, await readAdapterValues(path, adapter)),

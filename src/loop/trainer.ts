@@ -1,3 +1,4 @@
+import type { BetweenSteps } from '../adapters/adapter.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Window } from '../data/cursor.ts';
 import { at } from '../ir/graph.ts';
@@ -49,6 +50,8 @@ export interface TrainerOptions {
   /** The first one's figures are the step's; it is due at every step. */
   readonly updates: readonly [Update, ...Update[]];
   readonly seed: number;
+  /** Steps of the whole run, for adapters that change on the way. */
+  readonly steps?: number;
   /** Gradient checkpointing: less memory, one more forward pass. */
   readonly recompute: boolean;
 }
@@ -122,7 +125,7 @@ function collect(into: Record<string, number>, outputs: Tensors, nameOf: (name: 
 
 export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOptions): Promise<Trainer> {
   const { store, programs, model, engine } = loaded;
-  const { attached, updates, seed, recompute } = options;
+  const { attached, updates, seed, recompute, steps = 0 } = options;
   const { adapter, weights, states } = attached;
   checkUpdates(
     updates,
@@ -137,6 +140,8 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
   const afterGraph = afterStepGraph(model, adapter);
   const after = afterGraph && (await programs.get('after step', () => afterGraph));
   let done = 0;
+  /** Steps done when the optimizers were last cleared. */
+  let clearedAt = 0;
 
   const programFor = ({ update, parameters }: Prepared, batch: Batch, accumulate: boolean): Promise<Program> => {
     const shape = { batch: batch.batch, length: batch.length, packed: update.task.packed };
@@ -174,12 +179,37 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
       throw new Error(`Expected finite gradients but found a norm of ${gradNorm} in ${describe(window)}`);
     const { optimizer, learningRate: rateAt, every = 1 } = each.update;
     const learningRate = rateAt(done);
-    const scalars = optimizer.rule.scalars(Math.floor(done / every) + 1, learningRate);
+    const scalars = optimizer.rule.scalars(Math.floor((done - clearedAt) / every) + 1, learningRate);
     const found = await each.program.run(
       Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, tensor('f32', [], [value])])),
     );
     collect(metrics ?? {}, found, updateLeaves.metric);
     return { loss, gradNorm, learningRate, terms: terms ?? {}, metrics: metrics ?? {} };
+  };
+
+  /** Lets the adapter change values between steps; programs see the new ones. */
+  const changed = async (change: (context: BetweenSteps) => Promise<void>): Promise<void> => {
+    const base = (name: string): Promise<Float32Array> => store.get(name).f32();
+    await change({
+      values: base,
+      renew: async (name) => {
+        const parameter = adapter.parameters.find((each) => each.name === name);
+        if (!parameter) throw new RangeError(`Expected a trained tensor but found ${name}`);
+        const context = { key: randomKey(seed, name, done), random: engine.random, base };
+        await parameter.initialize(await base(name), context);
+      },
+      resetOptimizers: async () => {
+        for (const { slots } of prepared) {
+          for (const { members, flat } of slots) {
+            for (const { f32 } of members) (await f32()).fill(0);
+            flat.touch();
+          }
+        }
+        clearedAt = done;
+      },
+    });
+    weights.flat.touch();
+    states.flat.touch();
   };
 
   const run = async (window: Window): Promise<StepOutcome> => {
@@ -192,24 +222,31 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     }
     done++;
     await after?.run({ step: tensor('f32', [], [done]) });
+    const change = done < steps ? adapter.betweenSteps?.(done, steps) : undefined;
+    if (change) await changed(change);
     return { ...own, updates: others };
   };
 
-  const steps: Stateful = {
+  const progress: Stateful = {
     name: 'trainer',
     version: 1,
-    save: async () => ({ data: { step: done } }),
+    save: async () => ({ data: { step: done, clearedAt } }),
     load: async ({ data }) => {
-      const step = (data as { step?: unknown } | undefined)?.step;
-      if (!Number.isSafeInteger(step)) throw new RangeError(`Expected a number of steps but found ${String(step)}`);
-      done = step as number;
+      const { step, clearedAt: cleared = 0 } = (data ?? {}) as {
+        readonly step?: unknown;
+        readonly clearedAt?: unknown;
+      };
+      for (const count of [step, cleared]) {
+        if (!Number.isSafeInteger(count)) throw new RangeError(`Expected a number of steps but found ${String(count)}`);
+      }
+      [done, clearedAt] = [step as number, cleared as number];
     },
   };
   const slots = prepared.flatMap((each) => each.slots);
   return {
     step: () => done,
     run,
-    units: [steps, weightState('optimizer', slots), weightState('adapter-state', [states])],
+    units: [progress, weightState('optimizer', slots), weightState('adapter-state', [states])],
   };
 }
 

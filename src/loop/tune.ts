@@ -72,6 +72,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
         },
       ],
       seed: config.train.seed,
+      steps: plan.steps,
       recompute: config.train.gradientCheckpointing,
     });
     const watch = bestWatch(config.train);

@@ -31,6 +31,7 @@ const methods: Readonly<Record<string, readonly string[]>> = {
   dft: ['--objective', 'dft'],
   'component-clip': ['--optimizer.clipBy', 'component', '--max-grad-norm', '0.05'],
   ssf: ['--adapter', 'ssf'],
+  cola: ['--adapter', 'cola', '--adapter.links', '2', '--lora-r', '2'],
   'masked-thought': ['--data-step', 'masked-thought', '--dataStep.probability', '0.5'],
 };
 
