@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, input } from '../../src/ir/graph.ts';
 import { exp } from '../../src/ir/ops/exp.ts';
 import { mul } from '../../src/ir/ops/mul.ts';
 import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { tap, tapsOf, withPatches, withTaps } from '../../src/ir/taps.ts';
-import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
-import { referenceEngine } from '../../src/runtime/reference.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
-
-const engines = [referenceEngine(), ortEngine({ threads: 2 })];
-after(() => engines.forEach((engine) => engine.close()));
+import { engines } from '../runtime/engines.ts';
 
 const build = () => {
   const x = input('x', 'f32', [2]);

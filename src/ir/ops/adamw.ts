@@ -66,6 +66,7 @@ export const adamwOp: Op<AdamWAttrs> = defineOp<AdamWAttrs>({
         f32([], [0.1]),
         f32([], [0.001]),
       ],
+      skipGradient: 'v = 0 is an end of its domain',
     },
     {
       name: 'later step, no decay',
