@@ -12,6 +12,7 @@ import { slice } from '../ir/ops/slice.ts';
 import { where } from '../ir/ops/where.ts';
 import { dimAt } from '../ir/types.ts';
 import type { ModelCache } from './model.ts';
+import type { PositionBias } from './positionBias.ts';
 import type { KeyValuePrefix, SiteOperands } from './sites.ts';
 
 export interface AttendOptions {
@@ -23,6 +24,8 @@ export interface AttendOptions {
   readonly scale?: number;
   readonly window?: number;
   readonly softCap?: number;
+  /** Added to the scores by the places of query and key; the prefix has the first ones. */
+  readonly bias?: PositionBias;
 }
 
 /** Rows of the prefix before those of x [B, T, H, width]. */
@@ -60,15 +63,17 @@ function packedBias(segments: Value, prefixLength: number): Value {
 
 /**
  * Causal attention of a layer, [B, T, H, width]: over its own tokens or over a cache that it appends to; a prefix stands
- * before every sequence, in the cache too. TypeError on a prefix in packed rows of a model with a window.
+ * before every sequence, in the cache too. TypeError on a prefix in packed rows of a model with a window or position bias.
  */
 export function attend({ q, k, v, prefix }: SiteOperands['attention'], options: AttendOptions): Value {
-  const { segments, cache, layer, remember, scale, window, softCap } = options;
+  const { segments, cache, layer, remember, scale, window, softCap, bias } = options;
   const shared = {
     ...(scale !== undefined && { scale }),
     ...(window !== undefined && { window }),
     ...(softCap !== undefined && { softCap }),
   };
+  const biasOf = (queries: Value, keys: number, offsets: Value | null = null) =>
+    bias && { bias: bias({ queries: dimAt(queries.type.shape, 1), keys, offsets }) };
   if (cache) {
     const past = { keys: at(cache.keys, layer), values: at(cache.values, layer), lengths: cache.lengths };
     // A filled cache holds the prefix already.
@@ -76,14 +81,24 @@ export function attend({ q, k, v, prefix }: SiteOperands['attention'], options: 
     const operands = opening
       ? ([padded(q, opening), before(opening.keys, k), before(opening.values, v)] as const)
       : ([q, k, v] as const);
-    const { out, ...caches } = cachedAttention(...operands, past, { ...shared, fresh: cache.fresh });
+    const places = biasOf(operands[0], dimAt(past.keys.type.shape, 2), cache.fresh ? null : cache.lengths);
+    const { out, ...caches } = cachedAttention(...operands, past, { ...shared, ...places, fresh: cache.fresh });
     remember(layer, caches);
     return opening ? without(out, opening) : out;
   }
-  if (!prefix) return attention(q, k, v, { ...shared, causal: true, segments });
+  if (!prefix) {
+    const places = biasOf(q, dimAt(k.type.shape, 1));
+    return attention(q, k, v, { ...shared, ...places, causal: true, segments });
+  }
   const [keys, values] = [before(prefix.keys, k), before(prefix.values, v)];
-  if (!segments) return without(attention(padded(q, prefix), keys, values, { ...shared, causal: true }), prefix);
-  if (window !== undefined)
-    throw new TypeError('Expected rows of one sequence under a prefix and a window but found packed ones');
+  if (!segments) {
+    const queries = padded(q, prefix);
+    const places = biasOf(queries, dimAt(keys.type.shape, 1));
+    return without(attention(queries, keys, values, { ...shared, ...places, causal: true }), prefix);
+  }
+  if (window !== undefined || bias) {
+    const other = bias ? 'position bias' : 'window';
+    throw new TypeError(`Expected rows of one sequence under a prefix and a ${other} but found packed ones`);
+  }
   return attention(q, keys, values, { ...shared, bias: packedBias(segments, dimAt(prefix.keys.type.shape, 0)) });
 }

@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dense } from '../../src/ir/dense.ts';
+import { dense, normal } from '../../src/ir/dense.ts';
 import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, type Graph, input, type Value } from '../../src/ir/graph.ts';
 import { attention } from '../../src/ir/ops/attention.ts';
 import { cachedAttention } from '../../src/ir/ops/cachedAttention.ts';
 import { cos } from '../../src/ir/ops/cos.ts';
 import { arange } from '../../src/ir/ops/arange.ts';
+import { broadcastTo } from '../../src/ir/ops/broadcastTo.ts';
 import { cast } from '../../src/ir/ops/cast.ts';
+import { concat } from '../../src/ir/ops/concat.ts';
+import { constant, filled } from '../../src/ir/ops/constant.ts';
 import { linear } from '../../src/ir/ops/linear.ts';
 import { mul } from '../../src/ir/ops/mul.ts';
 import { reshape } from '../../src/ir/ops/reshape.ts';
 import { slice } from '../../src/ir/ops/slice.ts';
 import { sum } from '../../src/ir/ops/reduceSum.ts';
-import { type Dense, sizeOf } from '../../src/ir/types.ts';
+import { type Dense, type Shape, sizeOf } from '../../src/ir/types.ts';
+import { attend } from '../../src/nn/attend.ts';
 import {
   alibi,
   alibiSlopes,
@@ -233,3 +237,42 @@ for (const [name, form] of Object.entries(forms)) {
     });
   });
 }
+
+test('attention of a layer puts a prefix before its tokens, which the bias counts, in the cache too', async () => {
+  const [batch, prompt, time, heads, width, length] = [2, 3, 4, 3, 2, 2];
+  const shape = (count: number): Shape => [batch, count, heads, width];
+  const tokens = ['q', 'k', 'v'].map((name) => input(name, 'f32', shape(time))) as [Value, Value, Value];
+  const prefix = {
+    keys: input('prefix keys', 'f32', [length, heads, width]),
+    values: input('prefix values', 'f32', [length, heads, width]),
+  };
+  const table = input('table', 'f32', [8, heads]);
+  const bias = relativePositions(table, { buckets: 8, maxDistance: 7, bidirectional: false });
+  const shared = { segments: null, layer: 0, bias };
+  const nothing = { cache: undefined, remember: () => assert.fail() };
+  const cut = (from: number, to: number) => {
+    const [q, k, v] = tokens.map((x) => slice(x, 1, from, to)) as [Value, Value, Value];
+    return { q, k, v, prefix };
+  };
+  const whole = attend(cut(0, time), { ...shared, ...nothing });
+  let held = { keys: filled('f32', [batch, heads, length + time, width], 0) } as { keys: Value; values: Value };
+  held = { ...held, values: held.keys };
+  const steps = [attendCached(0, prompt, 0)];
+  for (let t = prompt; t < time; t++) steps.push(attendCached(t, t + 1, length + t));
+  function attendCached(from: number, to: number, holds: number): Value {
+    const cache = {
+      keys: [held.keys],
+      values: [held.values],
+      lengths: broadcastTo(constant('i32', [], [holds]), [batch]),
+      fresh: from === 0,
+    };
+    return attend(cut(from, to), { ...shared, cache, remember: (_, caches) => (held = caches) });
+  }
+  const graph = buildGraph({ whole, stepwise: concat(steps, 1) });
+  const feeds = Object.fromEntries(graph.leaves.map(({ name, type }, i) => [name, normal(type.shape, i + 1)]));
+  await onEveryEngine(graph, feeds, (found, tolerance, engine) => {
+    assert.ok(relativeError(get(found, 'stepwise'), get(found, 'whole')) < tolerance, engine);
+  });
+  const packed = { ...shared, ...nothing, segments: input('s', 'i32', [batch, time]) };
+  assert.throws(() => attend(cut(0, time), packed), /under a prefix and a position bias but found packed ones/);
+});
