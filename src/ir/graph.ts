@@ -40,7 +40,7 @@ export interface GraphOptions {
   readonly inPlace?: Readonly<Record<string, string>>;
 }
 
-/** Applies an op. Throws what the op's shape rule throws, with the op's name in front. */
+/** Applies an op. Throws what the op's shape rule throws, and RangeError on an empty result, with the op's name in front. */
 export function apply<A extends Attrs>(op: Op<A>, inputs: readonly (Value | null)[], attrs: A): readonly Value[] {
   let types: readonly TensorType[];
   try {
@@ -48,14 +48,23 @@ export function apply<A extends Attrs>(op: Op<A>, inputs: readonly (Value | null
       inputs.map((input) => input?.type ?? null),
       attrs,
     );
+    types.forEach(checkSizes);
   } catch (error) {
-    if (error instanceof Error) error.message = `${op.name}: ${error.message}`;
+    const place = op.name === leafOp.name ? `leaf ${String(attrs['name'])}` : op.name;
+    if (error instanceof Error) error.message = `${place}: ${error.message}`;
     throw error;
   }
   const outputs: Value[] = [];
   const node: Node = { op, attrs, inputs, outputs };
   types.forEach((type, index) => outputs.push({ type, node, index }));
   return outputs;
+}
+
+/** Throws RangeError on an empty shape and on sizes that are none. */
+function checkSizes(type: TensorType): void {
+  if (!type.shape.every((dim) => Number.isSafeInteger(dim) && dim >= 1)) {
+    throw new RangeError(`Expected whole sizes of at least 1 but found ${formatType(type)}`);
+  }
 }
 
 /** Applies an op of one output. */

@@ -6,6 +6,7 @@ import type { DecoderSizes } from './configFields.ts';
 import { makeEmissions, recomputed } from './emissions.ts';
 import { linearLayer } from './layers.ts';
 import type { LinearSpec, ModelInputs, ModelOutputs, ParameterSpec } from './model.ts';
+import type { PositionBias } from './positionBias.ts';
 import type { SiteOperands } from './sites.ts';
 
 export interface AttentionChoices {
@@ -13,6 +14,8 @@ export interface AttentionChoices {
   readonly scale?: number;
   /** Keys nearer than this to the query, its own counted; null sees all that came before. */
   readonly window?: number | null;
+  /** Added to the scores by the places of query and key. */
+  readonly bias?: PositionBias;
 }
 
 /** Causal attention of one block, over the cache where there is one: [B, T, H·width]. */

@@ -18,7 +18,10 @@ import {
 import { add } from '../../src/ir/ops/add.ts';
 import { argmax } from '../../src/ir/ops/argmax.ts';
 import { attention } from '../../src/ir/ops/attention.ts';
+import { broadcastTo } from '../../src/ir/ops/broadcastTo.ts';
 import { concat } from '../../src/ir/ops/concat.ts';
+import { constant } from '../../src/ir/ops/constant.ts';
+import { conv } from '../../src/ir/ops/conv.ts';
 import { embedding } from '../../src/ir/ops/embedding.ts';
 import { exp } from '../../src/ir/ops/exp.ts';
 import { linear } from '../../src/ir/ops/linear.ts';
@@ -29,8 +32,10 @@ import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { reshape } from '../../src/ir/ops/reshape.ts';
 import { rmsNorm } from '../../src/ir/ops/rmsNorm.ts';
 import { slice } from '../../src/ir/ops/slice.ts';
+import { split } from '../../src/ir/ops/split.ts';
 import { stopGradient } from '../../src/ir/ops/stopGradient.ts';
 import { tokenLogprobs } from '../../src/ir/ops/tokenLogprobs.ts';
+import { topK } from '../../src/ir/ops/topK.ts';
 import { transpose } from '../../src/ir/ops/transpose.ts';
 import { verify } from '../../src/ir/verify.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
@@ -148,6 +153,21 @@ test('shape rules say op, expected and found', () => {
       build,
       (error: Error) => message.test(error.message) || assert.fail(`${error.message} does not match ${message}`),
     );
+});
+
+test('empty and fractional shapes are refused, with the leaf or op that they come from', () => {
+  const cases: readonly [RegExp, () => unknown][] = [
+    [/^leaf ids: Expected whole sizes of at least 1 but found i32\[2, 0\]$/, () => input('ids', 'i32', [2, 0])],
+    [/^leaf v: .* found f32\[2.5\]$/, () => parameter('v', [2.5])],
+    [/^leaf n: .* found f32\[NaN\]$/, () => parameter('n', [Number.NaN])],
+    [/^slice: .* found f32\[0, 3\]$/, () => slice(x, 0, 1, 1)],
+    [/^constant: .* found f32\[0\]$/, () => constant('f32', [0], new Float64Array(0))],
+    [/^broadcastTo: /, () => broadcastTo(x, [0, 2, 3])],
+    [/^topK: Expected k in \[1, 3\] but found 0/, () => topK(x, 0)],
+    [/^conv: .*fits/, () => conv(input('i', 'f32', [1, 1, 2]), parameter('k', [1, 1, 3]))],
+    [/^split: /, () => split(x, 0, [2, 0])],
+  ];
+  for (const [message, build] of cases) assert.throws(build, { name: 'RangeError', message });
 });
 
 const transposeOf = (value: Value): Value => parameter('transposed', value.type.shape.toReversed());
