@@ -126,8 +126,11 @@ export function attentionOnnx(emit: OnnxEmitter, inputs: Names, view: OnnxNodeVi
     const rows = block.end - block.start;
     const { p, scores, v } = weights(block);
     outs.push(emit.reshape(product(p, v, false, false), [batch, kvHeads, groups, rows, width]));
-    const sum = emit.node('ReduceLogSumExp', [scores, emit.ints([-1])], { keepdims: { int: 0 } });
-    sums.push(emit.reshape(sum, [batch, kvHeads, groups, rows]));
+    const last = [emit.ints([-1])];
+    const top = emit.node('ReduceMax', [scores, ...last], { keepdims: { int: 1 } });
+    const shifted = emit.node('Exp', [emit.node('Sub', [scores, top])]);
+    const sum = emit.node('Log', [emit.node('ReduceSum', [shifted, ...last], { keepdims: { int: 1 } })]);
+    sums.push(emit.reshape(emit.node('Add', [top, sum]), [batch, kvHeads, groups, rows]));
   }
   const out = emit.reshape(join(emit, outs, 3), [batch, heads, queries, width]);
   return [

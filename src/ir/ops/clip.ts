@@ -28,12 +28,24 @@ export const clipOp = defineOp<ClipAttrs>({
     return [{ dtype: 'f32', shape: x.shape, data: x.data.map((value) => Math.min(Math.max(value, from), to)) }];
   },
   onnx: (emit, inputs, { attrs: { low, high } }) => {
-    const bound = (value: number) => (Number.isFinite(value) ? emit.scalar(value) : null);
-    return [emit.node('Clip', [required(inputs, 0), bound(low), bound(high)])];
+    const x = required(inputs, 0);
+    // Clip without an end clips infinities to the largest finite number.
+    if (low === -Infinity && high === Infinity) return [x];
+    if (low === -Infinity) return [emit.node('Min', [x, emit.scalar(high)])];
+    if (high === Infinity) return [emit.node('Max', [x, emit.scalar(low)])];
+    return [emit.node('Clip', [x, emit.scalar(low), emit.scalar(high)])];
   },
   samples: () => [
     { name: 'both ends', attrs: { low: -0.5, high: 1 }, inputs: [normal([3, 5], 1)] },
     { name: 'from below', attrs: { low: 0, high: Infinity }, inputs: [normal([7], 2)] },
+    { name: 'from above', attrs: { low: -Infinity, high: 0.5 }, inputs: [normal([7], 3)] },
+    { name: 'without ends', attrs: { low: -Infinity, high: Infinity }, inputs: [normal([3], 4)] },
+    {
+      name: 'infinite, one end',
+      attrs: { low: 0, high: Infinity },
+      inputs: [f32([3], [-Infinity, Infinity, 1])],
+      skipGradient: 'kinks',
+    },
     {
       name: 'infinite and at the ends',
       attrs: { low: -1, high: 1 },

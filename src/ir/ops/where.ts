@@ -1,4 +1,4 @@
-import { bool, el, emptyDense, f32, forEachBroadcast, normal } from '../dense.ts';
+import { bool, el, emptyDense, f32, forEachBroadcast, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { broadcastShapes, tensorType } from '../types.ts';
@@ -42,10 +42,18 @@ export const whereOp = defineOp<NoAttrs>({
     });
     return [y];
   },
-  onnx: (emit, inputs) => [emit.node('Where', inputs)],
+  onnx: (emit, inputs, { outputTypes }) => {
+    if (required(outputTypes, 0).dtype !== 'bool') return [emit.node('Where', inputs)];
+    // ONNX Runtime's Where has no kernel for bools.
+    const [condition, a, b] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
+    const taken = emit.node('And', [condition, a]);
+    return [emit.node('Or', [taken, emit.node('And', [emit.node('Not', [condition]), b])])];
+  },
   samples: () => [
     { name: 'same shape', attrs: {}, inputs: [bool([2, 3], [1, 0, 1, 0, 0, 1]), normal([2, 3], 1), normal([2, 3], 2)] },
     { name: 'broadcast', attrs: {}, inputs: [bool([3], [1, 0, 1]), normal([2, 1], 3), normal([], 4)] },
+    { name: 'i32', attrs: {}, inputs: [bool([2, 1], [1, 0]), i32([2, 2], [1, 2, 3, 4]), i32([2], [-5, -6])] },
+    { name: 'bool', attrs: {}, inputs: [bool([4], [1, 1, 0, 0]), bool([4], [1, 0, 1, 0]), bool([1], [1])] },
     {
       name: 'infinite branch not taken',
       attrs: {},

@@ -211,7 +211,10 @@ function nameOutputs(
   return { nodes, produced, rename };
 }
 
-/** The nodes that some output needs, in their order, without trailing outputs that nothing reads. */
+/** Operators none of whose outputs may be left out. */
+const completeOperators: ReadonlySet<string> = new Set(['Split', 'TopK']);
+
+/** The nodes that some output needs, in their order, without trailing outputs that nothing reads and that may be left out. */
 function prune(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
   const needed = new Set(outputs);
   const kept: OnnxNode[] = [];
@@ -219,7 +222,7 @@ function prune(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode
     if (!node.outputs.some((output) => needed.has(output))) continue;
     for (const input of node.inputs) needed.add(input);
     const last = node.outputs.findLastIndex((output) => needed.has(output));
-    kept.push({ ...node, outputs: node.outputs.slice(0, last + 1) });
+    kept.push(completeOperators.has(node.opType) ? node : { ...node, outputs: node.outputs.slice(0, last + 1) });
   }
   return kept.toReversed();
 }
