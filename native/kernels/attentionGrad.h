@@ -47,7 +47,10 @@ inline void slopesOf(const GradProblem &p, float *s, float *d, int64_t n, float 
     const int64_t part = least(W, n - i);
     F x = some(s + i, part);
     F slope = splat(p.scale);
-    if (c > 0) slope *= 1.0f - (x / c) * (x / c);
+    if (c > 0) {
+      const F t = larger(x, splat(-c)) / c; // hidden scores are -infinity
+      slope *= 1.0f - t * t;
+    }
     const F y = expNegative(x - lse);
     put(s + i, y, part);
     put(d + i, y * (some(d + i, part) - delta) * slope, part);

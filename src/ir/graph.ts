@@ -50,7 +50,7 @@ export function apply<A extends Attrs>(op: Op<A>, inputs: readonly (Value | null
     );
     types.forEach(checkSizes);
   } catch (error) {
-    const place = op.name === leafOp.name ? `leaf ${String(attrs['name'])}` : op.name;
+    const place = op.name === leafOp.name ? `leaf ${(attrs as unknown as LeafAttrs).name}` : op.name;
     if (error instanceof Error) error.message = `${place}: ${error.message}`;
     throw error;
   }

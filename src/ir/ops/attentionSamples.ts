@@ -92,6 +92,13 @@ const cases: readonly Case[] = [
     kv: [2, 4, 1, 3],
     bias: [2, 2, 4, 4],
   },
+  {
+    name: 'packed segments, window and soft cap',
+    attrs: { causal: true, window: 3, softCap: 0.8 },
+    q: [1, 6, 2, 2],
+    kv: [1, 6, 1, 2],
+    segments: i32([1, 6], [0, 0, 1, 1, 1, 2]),
+  },
   { name: 'soft cap', attrs: { causal: false, softCap: 2 }, q: [1, 3, 2, 3], kv: [1, 5, 2, 3] },
   {
     name: 'cross, segments of keys',

@@ -14,6 +14,8 @@ export interface Draw {
   shape(most?: number): number[];
   /** A leaf, or what is again of this shape after a transposition, a cut or a broadcast. */
   f32(shape: Shape, make?: (shape: Shape, seed: number) => Dense): Value;
+  /** A leaf and nothing else, whose values `make` has chosen. */
+  plain(shape: Shape, make: (shape: Shape, seed: number) => Dense): Value;
   i32(shape: Shape, below: number): Value;
   bool(shape: Shape): Value;
 }
@@ -60,6 +62,9 @@ export function mixed(shape: Shape, seed: number): Dense {
 
 /** Standard normal values, for what a large operand would only saturate. */
 export const moderate = (shape: Shape, seed: number): Dense => normal(shape, seed);
+
+/** Left out half the time. */
+export const maybe = (draw: Draw, make: () => Value): Value | null => (draw.pick(2) === 0 ? null : make());
 
 const sizes = [1, 1, 2, 3, 5, 8];
 
@@ -115,6 +120,7 @@ export function drawer(seed: number, prefix: string): { draw: Draw; feeds: Recor
       }
       return leaf(make(shape, fresh()));
     },
+    plain: (shape, make) => leaf(make(shape, fresh())),
     i32: (shape, below) =>
       leaf(
         i32(

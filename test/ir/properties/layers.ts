@@ -3,65 +3,7 @@ import { at, type Value } from '../../../src/ir/graph.ts';
 import * as ir from '../../../src/ir/index.ts';
 import { after } from '../../../src/ir/ops/after.ts';
 import type { Dense, Shape } from '../../../src/ir/types.ts';
-import { type Draw, moderate, type Property } from './draw.ts';
-
-const maybe = (draw: Draw, make: () => Value): Value | null => (draw.pick(2) === 0 ? null : make());
-
-/** [T, S], or one row for all; values that a softmax does not only saturate on. */
-const biasShape = ({ pick }: Draw, full: Shape): number[] => full.map((dim, i) => (i < 3 && pick(2) === 0 ? 1 : dim));
-
-/** Segments 0, 1, …, rising. */
-const segments = (draw: Draw, shape: Shape): Value => {
-  const [, time = 1] = shape;
-  const starts = draw.i32([shape[0] ?? 1, 1], 2);
-  const halves = Float64Array.from({ length: time }, (_, i) => Math.floor((2 * i) / time));
-  return ir.add(starts, ir.constant('i32', [1, time], halves));
-};
-
-function attend(draw: Draw): Value {
-  const { pick } = draw;
-  const [batch, kvHeads, groups, width] = [1 + pick(2), 1 + pick(2), 1 + pick(3), 1 + pick(9)];
-  const time = [1, 2, 5, 17, 67][pick(5)] ?? 1;
-  const kind = pick(4);
-  const keys = kind === 3 ? 1 + pick(9) : time;
-  const heads = kvHeads * groups;
-  const q = draw.f32([batch, time, heads, width], moderate);
-  const [k, v] = [draw.f32([batch, keys, kvHeads, width], moderate), draw.f32([batch, keys, kvHeads, width], moderate)];
-  return ir.attention(q, k, v, {
-    causal: kind === 0 || kind === 1,
-    ...(kind < 3 && pick(2) === 0 && { window: 1 + pick(time) }),
-    ...(pick(3) === 0 && { softCap: 1 + pick(3) }),
-    segments: kind < 3 ? maybe(draw, () => segments(draw, [batch, time])) : null,
-    prefix: kind === 1 ? draw.i32([batch], time) : null,
-    bias: maybe(draw, () => draw.f32(biasShape(draw, [batch, heads, time, keys]), moderate)),
-  });
-}
-
-function attendCached(draw: Draw): readonly Value[] {
-  const { pick } = draw;
-  const [kvHeads, groups, width] = [1 + pick(2), 1 + pick(3), 8 * (1 + pick(2))];
-  // Several tokens at once go to an empty cache or to one sequence.
-  const fresh = pick(3) === 0;
-  const tokens = [1, 1, 3, 11][pick(4)] ?? 1;
-  const batch = fresh || tokens === 1 ? 1 + pick(3) : 1;
-  const capacity = tokens + 1 + pick(9);
-  const heads = kvHeads * groups;
-  const cache: Shape = [batch, kvHeads, capacity, width];
-  const past = (): Value => draw.f32(cache, (shape, seed) => normal(shape, seed, fresh ? 0 : 1));
-  const q = draw.f32([batch, tokens, heads, width], moderate);
-  const [k, v] = [
-    draw.f32([batch, tokens, kvHeads, width], moderate),
-    draw.f32([batch, tokens, kvHeads, width], moderate),
-  ];
-  const held = { keys: past(), values: past(), lengths: draw.i32([batch], capacity - tokens + 1) };
-  const { out, keys, values } = ir.cachedAttention(q, k, v, held, {
-    fresh,
-    ...(pick(2) === 0 && { window: 1 + pick(capacity) }),
-    ...(pick(3) === 0 && { softCap: 1 + pick(3) }),
-    bias: maybe(draw, () => draw.f32(biasShape(draw, [batch, heads, tokens, capacity]), moderate)),
-  });
-  return [out, keys, values];
-}
+import { type Draw, maybe, moderate, type Property } from './draw.ts';
 
 function linear(draw: Draw): Value {
   const [batch, time, inner, out, rank] = [
@@ -91,45 +33,6 @@ function matmul(draw: Draw): Value {
   const a = draw.f32([...(pick(3) === 0 ? [] : batch), ...(transposeA ? [k, m] : [m, k])], moderate);
   const b = draw.f32([...leading, ...(transposeB ? [n, k] : [k, n])], moderate);
   return ir.matmul(a, b, { transposeA, transposeB, alpha: pick(2) === 0 ? 1 : -0.5 });
-}
-
-/** A window that fits: sizes, kernel, stride, padding, dilation of one or two axes. */
-function windowFor({ pick }: Draw, axes: number) {
-  const spatial = Array.from({ length: axes }, () => 3 + pick(6));
-  const kernel = spatial.map(() => 1 + pick(3));
-  const dilation = kernel.map((size) => (size === 1 ? 1 : 1 + pick(2)));
-  const padding = kernel.map((size): [number, number] => [pick(size), pick(size)]);
-  return { spatial, kernel, stride: kernel.map(() => 1 + pick(3)), padding, dilation };
-}
-
-function convolve(draw: Draw): Value {
-  const axes = 1 + draw.pick(2);
-  const { spatial, kernel, stride, padding, dilation } = windowFor(draw, axes);
-  const [groups, channels, out] = [[1, 1, 2, 3][draw.pick(4)] ?? 1, 1 + draw.pick(9), 1 + draw.pick(3)];
-  const inside = kernel.map((size, i) =>
-    (size - 1) * (dilation[i] ?? 1) < (spatial[i] ?? 1) ? (dilation[i] ?? 1) : 1,
-  );
-  const x = draw.f32([1 + draw.pick(2), channels * groups, ...spatial], moderate);
-  const w = draw.f32([out * groups, channels, ...kernel], moderate);
-  const bias = maybe(draw, () => draw.f32([out * groups], moderate));
-  return ir.conv(x, w, bias, { stride, padding, dilation: inside, groups });
-}
-
-function convolveBack(draw: Draw): Value {
-  const { kernel, stride, dilation } = windowFor(draw, 1 + draw.pick(2));
-  const [groups, channels, out] = [1 + draw.pick(2), 1 + draw.pick(3), 1 + draw.pick(3)];
-  const spatial = kernel.map(() => 2 + draw.pick(4));
-  const x = draw.f32([1 + draw.pick(2), channels * groups, ...spatial], moderate);
-  const w = draw.f32([channels * groups, out, ...kernel], moderate);
-  const bias = maybe(draw, () => draw.f32([out * groups], moderate));
-  const outputPadding = stride.map((by) => draw.pick(by));
-  const padding = kernel.map((size): [number, number] => [draw.pick(size), draw.pick(2) === 0 ? 0 : size - 1]);
-  return ir.convTranspose(x, w, bias, { stride, dilation, groups, outputPadding, padding });
-}
-
-function pooled(draw: Draw, pool: (x: Value, window: Parameters<typeof ir.maxPool>[1]) => Value): Value {
-  const { spatial, kernel, stride, padding } = windowFor(draw, 1 + draw.pick(2));
-  return pool(draw.f32([1 + draw.pick(2), draw.size(), ...spatial], moderate), { kernel, stride, padding });
 }
 
 /** Diagonally dominant, with signs and rows out of order. */
@@ -204,27 +107,8 @@ const tokens = (draw: Draw): [ids: Value, places: Value] => {
 
 /** Ops of operands that fit each other. */
 export const layerProperties: readonly Property[] = [
-  { name: 'attention', build: (draw) => [attend(draw)] },
-  { name: 'cachedAttention', skipGradient: 'it has none', build: attendCached },
   { name: 'linear', build: (draw) => [linear(draw)] },
   { name: 'matmul', build: (draw) => [matmul(draw)] },
-  { name: 'conv', build: (draw) => [convolve(draw)] },
-  { name: 'convTranspose', build: (draw) => [convolveBack(draw)] },
-  { name: 'maxPool', build: (draw) => [pooled(draw, ir.maxPool)] },
-  {
-    name: 'avgPool',
-    build: (draw) => [pooled(draw, (x, window) => ir.avgPool(x, { ...window, countPadding: draw.pick(2) === 0 }))],
-  },
-  {
-    name: 'resize',
-    build: (draw) => {
-      const { spatial } = windowFor(draw, 1 + draw.pick(2));
-      const mode = draw.pick(2) === 0 ? 'nearest' : 'linear';
-      const size = spatial.map((dim) => (draw.pick(3) === 0 ? 2 * dim : 1 + draw.pick(9)));
-      const x = draw.f32([1 + draw.pick(2), draw.size(), ...spatial], moderate);
-      return [ir.resize(x, size, { mode, alignCorners: draw.pick(2) === 0 })];
-    },
-  },
   {
     name: 'rmsNorm',
     build: (draw) => {
@@ -272,14 +156,14 @@ export const layerProperties: readonly Property[] = [
     name: 'swiglu',
     build: (draw) => {
       const shape = draw.shape();
-      return [ir.swiglu(draw.f32(shape), draw.f32(shape))];
+      return [ir.swiglu(draw.f32(shape, moderate), draw.f32(shape, moderate))];
     },
   },
   {
     name: 'geglu',
     build: (draw) => {
       const shape = draw.shape();
-      return [ir.geglu(draw.f32(shape), draw.f32(shape), draw.pick(2) === 0 ? 'none' : 'tanh')];
+      return [ir.geglu(draw.f32(shape, moderate), draw.f32(shape, moderate), draw.pick(2) === 0 ? 'none' : 'tanh')];
     },
   },
   {
@@ -306,7 +190,7 @@ export const layerProperties: readonly Property[] = [
       const uniforms = ir.constant(
         'f32',
         [rows],
-        Float64Array.from({ length: rows }, (_, i) => (i + 0.5) / rows),
+        Float64Array.from({ length: rows }, (_, i) => Math.fround((i + 0.37) / (rows + 0.1))),
       );
       const { topK, samples } = ir.vocabularyStatistics(model, ['topK', 'samples'], { k: 1 + draw.pick(2), uniforms });
       return [topK.indices, samples];
@@ -319,7 +203,7 @@ export const layerProperties: readonly Property[] = [
     tolerance: 2e-5,
     build: (draw) => {
       const [batch, n] = square(draw);
-      return [ir.solve(draw.f32([...batch, n, n], regular), draw.f32([...batch, n, 1 + draw.pick(3)], moderate))];
+      return [ir.solve(draw.plain([...batch, n, n], regular), draw.f32([...batch, n, 1 + draw.pick(3)], moderate))];
     },
   },
   {
