@@ -62,4 +62,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'What this machine has, and whether the engines work on it',
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
+  {
+    name: 'completion',
+    summary: 'A script that completes commands and options in bash, zsh or fish',
+    load: async () => (await import('./completion.ts')).completionCommand,
+  },
 ];
