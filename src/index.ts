@@ -1,53 +1,24 @@
-/** What runs anywhere: the language of computation, the units of a method, the f64 reference engine. */
-export * as ir from './ir/index.ts';
-export { type Adapter } from './adapters/adapter.ts';
-export { makeAdapter } from './adapters/index.ts';
-export { lora } from './adapters/lora.ts';
-export { peftContents } from './adapters/peftContents.ts';
-export { type Batch, type Batches, makeBatches, seededOrder } from './data/batches.ts';
-export { type Cursor, makeCursor, type Window } from './data/cursor.ts';
-export { type Dataset, prepareDataset } from './data/dataset.ts';
-export { readRows, type Row } from './data/reader.ts';
-export { fetchCheckpoint } from './hub/fetchCheckpoint.ts';
-export { type PeftContents, peftFiles } from './hub/peftFiles.ts';
-export { type Message, type Tokenizer } from './hub/tokenizer.ts';
-export { type TuneConfig, type TuneConfigInput } from './loop/config.ts';
-export { defineConfig } from './loop/defineConfig.ts';
-export { generate, type GenerateOptions, type Generation, type Prompt } from './loop/generate.ts';
-export { parseConfig } from './loop/parseConfig.ts';
-export { type ReadyModel, readyModel, tokenizerOf } from './loop/readyModel.ts';
-export { meanLoss } from './loop/score.ts';
-export { tokenLoss } from './loop/tokenLoss.ts';
-export { makeTrainer, type StepOutcome, type Trainer } from './loop/trainer.ts';
-export { type Update } from './loop/update.ts';
-export { withoutAdapter } from './loop/withoutAdapter.ts';
-export { type LanguageModel } from './nn/model.ts';
-export { languageModel } from './nn/models/index.ts';
-export { alibi, type PositionBias, type RelativeBuckets, relativePositions } from './nn/positionBias.ts';
-export { plainSites, type Site, type SiteOperands, type Sites, wrapSites } from './nn/sites.ts';
-export { makeObjective } from './objectives/index.ts';
-export { type Objective, type TokenStatistic, type TokenStatistics } from './objectives/objective.ts';
-export { sft } from './objectives/sft.ts';
-export { adamw, type AdamWOptions } from './optimizers/adamw.ts';
-export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';
-export { makeOptimizer } from './optimizers/index.ts';
-export { chain, type GradientTransform, type Optimizer, type UpdateRule } from './optimizers/optimizer.ts';
-export { adafactor, type AdafactorOptions } from './optimizers/adafactor.ts';
-export { lion, type LionOptions } from './optimizers/lion.ts';
-export { sgd, type SgdOptions } from './optimizers/sgd.ts';
-export { learningRates, type ScheduleConfig, schedules, type ScheduleType } from './optimizers/schedule.ts';
-export { type Engine, type Program } from './runtime/engine.ts';
-export { evaluate } from './runtime/evaluate.ts';
-export { type JobRunner, runHere } from './runtime/linalg/job.ts';
-export { type Floats } from './runtime/linalg/matrices.ts';
+/** The library in Node: what runs anywhere, and models, runs and files by name. In a browser `tuneloop` is `anywhere.ts`. */
+export * from './anywhere.ts';
+export { type HubEvent } from './hub/node/hubSnapshot.ts';
+export { startChat, type Chat } from './loop/chat.ts';
+export { findConfigFile, readConfigFile } from './loop/configFile.ts';
+export { type StopReason, type TuneEvent } from './loop/events.ts';
+export { exportModel, type ExportOptions, type ExportSummary } from './loop/exportModel.ts';
+export { loadClassifier, loadModel, type LoadOptions } from './loop/loadModel.ts';
+export { type LoadedModel } from './loop/model.ts';
+export { type Run } from './loop/run.ts';
 export {
-  type LinearAlgebra,
-  linearAlgebra,
-  type Matrix,
-  type MatrixInput,
-  type Svd,
-} from './runtime/linalg/service.ts';
-export { type FailedRun, findNonFinite } from './runtime/nonFinite.ts';
-export { referenceEngine } from './runtime/reference.ts';
-export { type Tensor, tensor } from './runtime/tensor.ts';
-export { type WeightHandle, type WeightStore, weightStore } from './runtime/weights.ts';
+  resume,
+  type RunEvent,
+  type RunOptions,
+  type RunSummary,
+  tune,
+  type TuneRun,
+  type TuneRunOptions,
+} from './loop/tuneRun.ts';
+export { UsageError } from './loop/usageError.ts';
+export { writeRows } from './loop/writeRows.ts';
+export { exactMatch } from './rewards/exactMatch.ts';
+export { type Grade, type Graded, type Reward } from './rewards/reward.ts';
+export { mergeAdapter, type MergeOptions } from './surgery/merge.ts';

@@ -1,6 +1,5 @@
 import type { SplitChoice } from '../data/hubSplits.ts';
 import { dataFiles, type DataFiles } from '../data/sources.ts';
-import { resolvePath } from '../hub/files.ts';
 import { type HubEvent, type SnapshotOptions } from '../hub/node/hubSnapshot.ts';
 import { type Located, locateAdapter, locateModel, locateTokenizer, pinned } from '../hub/node/locate.ts';
 import { formatBytes } from '../loop/units.ts';
@@ -34,12 +33,6 @@ export async function bring(text: string, kind: keyof typeof kinds, context: Con
   const options: SnapshotOptions = { emit: downloadProgress(context), signal: context.signal };
   const located: Located = await kinds[kind](text, options);
   return pinned(located, text);
-}
-
-/** Brings a data set from the hub, where it is not here, and returns what names the same from any folder and on any day. */
-export async function bringData(text: string, choice: SplitChoice, context: Context): Promise<string> {
-  const { pinned: found, fromHub } = await bringFiles(text, choice, context);
-  return fromHub ? found : resolvePath(text);
 }
 
 /** The files of a data set, brought from the hub where they are not here. */

@@ -4,7 +4,7 @@ import { formatBytes } from '../loop/units.ts';
 import { browserEngines } from './browserEngines.ts';
 import type { Command } from './command.ts';
 import { type Machine, readMachine } from './machine.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../runtime/node/version.ts';
 
 export interface EngineReport {
   readonly name: 'native' | 'ort' | 'reference';

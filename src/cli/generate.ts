@@ -1,12 +1,8 @@
-import { generateFormats, readExample } from '../data/formats.ts';
-import type { Row } from '../data/reader.ts';
-import type { Tokenizer } from '../hub/tokenizer.ts';
-import { generate, type Prompt, streamGenerate } from '../loop/generate.ts';
-import { tokenizerOf } from '../loop/model.ts';
+import { generate, streamGenerate } from '../loop/generate.ts';
+import { promptsOf } from '../loop/rowInputs.ts';
 import type { Command } from './command.ts';
 import {
   adapterOption,
-  atRow,
   batchOption,
   dataOptions,
   engineOptions,
@@ -17,21 +13,9 @@ import {
 } from './rows.ts';
 import { samplingOf, samplingOptions } from './sampling.ts';
 
-function promptOf(row: Row, tokenizer: Tokenizer): Prompt {
-  const example = readExample(row, generateFormats);
-  if (example.kind === 'prompt') return { index: row.index, ids: tokenizer.encode(example.prompt) };
-  const { messages, tools, variables } = example;
-  const { ids } = tokenizer.applyChatTemplate(messages, {
-    addGenerationPrompt: true,
-    ...(tools === undefined ? {} : { tools }),
-    ...(variables === undefined ? {} : { variables }),
-  });
-  return { index: row.index, ids };
-}
-
 export const generateCommand: Command = {
   name: 'generate',
-  about: `Reads {"prompt"} or {"messages", "tools"?} per line and writes {"index", "ids", "text", "finishReason"}, new tokens only.
+  about: `Reads {"prompt"}, {"messages", "tools"?} or {"ids"} per line and writes {"index", "ids", "text", "finishReason"}, new tokens only.
 Messages go through the chat template with a generation prompt. With --samples N each prompt has N lines, told apart by "sample".
 --stream writes {"type": "text", "index", "sample", "text"} while text comes and {"type": "done", "generation"} for each result.`,
   options: [
@@ -61,8 +45,7 @@ Messages go through the chat template with a generation prompt. With --samples N
     const sampling = await samplingOf(args);
     const rows = await readInput(args, context);
     return runModel(args, context, (loaded) => {
-      const tokenizer = tokenizerOf(loaded);
-      const prompts = rows.map((row) => atRow(row, () => promptOf(row, tokenizer)));
+      const prompts = promptsOf(rows, loaded);
       const logprobs = args.number('logprobs');
       const options = {
         ...sampling,

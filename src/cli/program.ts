@@ -12,7 +12,7 @@ import {
 import { commands } from './commands.ts';
 import { errorText, exitCodeOf } from './errors.ts';
 import { commandHelp, groupHelp, programHelp } from './help.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../runtime/node/version.ts';
 
 export interface Interrupts {
   /** Aborted by the first Ctrl-C. */

@@ -180,13 +180,3 @@ export const runModel = (
       return closing(await openModel(named), (loaded) => write(loaded, work(loaded)));
     return closing(await openClassifier({ model, adapter, engine }), (loaded) => write(loaded, classify(loaded)));
   });
-
-/** Does the work for one row; its errors say which row. */
-export function atRow<T>(row: Row, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw message.startsWith(row.place) ? cause : new Error(`${row.place}: ${message}`, { cause });
-  }
-}

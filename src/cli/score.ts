@@ -1,10 +1,7 @@
-import type { TrainExample } from '../data/dataset.ts';
-import { labelledFormats, readExample, supervisedFormats } from '../data/formats.ts';
-import { labelledExample } from '../data/labelled.ts';
-import type { Row } from '../data/reader.ts';
-import { type Loss, superviseExample } from '../data/supervise.ts';
+import type { Loss } from '../data/supervise.ts';
 import { classify } from '../loop/classifier.ts';
-import { type LoadedModel, tokenizerOf } from '../loop/model.ts';
+import type { LoadedModel } from '../loop/model.ts';
+import { examplesOf, textsToClassify } from '../loop/rowInputs.ts';
 import { score } from '../loop/score.ts';
 import { UsageError } from '../loop/usageError.ts';
 import type { Classifier } from '../nn/model.ts';
@@ -12,7 +9,6 @@ import type { Args } from './args.ts';
 import type { Command } from './command.ts';
 import {
   adapterOption,
-  atRow,
   batchOption,
   dataOptions,
   engineOptions,
@@ -57,28 +53,12 @@ logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is 
   async run(args, context) {
     const rows = await readInput(args, context);
     const batchSize = args.number('batch-size') ?? 1;
-    const scored = (loaded: LoadedModel): AsyncIterable<unknown> => {
-      const tokenizer = tokenizerOf(loaded);
-      const options = superviseOptions(args);
-      const examples = rows.map((row: Row): TrainExample => {
-        const { ids, mask } = atRow(row, () =>
-          superviseExample(readExample(row, supervisedFormats), tokenizer, options),
-        );
-        return { index: row.index, ids: Int32Array.from(ids), mask: Uint8Array.from(mask) };
-      });
-      return score(loaded, examples, { batchSize });
-    };
+    const scored = (loaded: LoadedModel): AsyncIterable<unknown> =>
+      score(loaded, examplesOf(rows, loaded, superviseOptions(args)), { batchSize });
     const classified = (loaded: LoadedModel<Classifier>): AsyncIterable<unknown> => {
       if (args.text('loss') !== undefined)
         throw new UsageError('--loss: a classifier has no tokens that are supervised');
-      const { labels, problemType, maxPositions } = loaded.model;
-      const maxLength = Math.min(args.number('max-length') ?? maxPositions, maxPositions);
-      const options = { labels, problemType, maxLength, training: false };
-      const tokenizer = tokenizerOf(loaded);
-      const examples = rows.map((row) =>
-        atRow(row, () => labelledExample(row.index, readExample(row, labelledFormats), tokenizer, options).example),
-      );
-      return classify(loaded, examples, { batchSize });
+      return classify(loaded, textsToClassify(rows, loaded, { maxLength: args.number('max-length') }), { batchSize });
     };
     return runModel(args, context, scored, classified);
   },

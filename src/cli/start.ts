@@ -13,14 +13,12 @@ import { formatDuration } from '../loop/units.ts';
 import { wilson } from '../loop/wilson.ts';
 import { exactMatch } from '../rewards/exactMatch.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { peakBytes, runtimeVersions } from '../runtime/node/host.ts';
 import type { Args } from './args.ts';
 import { assetPath } from './assets.ts';
 import type { Command, Context } from './command.ts';
 import { Interrupted } from './errors.ts';
 import { tuneProgress } from './progress.ts';
 import { quoted } from './quoted.ts';
-import { packageVersion } from './version.ts';
 
 /** More than the longest answer of the task takes. */
 const maxNewTokens = 32;
@@ -138,7 +136,7 @@ async function run(args: Args, context: Context): Promise<number> {
   const config = configOf(args);
   const folder = await newRunFolder(args.text('out') ?? (await freeFolder()));
   const { chooseEngine } = await import('../loop/engines.ts');
-  const { tune } = await import('../loop/tune.ts');
+  const { tune } = await import('../loop/tuneRun.ts');
   const begun = performance.now();
   context.err('pico, the small model inside the package, learns to turn a sentence into a record.\n');
   const { engine } = await chooseEngine({ name: 'auto', threads: args.number('threads') });
@@ -147,16 +145,13 @@ async function run(args: Args, context: Context): Promise<number> {
     const before = await measured(config, engine, context.signal);
     context.err(`Before: ${shareText(shareOf(before))}\n`);
     const losses: number[] = [];
-    const { stopReason } = await tune(config, {
-      runFolder: folder,
-      engine,
-      host: { versions: { tuneloop: packageVersion(), ...runtimeVersions() }, peakBytes },
-      signal: context.signal,
-      emit: (event) => {
-        if (event.type === 'eval') losses.push(event.evalLoss);
-        progress.emit(event.type === 'preview' ? { ...event, example: [] } : event);
-      },
-    });
+    const run = tune(config, { out: folder.path, engine, signal: context.signal });
+    for await (const event of run) {
+      if (event.type === 'download' || event.type === 'notice') continue;
+      if (event.type === 'eval') losses.push(event.evalLoss);
+      progress.emit(event.type === 'preview' ? { ...event, example: [] } : event);
+    }
+    const { stopReason } = await run.summary;
     progress.end();
     if (stopReason === 'interrupted')
       throw new Interrupted(`Stopped and saved; go on with: npx tuneloop tune --resume ${quoted(folder.path)}`);

@@ -3,8 +3,9 @@ import type { Row } from '../data/reader.ts';
 import type { Tokenizer } from '../hub/tokenizer.ts';
 import { openTokenizer } from '../loop/openTokenizer.ts';
 import { bring } from './bring.ts';
+import { atRow } from '../loop/rowInputs.ts';
 import type { Command } from './command.ts';
-import { atRow, dataOptions, modelOption, outOption, readInput, writeResults } from './rows.ts';
+import { dataOptions, modelOption, outOption, readInput, writeResults } from './rows.ts';
 
 interface Tokenized {
   readonly index: number;

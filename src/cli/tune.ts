@@ -1,20 +1,13 @@
-import { pathKind, resolvePath } from '../hub/files.ts';
-import type { TuneConfig } from '../loop/config.ts';
-import { listOf } from '../loop/dataPaths.ts';
-import type { DoneEvent, StopReason, TuneSummary } from '../loop/events.ts';
-import { isRewardModule } from '../loop/evaluation.ts';
-import { parseConfig, withField } from '../loop/parseConfig.ts';
-import { newRunFolder, openRunFolder, type RunFolder, runFolderAt } from '../loop/runFolder.ts';
+import type { StopReason, TuneSummary } from '../loop/events.ts';
+import type { TuneRun } from '../loop/tuneRun.ts';
 import { formatDuration } from '../loop/units.ts';
 import { UsageError } from '../loop/usageError.ts';
-import { peakBytes, runtimeVersions } from '../runtime/node/host.ts';
 import type { Args, Option } from './args.ts';
-import { bring, bringData } from './bring.ts';
+import { downloadProgress } from './bring.ts';
 import type { Command, Context } from './command.ts';
 import { tuneProgress } from './progress.ts';
 import { quoted } from './quoted.ts';
 import { configOf, configOptions } from './tuneOptions.ts';
-import { packageVersion } from './version.ts';
 
 const runOptions: readonly Option[] = [
   { name: 'out', kind: { type: 'text' }, value: 'RUN', description: 'Run folder to write' },
@@ -46,71 +39,30 @@ const endings: Readonly<Record<StopReason, string>> = {
   interrupted: 'interrupted',
 };
 
-/** Paths made absolute and ids pinned to their commit, so that the run goes on from any folder and on any day. */
-async function resolved(config: TuneConfig, context: Context): Promise<TuneConfig> {
-  const there = async (path: string): Promise<string> =>
-    (await pathKind(path)) === undefined ? path : resolvePath(path);
-  const brought = async (text: string, kind: 'model' | 'adapter'): Promise<string> =>
-    there(await bring(text, kind, context));
-  const { model, data, adapter } = config;
-  const { split, config: subset } = data;
-  const dataOf = async (texts: string | readonly string[], held: boolean): Promise<string | string[]> => {
-    const named = held ? (data.evalSplit ?? 'validation') : split;
-    const found = await Promise.all(
-      listOf(texts).map((text) => bringData(text, { split: named, config: subset }, context)),
-    );
-    return typeof texts === 'string' ? (found[0] ?? texts) : found;
-  };
-  return {
-    ...config,
-    model: { ...model, path: await brought(model.path, 'model') },
-    data: {
-      ...data,
-      path: await dataOf(data.path, false),
-      ...(data.evalPath === undefined ? {} : { evalPath: await dataOf(data.evalPath, true) }),
-      ...(data.formatter === undefined ? {} : { formatter: resolvePath(data.formatter) }),
-    },
-    reward: isRewardModule(config.reward.path)
-      ? { ...config.reward, path: resolvePath(config.reward.path) }
-      : config.reward,
-    adapter:
-      'init' in adapter && adapter.init !== undefined
-        ? { ...adapter, init: await brought(adapter.init, 'adapter') }
-        : adapter,
-  };
-}
-
-async function train(config: TuneConfig, folder: RunFolder, args: Args, context: Context): Promise<number> {
+/** Tells a run while it goes on and what it came to; the exit code. */
+async function follow(run: TuneRun, args: Args, context: Context): Promise<number> {
   const progress = tuneProgress(context);
+  const downloads = downloadProgress(context);
   const asked = (): void => context.err('\nStopping after this step; Ctrl-C again quits at once\n');
   context.signal.addEventListener('abort', asked, { once: true });
-  const { chooseEngine } = await import('../loop/engines.ts');
-  const { tune } = await import('../loop/tune.ts');
-  const { engine, notices } = await chooseEngine(config.engine, (line) => context.err(`${line}\n`));
-  for (const notice of notices) context.err(`${notice}\n`);
-  let summary: TuneSummary;
   try {
-    summary = await tune(config, {
-      runFolder: folder,
-      engine,
-      host: { versions: { tuneloop: packageVersion(), ...runtimeVersions() }, peakBytes },
-      signal: context.signal,
-      emit: progress.emit,
-      resume: args.text('resume') !== undefined,
-      dryRun: args.flag('dry-run'),
-    });
+    for await (const event of run) {
+      if (event.type === 'download' || event.type === 'notice') downloads(event);
+      else progress.emit(event);
+    }
   } finally {
-    engine.close();
     progress.end();
     context.signal.removeEventListener('abort', asked);
   }
+  const summary = await run.summary;
   if (args.flag('dry-run')) {
     context.err('Everything is right; a run would start\n');
     return 0;
   }
+  if (summary.finished === true) return sayFinished(summary, context);
   await tell(summary, context);
   if (summary.stopReason !== 'interrupted') return 0;
-  context.err(`Go on with: tuneloop tune --resume ${quoted(folder.path)}\n`);
+  context.err(`Go on with: tuneloop tune --resume ${quoted(summary.runFolder)}\n`);
   return 130;
 }
 
@@ -127,38 +79,31 @@ async function tell(summary: TuneSummary, context: Context): Promise<void> {
   );
 }
 
-async function resume(path: string, args: Args, context: Context): Promise<number> {
-  const other = [...args.given.keys()].find((name) => !withResume.has(name));
-  if (other !== undefined)
-    throw new UsageError(`--${other}: a run goes on with its own options; only --max-steps may be given with --resume`);
-  const folder = await openRunFolder(path);
-  const { config } = await folder.read();
-  const done = await folder.finished();
-  const maxSteps = args.number('max-steps') ?? args.number('train.maxSteps');
-  if (maxSteps === undefined)
-    return done === undefined ? train(config, folder, args, context) : sayFinished(path, done, context);
-  const longer = parseConfig(withField(config, 'train.maxSteps', maxSteps), () => '--max-steps');
-  if (done !== undefined && maxSteps <= done.step) return sayFinished(path, done, context);
-  await folder.replaceConfig(longer);
-  return train(longer, folder, args, context);
-}
-
-async function sayFinished(path: string, { step, stopReason }: DoneEvent, context: Context): Promise<number> {
-  if (context.json) await context.out(`${JSON.stringify({ runFolder: path, step, stopReason, finished: true })}\n`);
+async function sayFinished({ runFolder, step, stopReason }: TuneSummary, context: Context): Promise<number> {
+  if (context.json) await context.out(`${JSON.stringify({ runFolder, step, stopReason, finished: true })}\n`);
   else
     context.err(
-      `${path}: finished at step ${step} (${endings[stopReason]}); --max-steps with a larger number extends it\n`,
+      `${runFolder}: finished at step ${step} (${endings[stopReason]}); --max-steps with a larger number extends it\n`,
     );
   return 0;
 }
 
-async function start(args: Args, options: readonly Option[], context: Context): Promise<number> {
-  const config = await resolved(await configOf(args, options, (line) => context.err(`${line}\n`)), context);
-  const out = args.text('out');
-  if (out === undefined && !args.flag('dry-run')) throw new UsageError('--out is missing');
-  // A dry run without a folder writes nothing anywhere.
-  const folder = out === undefined ? runFolderAt('') : await newRunFolder(out, { overwrite: args.flag('overwrite') });
-  return train(config, folder, args, context);
+async function runOf(args: Args, options: readonly Option[], context: Context): Promise<TuneRun> {
+  const { tune, resume } = await import('../loop/tuneRun.ts');
+  const { signal } = context;
+  const path = args.text('resume');
+  if (path !== undefined) {
+    const other = [...args.given.keys()].find((name) => !withResume.has(name));
+    if (other !== undefined)
+      throw new UsageError(
+        `--${other}: a run goes on with its own options; only --max-steps may be given with --resume`,
+      );
+    return resume(path, { signal, maxSteps: args.number('max-steps') ?? args.number('train.maxSteps') });
+  }
+  const config = await configOf(args, options, (line) => context.err(`${line}\n`));
+  const [out, dryRun] = [args.text('out'), args.flag('dry-run')];
+  if (out === undefined && !dryRun) throw new UsageError('--out is missing');
+  return tune(config, { signal, dryRun, overwrite: args.flag('overwrite'), ...(out === undefined ? {} : { out }) });
 }
 
 /** Made when asked for, since its options come from the config's schema. */
@@ -170,9 +115,6 @@ export function tuneCommand(): Command {
 Every option is a field of the config: --lora-r 16 is --adapter.r 16. Ctrl-C saves and says how to go on.`,
     options: [...runOptions, ...fields],
     stopsBySignal: true,
-    run(args, context) {
-      const path = args.text('resume');
-      return path === undefined ? start(args, fields, context) : resume(path, args, context);
-    },
+    run: async (args, context) => follow(await runOf(args, fields, context), args, context),
   };
 }

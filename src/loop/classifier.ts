@@ -3,7 +3,7 @@ import type { TrainExample } from '../data/dataset.ts';
 import { buildGraph } from '../ir/graph.ts';
 import type { Classifier } from '../nn/model.ts';
 import { classifierFeeds, classifierForward } from './classifierPrograms.ts';
-import type { LoadedModel } from './model.ts';
+import type { ReadyModel } from './readyModel.ts';
 
 /** One line of `tuneloop score` with a classifier. */
 export interface ClassifiedLine {
@@ -18,7 +18,7 @@ const padMultiple = 16;
 
 /** Classifies texts in batches; lines come in the order of the examples. */
 export async function* classify(
-  { model, programs, attached }: LoadedModel<Classifier>,
+  { model, programs, attached }: ReadyModel<Classifier>,
   examples: readonly TrainExample[],
   options: { readonly batchSize: number },
 ): AsyncGenerator<ClassifiedLine> {
