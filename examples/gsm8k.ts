@@ -11,9 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readRows } from '../src/data/reader.ts';
 import { byteStream } from '../src/hub/files-stream.ts';
-import { parseConfig } from '../src/loop/parseConfig.ts';
-import { tokenizerOf } from '../src/loop/model.ts';
-import { chooseEngine, generate, newRunFolder, openModel, peakBytes, runtimeVersions, tune } from '../src/node.ts';
+import { generate, loadModel, parseConfig, tune } from '../src/index.ts';
 
 interface Problem {
   readonly question: string;
@@ -73,23 +71,11 @@ function wilson(hits: number, n: number): [number, number] {
   return [centre - half, centre + half];
 }
 
-const { engine } = await chooseEngine({ name: 'auto' });
-
 async function exactMatch(held: readonly Problem[], adapter?: string) {
-  const loaded = await openModel({ model: model as string, adapter, engine });
-  const prompts = held.map((problem, index) => ({
-    index,
-    ids: tokenizerOf(loaded).applyChatTemplate([userOf(problem)], { addGenerationPrompt: true }).ids,
-  }));
+  const loaded = await loadModel(model as string, adapter === undefined ? {} : { adapter });
+  const prompts = held.map((problem) => ({ messages: [userOf(problem)] }));
   const samples: { question: string; expected: string; generated: string; right: boolean }[] = [];
-  const options = {
-    maxNewTokens: Number(values['max-new-tokens']),
-    batchSize: 25,
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    seed: 0,
-  };
+  const options = { maxNewTokens: Number(values['max-new-tokens']), batchSize: 25 };
   for await (const { index, text } of generate(loaded, prompts, options)) {
     const { question, answer } = held[index] as Problem;
     samples.push({ question, expected: answer, generated: text, right: finalNumber(text) === finalNumber(answer) });
@@ -114,32 +100,25 @@ const write = (name: string, rows: readonly Problem[]): string => {
   writeFileSync(path, rows.map((row) => `${JSON.stringify(chatOf(row))}\n`).join(''));
   return path;
 };
-const config = parseConfig(
-  {
-    model: { path: model },
-    data: { path: write('train.jsonl', taught), evalPath: write('test.jsonl', held) },
-    optimizer: { learningRate: Number(values['learning-rate']) },
-    schedule: { type: 'cosine', warmupSteps: 0.05 },
-    train: { batchSize: Number(values['batch-size']), epochs: Number(values.epochs), seed: Number(values.seed) },
-  },
-  (path) => path,
-);
+const config = parseConfig({
+  model: { path: model },
+  data: { path: write('train.jsonl', taught), evalPath: write('test.jsonl', held) },
+  optimizer: { learningRate: Number(values['learning-rate']) },
+  schedule: { type: 'cosine', warmupSteps: 0.05 },
+  train: { batchSize: Number(values['batch-size']), epochs: Number(values.epochs), seed: Number(values.seed) },
+});
 
 const before = await exactMatch(held);
 console.error(`before: ${before.hits} of ${before.n} right`);
-const runFolder = await newRunFolder(join(out, 'run'), { overwrite: true });
 const evaluations: number[] = [];
-const summary = await tune(config, {
-  runFolder,
-  engine,
-  host: { versions: runtimeVersions(), peakBytes },
-  emit: (event) => {
-    if (event.type === 'eval') evaluations.push(event.evalLoss);
-    if (event.type === 'step' && event.step % 10 === 0)
-      console.error(`step ${event.step}: loss ${event.loss.toFixed(3)}`);
-  },
-});
-const after = await exactMatch(held, runFolder.adapterPath);
+const run = tune(config, { out: join(out, 'run'), overwrite: true });
+for await (const event of run) {
+  if (event.type === 'eval') evaluations.push(event.evalLoss);
+  if (event.type === 'step' && event.step % 10 === 0)
+    console.error(`step ${event.step}: loss ${event.loss.toFixed(3)}`);
+}
+const summary = await run.summary;
+const after = await exactMatch(held, join(out, 'run', 'adapter'));
 console.error(`after: ${after.hits} of ${after.n} right`);
 const results = {
   model,
@@ -153,4 +132,3 @@ const results = {
   config,
 };
 writeFileSync(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
-engine.close();
