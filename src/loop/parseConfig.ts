@@ -28,13 +28,11 @@ const kinds: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
+const oneOf = (values: readonly string[]): string => values.join(', ').replace(/, ([^,]*)$/, ' or $1');
+
 function expectedOf(issue: Issue, fields: readonly ConfigField[]): string {
   if (issue.code === 'invalid_type') return kinds[issue.expected] ?? issue.expected;
-  if (issue.code === 'invalid_value')
-    return issue.values
-      .map(String)
-      .join(', ')
-      .replace(/, ([^,]*)$/, ' or $1');
+  if (issue.code === 'invalid_value') return oneOf(issue.values.map(String));
   if (issue.code === 'too_small' && issue.origin === 'string') return 'some text';
   if (issue.code === 'too_small' && issue.origin === 'array') return 'at least one name';
   if (issue.code === 'too_small')
@@ -42,9 +40,8 @@ function expectedOf(issue: Issue, fields: readonly ConfigField[]): string {
   if (issue.code === 'too_big')
     return issue.inclusive === false ? `less than ${issue.maximum}` : `at most ${issue.maximum}`;
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
-    return fields
-      .flatMap(({ path, kind }) => (path === issue.path.join('.') && kind.type === 'choice' ? kind.values : []))
-      .join(' or ');
+    const field = fields.find(({ path }) => path === issue.path.join('.'));
+    return oneOf(field?.kind.type === 'choice' ? field.kind.values : []);
   }
   if (issue.code === 'invalid_union') return 'text or a list of texts';
   return issue.message;

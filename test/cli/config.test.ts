@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { configFields } from '../../src/loop/configFields.ts';
 import { runCli } from './run.ts';
 
 const model = fileURLToPath(new URL('../fixtures/models/chat', import.meta.url));
@@ -33,6 +34,8 @@ interface Written {
 const written = (run: string): Written => JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')) as Written;
 const adapter = (run: string): Buffer => readFileSync(join(run, 'adapter', 'adapter_model.safetensors'));
 
+const kind = configFields.find(({ path }) => path === 'adapter.type')?.kind;
+const adapterTypes = (kind?.type === 'choice' ? kind.values : []).join(', ').replace(/, (\w+)$/, ' or $1');
 const yaml = `model: { path: ${model} }
 data: { path: ../data.jsonl }
 adapter: { r: 2, alpha: 3 }
@@ -69,7 +72,8 @@ test('a broken config is refused by file, field, expected and found, before anyt
     ['train: { batchSize: 0 }', 'train.batchSize: expected at least 1 but found 0'],
     ['train: { batch-size: 1 }', 'train.batch-size: there is no such field. Did you mean train.batchSize?'],
     ['trian: {}', 'trian: there is no such field. Did you mean train?'],
-    ['adapter: { type: lroa }', 'adapter.type: expected lora or none but found lroa'],
+    ['engine: { name: orc }', 'engine.name: expected auto, native, ort or reference but found orc'],
+    ['adapter: { type: lroa }', `adapter.type: expected ${adapterTypes} but found lroa`],
     ['adapter: lora', 'adapter: expected an object but found lora'],
     ['data: { packing: "yes" }', 'data.packing: expected true or false but found yes'],
     ['optimizer: { learningRate: .nan }', 'optimizer.learningRate: expected a number but found NaN'],

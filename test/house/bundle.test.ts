@@ -18,9 +18,9 @@ function user(name: string, text: string): string {
 
 const from = (entry: string): string => JSON.stringify(join(root, 'src', entry));
 
-test('the public entry and the web entry go into a browser bundle without a module of Node', async () => {
+test('what a browser gets under the names tuneloop and tuneloop/web goes into a browser bundle without a module of Node', async () => {
   const files = await bundle([
-    user('all', `export * from ${from('index.ts')};`),
+    user('all', `export * from ${from('anywhere.ts')};`),
     user('web', `export * from ${from('web.ts')};`),
   ]);
   const [all, web] = ['/all.js', '/web.js'].map((path) => {
@@ -36,5 +36,5 @@ test('the public entry and the web entry go into a browser bundle without a modu
 });
 
 test('a bundle with a module of Node in it fails and names it', async () => {
-  await assert.rejects(bundle([user('node', `export * from ${from('node.ts')};`)]), /node:fs/);
+  await assert.rejects(bundle([user('node', `export * from ${from('index.ts')};`)]), /node:fs/);
 });
