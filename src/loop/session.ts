@@ -1,6 +1,8 @@
 import { joinPath } from '../hub/files.ts';
+import { named } from '../ir/errors.ts';
 import { sizeOf } from '../ir/types.ts';
 import type { ParameterSpec } from '../nn/model.ts';
+import { assertFinite } from '../runtime/weights.ts';
 import type { BestWatch } from './best.ts';
 import { readState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
@@ -38,6 +40,14 @@ export function unitsOf({ trainer, plan: { cursor }, watch }: Session): Stateful
     load: async ({ data }) => cursor.load(data),
   };
   return [...trainer.units, place, watch];
+}
+
+/** Throws RangeError naming step and tensor where the last update left something NaN or infinite: it must not be saved. */
+export async function assertTrained({ attached, trainer }: Session): Promise<void> {
+  for (const { name, f32 } of attached.weights.members) {
+    const values = await f32();
+    named(`step ${trainer.step()}`, () => assertFinite(name, values));
+  }
 }
 
 /** Takes up the last whole checkpoint, where the run is resumed and has one. */

@@ -1,7 +1,7 @@
 import type { BetweenSteps } from '../adapters/adapter.ts';
 import type { Batch } from '../data/batches.ts';
 import type { Window } from '../data/cursor.ts';
-import { at } from '../ir/graph.ts';
+import { at, type Graph } from '../ir/graph.ts';
 import { randomKey } from '../ir/random.ts';
 import type { Model } from '../nn/model.ts';
 import type { Engine, Program, Tensors } from '../runtime/engine.ts';
@@ -9,10 +9,12 @@ import { tensor } from '../runtime/tensor.ts';
 import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import { dropoutFeeds } from './feeds.ts';
 import type { AdapterWeights, ReadyModel } from './readyModel.ts';
-import { emissionNames, gradientName } from './programs.ts';
+import { emissionNames, gradientName, type TokenShape } from './programs.ts';
 import type { Stateful } from './stateful.ts';
+import { explainBatches } from './explainBatches.ts';
 import { checkUpdates, membersOf, partHandle, partsOf, type Update } from './update.ts';
 import { afterStepGraph, updateGraph, updateLeaves } from './updatePrograms.ts';
+import { weightState } from './weightState.ts';
 
 /** What one update of a step came to. */
 export interface UpdateOutcome {
@@ -143,40 +145,62 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
   /** Steps done when the optimizers were last cleared. */
   let clearedAt = 0;
 
-  const programFor = ({ update, parameters }: Prepared, batch: Batch, accumulate: boolean): Promise<Program> => {
-    const shape = { batch: batch.batch, length: batch.length, packed: update.task.packed };
+  const shapeOf = ({ update }: Prepared, { batch, length }: Batch): TokenShape => ({
+    batch,
+    length,
+    packed: update.task.packed,
+  });
+
+  const programFor = (each: Prepared, batch: Batch, accumulate: boolean): Promise<Program> => {
+    const { update, parameters } = each;
+    const shape = shapeOf(each, batch);
     const key = `train ${update.name} ${JSON.stringify(shape)} ${accumulate}`;
     const first = update === updates[0];
     const choices = { accumulate, recompute, parameters, states: first };
     return programs.get(key, () => update.task.trainGraph(adapter, shape, choices));
   };
 
+  const feedsOf = ({ update }: Prepared, window: Window, batch: Batch, graph: Graph): Tensors => ({
+    ...update.task.feeds(batch, graph),
+    ...(adapter.drops ? dropoutFeeds(batch, randomKey(seed, 'dropout', done + 1)) : {}),
+    normalizer: tensor('f32', [], [1 / window.supervisedTokens]),
+  });
+
   const describe = (window: Window): string => {
     const lines = window.batches.flatMap(({ rowIndexes }) => rowIndexes.flat()).map((index) => index + 1);
     return `step ${done + 1}, input lines ${lines.slice(0, 8).join(', ')}${lines.length > 8 ? ', …' : ''}`;
   };
 
+  /** An error that names the step, the input lines and what made the first value that is not finite. */
+  const failure = async (what: string, each: Prepared, window: Window): Promise<Error> => {
+    const { update, parameters } = each;
+    const runs = window.batches.map((batch) => (checkpointed: boolean) => {
+      const choices = { accumulate: false, recompute: checkpointed, parameters, states: false };
+      const graph = update.task.trainGraph(adapter, shapeOf(each, batch), choices);
+      return { graph, inputs: feedsOf(each, window, batch, graph), weight: store.get, main: 'loss' };
+    });
+    const explained = await explainBatches(engine, runs, recompute);
+    return new Error(`Expected ${what} in ${describe(window)}: ${explained}`);
+  };
+
   const carryOut = async (each: Prepared, window: Window): Promise<Omit<StepOutcome, 'updates'>> => {
-    const normalizer = tensor('f32', [], [1 / window.supervisedTokens]);
-    const key = randomKey(seed, 'dropout', done + 1);
     const [terms, metrics]: Record<string, number>[] = [{}, {}];
     let loss = 0;
     for (const [index, batch] of window.batches.entries()) {
       const accumulate = index > 0;
       const program = await programFor(each, batch, accumulate);
-      const drops = adapter.drops ? dropoutFeeds(batch, key) : {};
       const outputs = await program.run(
-        { ...each.update.task.feeds(batch, program.graph), ...drops, normalizer },
+        feedsOf(each, window, batch, program.graph),
         accumulate ? {} : { outputs: each.targets },
       );
       loss += outputs['loss']?.data[0] ?? Number.NaN;
-      if (!Number.isFinite(loss)) throw new Error(`Expected a finite loss but found ${loss} in ${describe(window)}`);
+      if (!Number.isFinite(loss)) throw await failure(`a finite loss but found ${loss}`, each, window);
       collect(terms ?? {}, outputs, emissionNames.loss);
       collect(metrics ?? {}, outputs, emissionNames.metric);
     }
     const gradNorm = normOf(await Promise.all(each.gradients.map(({ f32 }) => f32())));
     if (!Number.isFinite(gradNorm))
-      throw new Error(`Expected finite gradients but found a norm of ${gradNorm} in ${describe(window)}`);
+      throw await failure(`finite gradients but found a norm of ${gradNorm}`, each, window);
     const { optimizer, learningRate: rateAt, every = 1 } = each.update;
     const learningRate = rateAt(done);
     const scalars = optimizer.rule.scalars(Math.floor((done - clearedAt) / every) + 1, learningRate);
@@ -247,34 +271,6 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     step: () => done,
     run,
     units: [progress, weightState('optimizer', slots), weightState('adapter-state', [states])],
-  };
-}
-
-/** Weights as a unit of checkpoints. */
-function weightState(name: string, groups: readonly WeightGroup[]): Stateful {
-  return {
-    name,
-    version: 1,
-    save: async () => {
-      const tensors = new Map<string, Float32Array>();
-      for (const { members } of groups) for (const member of members) tensors.set(member.name, await member.f32());
-      return { tensors };
-    },
-    load: async ({ tensors }) => {
-      for (const { members, flat } of groups) {
-        for (const member of members) {
-          const saved = tensors?.get(member.name);
-          const own = await member.f32();
-          if (saved?.length !== own.length) {
-            throw new RangeError(
-              `Expected ${own.length} values of ${name} ${member.name} but found ${saved?.length ?? 'none'}`,
-            );
-          }
-          own.set(saved);
-        }
-        flat.touch();
-      }
-    },
   };
 }
 

@@ -12,6 +12,7 @@ import { openTask } from './openTrained.ts';
 import { planRun } from './plan.ts';
 import type { RunFolder } from './runFolder.ts';
 import {
+  assertTrained,
   beginRecord,
   countOf,
   lastEvaluation,
@@ -134,6 +135,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   };
   const save = async (): Promise<void> => {
     const step = trainer.step();
+    await assertTrained(session);
     if (saved !== step) {
       const keeping = {
         limit: train.saveTotalLimit,

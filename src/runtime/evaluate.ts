@@ -1,3 +1,4 @@
+import { named } from '../ir/errors.ts';
 import { originsOf } from '../ir/origins.ts';
 import { at, type Graph, input, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../ir/graph.ts';
 import { type Dense, formatType, sameType } from '../ir/types.ts';
@@ -27,7 +28,7 @@ export function evaluateValues(
     if (node.outputs.every((output) => env.has(output))) continue;
     if (isLeaf(node)) throw new RangeError(`Expected a value for ${leafAttrs(node).name} but found none`);
     const operands = node.inputs.map((value) => value && resolve(env, value));
-    const results = complaining(node, originOf, () => evaluateNode(node, operands));
+    const results = named(originOf(node), () => evaluateNode(node, operands));
     node.outputs.forEach((output, index) => {
       const result = at(results, index);
       if (!sameType(result, output.type)) {
@@ -39,16 +40,6 @@ export function evaluateValues(
     });
   }
   return values.map((value) => resolve(env, value));
-}
-
-/** Puts the op and its place in front of what it complains of. */
-function complaining<T>(node: Node, originOf: (node: Node) => string, evaluate: () => T): T {
-  try {
-    return evaluate();
-  } catch (error) {
-    if (error instanceof Error) error.message = `${originOf(node)}: ${error.message}`;
-    throw error;
-  }
 }
 
 function resolve(env: ReadonlyMap<Value, Dense>, value: Value): Dense {

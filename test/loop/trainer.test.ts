@@ -116,7 +116,7 @@ for (const { engine, recompute, tolerance, weightTolerance } of cases) {
   });
 }
 
-test('a loss that is not finite stops before the update, naming the step and the input lines', async () => {
+test('a loss that is not finite stops before the update, naming the step, the input lines and what made it', async () => {
   const { loaded, trainer, attached } = await openTrainer(at(engines, 1), false);
   const window = at(windows, 0);
   await trainer.run(window);
@@ -124,8 +124,23 @@ test('a loss that is not finite stops before the update, naming the step and the
   const factor = await at(attached.weights.members, 1).f32();
   factor[0] = Number.NaN;
   const before = flat.slice();
-  await assert.rejects(trainer.run(window), /finite loss but found NaN in step 2, input lines 1, 2/);
+  const { name } = at(attached.weights.members, 1);
+  await assert.rejects(
+    trainer.run(window),
+    (error: Error) =>
+      error.message.startsWith('Expected a finite loss but found NaN in step 2, input lines 1, 2') &&
+      error.message.includes(`: parameter ${name} f32[`) &&
+      error.message.endsWith('holds NaN at element 0'),
+  );
   assert.deepEqual(flat, before);
+  // 1e38 r overflows in the product with B, before anything else.
+  const large = flat.slice();
+  factor.fill(3e38);
+  await assert.rejects(
+    trainer.run(window),
+    /in step 2, input lines 1, 2.*: linear at model\.layers\.0\.self_attn\.\w+ \(forward\) made -?(Infinity|NaN) of finite operands/,
+  );
+  flat.set(large);
   assert.equal(trainer.step(), 1);
   factor[0] = 0;
   assert.ok(Number.isFinite((await trainer.run(window)).loss), 'training goes on');
