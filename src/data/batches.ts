@@ -37,6 +37,8 @@ export type BatchOptions = {
   /** The order of an epoch's rows; without it, the data's own. */
   order?: OrderOf;
   padId?: number;
+  /** Examples are two sequences one after another, told apart by their token types: each is a segment, and a pair counts as one target. */
+  pairs?: boolean;
 };
 
 export type Batches = {
@@ -84,7 +86,10 @@ export function makeBatches(examples: Examples, options: BatchOptions): Batches 
       }
       const held = chosen(epoch, position).map((row) => rows.at(row).map((i) => examples.at(i)));
       const width = (row: readonly TrainExample[]): number => row.reduce((sum, { ids }) => sum + ids.length, 0);
-      return collate(held, rounded(Math.max(...held.map(width))), options.padId ?? 0);
+      const length = rounded(Math.max(...held.map(width)));
+      const split = options.pairs === true ? held.map((row) => row.flatMap(sequencesOf)) : held;
+      const batch = collate(split, length, options.padId ?? 0);
+      return options.pairs === true ? { ...batch, supervisedTokens: held.length } : batch;
     },
     sizeOf(epoch) {
       const size = { tokens: 0, cells: 0 };
@@ -96,6 +101,16 @@ export function makeBatches(examples: Examples, options: BatchOptions): Batches 
       return size;
     },
   };
+}
+
+/** The two sequences of a pair as examples of their own. */
+function sequencesOf({ index, ids, mask, tokenTypes }: TrainExample): TrainExample[] {
+  const first = tokenTypes?.indexOf(1) ?? -1;
+  if (first <= 0) throw new RangeError(`Expected two sequences at input line ${index + 1} but found one`);
+  return [
+    { index, ids: ids.subarray(0, first), mask: mask.subarray(0, first) },
+    { index, ids: ids.subarray(first), mask: mask.subarray(first) },
+  ];
 }
 
 /** Rows as lists of example numbers, and how many there are of each data set. */

@@ -130,6 +130,8 @@ const promptOnly = {
   fits: (fields: RowFields) => has(fields, 'prompt') && !has(fields, 'completion') && !has(fields, 'messages'),
 } as const;
 
+/** Two answers to one prompt. */
+export const pairFormats = [openAiPreference, preference] as const;
 /** Formats that compare or judge, told by their columns. */
 export const judgedFormats = [openAiPreference, preference, stepwise, unpaired] as const;
 /** What is no supervised data, for refusals. */

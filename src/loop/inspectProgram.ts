@@ -2,12 +2,13 @@ import type { Graph, Node } from '../ir/graph.ts';
 import { type Placed, placeNodes } from '../ir/places.ts';
 import { placedModel } from '../nn/placedSites.ts';
 import { makeObjective } from '../objectives/index.ts';
-import type { Objective } from '../objectives/objective.ts';
+import type { AnyObjective } from '../objectives/objective.ts';
 import { sft } from '../objectives/sft.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Inspection } from './inspect.ts';
 import { type LoadedModel, openModel } from './model.ts';
 import { openingOf } from './openTrained.ts';
+import { pairTrainGraph } from './pairPrograms.ts';
 import { parseConfig } from './parseConfig.ts';
 import { decodeGraph } from './decodeProgram.ts';
 import { scoreGraph, trainGraph } from './programs.ts';
@@ -36,7 +37,7 @@ async function openFor(
   path: string,
   kind: Inspection['kind'],
   engine: Engine,
-): Promise<{ loaded: LoadedModel; objective: Objective; packed: boolean; recompute: boolean }> {
+): Promise<{ loaded: LoadedModel; objective: AnyObjective; packed: boolean; recompute: boolean }> {
   if (kind === 'adapter') {
     const { base_model_name_or_path: model } = (await readPeftFolder(path)).config;
     if (typeof model !== 'string')
@@ -69,7 +70,12 @@ export async function inspectProgram(
     const { model, places } = placedModel(loaded.model);
     const shape = { batch: batchSize, length, packed };
     const build: Readonly<Record<ProgramName, () => Graph>> = {
-      train: () => trainGraph(model, adapter, objective, shape, { accumulate: false, recompute }),
+      train: () => {
+        const options = { accumulate: false, recompute };
+        return objective.reduction === 'token'
+          ? trainGraph(model, adapter, objective, shape, options)
+          : pairTrainGraph(model, adapter, objective, shape, options);
+      },
       score: () => scoreGraph(model, kind === 'checkpoint' ? undefined : adapter, shape),
       decode: () =>
         decodeGraph(model, kind === 'checkpoint' ? undefined : adapter, {

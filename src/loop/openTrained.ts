@@ -5,6 +5,7 @@ import type { Engine } from '../runtime/engine.ts';
 import { classifierTask } from './classifierTask.ts';
 import type { TuneConfig } from './config.ts';
 import { kindOfModel, openClassifier, type LoadedModel, openModel, type OpenModelOptions } from './model.ts';
+import { preferenceTask } from './preferenceTask.ts';
 import { languageTask, type Task } from './task.ts';
 
 /** The PEFT folder that a run's adapter starts from, where it does. */
@@ -44,9 +45,13 @@ async function taskOn<M extends TaskModel>(
 export async function openTask(config: TuneConfig, engine: Engine): Promise<Task> {
   const { model, data, dataStep, objective } = config;
   if ((await kindOfModel(model.path)) === 'language')
-    return taskOn(await openModel(openingOf(config, engine)), (loaded) =>
-      languageTask(loaded, makeObjective(objective), data),
-    );
+    return taskOn(await openModel(openingOf(config, engine)), (loaded) => {
+      const made = makeObjective(objective);
+      if (made.reduction === 'token') return languageTask(loaded, made, data);
+      if (dataStep.type !== 'none')
+        throw new TypeError(`dataStep.type: expected none beside ${made.type} but found ${dataStep.type}`);
+      return preferenceTask(loaded, made, data);
+    });
   for (const [field, { type }, expected] of [
     ['objective', objective, 'sft'],
     ['dataStep', dataStep, 'none'],

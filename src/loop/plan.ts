@@ -37,14 +37,14 @@ function* onceThrough(batches: Batches): Generator<Batch> {
 }
 
 /** Remarks on what training and evaluation data share, and on how much of a run is padding. */
-function remarks({ train, held }: RunData, batches: Batches, packed: () => Batches): string[] {
+function remarks({ train, held }: RunData, batches: Batches, packed: (() => Batches) | undefined): string[] {
   const size = batches.sizeOf(0);
   const mostlyPadding = size.cells > 1.25 * size.tokens;
   return [
     ...(held === undefined
       ? []
       : overlapLines(overlapOf(train.examples, held.examples), held.examples.count, train.dataset, held.dataset)),
-    paddingLine(size, mostlyPadding ? packed().sizeOf(0) : undefined),
+    paddingLine(size, mostlyPadding ? packed?.().sizeOf(0) : undefined),
   ];
 }
 
@@ -58,11 +58,13 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
   const { summary, notes, example } = task.preview(dataset, examples);
   if (maxLength < data.maxLength && summary.truncated > 0) notes.push(`The model has only ${maxPositions} positions`);
   const packing = { packLength: maxLength };
-  const shared = { batchSize: train.batchSize, ...(data.packing ? packing : {}) };
+  const paired = task.paired === true ? { pairs: true } : {};
+  const shared = { batchSize: train.batchSize, ...paired, ...(data.packing ? packing : {}) };
   const order = mixedOrder({ weights: data.weights, ...(data.shuffle ? { seed: train.seed } : {}) });
   const batches = makeBatches(examples, { ...shared, parts, order });
   const heldBatches = runData.held && makeBatches(runData.held.examples, shared);
-  notes.push(...remarks(runData, batches, () => makeBatches(examples, { ...shared, ...packing, parts, order })));
+  const packed = () => makeBatches(examples, { ...shared, ...packing, parts, order });
+  notes.push(...remarks(runData, batches, task.paired === true ? undefined : packed));
   const cursor = makeCursor(batches, train.gradientAccumulationSteps);
   const epochSteps = Math.ceil(train.epochs * cursor.windowsPerEpoch);
   const steps = train.maxSteps ?? epochSteps;

@@ -24,13 +24,21 @@ export interface TokenShape {
 interface Forward<S extends TokenStatistic> {
   readonly statistics: Pick<TokenStatistics, S>;
   readonly weights: Value;
+  /** Leaves i32 [B, T]. */
+  readonly tokens: (name: string) => Value;
   readonly param: (name: string) => Value;
   /** What the adapter's wraps emitted. */
   readonly emitted: readonly Emission[];
 }
 
+const referenceStatistics: ReadonlySet<TokenStatistic> = new Set([
+  'klToReference',
+  'klFromReference',
+  'referenceLogprobs',
+]);
+
 /** Statistics [N] of the fed targets and the weights that come with them. */
-function forward<const S extends TokenStatistic>(
+export function forward<const S extends TokenStatistic>(
   model: LanguageModel,
   adapter: Adapter | undefined,
   shape: TokenShape,
@@ -61,22 +69,32 @@ function forward<const S extends TokenStatistic>(
     return reshape(states, [batch * length, model.hiddenSize]);
   };
   const flat = (leaf: Value): Value => reshape(leaf, [batch * length]);
-  const compares = wanted.find((name) => name === 'klToReference' || name === 'klFromReference');
-  const own = new Set(model.parameters.map(({ name }) => name));
-  if (compares !== undefined && adapter?.parameters.some(({ name }) => own.has(name)) === true)
+  const compares = wanted.find((name) => referenceStatistics.has(name));
+  const ofModel = new Set(model.parameters.map(({ name }) => name));
+  if (compares !== undefined && adapter?.parameters.some(({ name }) => ofModel.has(name)) === true)
     throw new TypeError(`Expected a frozen base for ${compares}: training the model's own weights leaves no reference`);
   const shaping = model.logitsSoftCap === undefined ? {} : { softCap: model.logitsSoftCap };
   const reference =
     compares === undefined
-      ? {}
-      : { reference: { hidden: stopGradient(hidden(plainSites, param)), head: param(model.head), ...shaping } };
+      ? undefined
+      : { hidden: stopGradient(hidden(plainSites, param)), head: param(model.head), ...shaping };
   const rows = hidden(sites, replacedTable(param, adapter), emissions);
   const head = headOf(model, adapter, { x: rows, param, sites });
-  const statistics = vocabularyStatistics({ hidden: head.x, head: head.weight, ...shaping }, wanted, {
-    targets: flat(tokens('targets')),
-    ...reference,
-  });
-  return { statistics, weights: flat(weights), param, emitted: emissions.all() };
+  const targets = flat(tokens('targets'));
+  const own = wanted.flatMap((name: TokenStatistic) => (name === 'referenceLogprobs' ? [] : [name]));
+  const compared = reference ? { reference } : {};
+  const found = vocabularyStatistics({ hidden: head.x, head: head.weight, ...shaping }, own, { targets, ...compared });
+  const statistics =
+    reference && own.length < wanted.length
+      ? { ...found, referenceLogprobs: vocabularyStatistics(reference, ['logprobs'], { targets }).logprobs }
+      : found;
+  return {
+    statistics: statistics as Pick<TokenStatistics, S>,
+    weights: flat(weights),
+    tokens,
+    param,
+    emitted: emissions.all(),
+  };
 }
 
 /** Name of the leaf and of the output that hold the gradient of a parameter. */

@@ -36,6 +36,8 @@ export interface Task {
   readonly language: LoadedModel | undefined;
   /** Rows hold several examples. */
   readonly packed: boolean;
+  /** Examples are pairs of sequences. */
+  readonly paired?: boolean;
   prepare(
     rows: AsyncIterable<Row>,
     options: { readonly maxLength: number; readonly store: ExampleStore },

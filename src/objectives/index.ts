@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import { dftUnit } from './dft.ts';
-import type { Objective } from './objective.ts';
+import { dpoUnit } from './dpo.ts';
+import type { AnyObjective } from './objective.ts';
+import { orpoUnit } from './orpo.ts';
 import { sftUnit } from './sft.ts';
 import type { ObjectiveUnit } from './unit.ts';
 
 /** Every kind of objective by the name that configs give it. */
-export const objectiveUnits = { sft: sftUnit, dft: dftUnit } as const;
+export const objectiveUnits = { sft: sftUnit, dft: dftUnit, dpo: dpoUnit, orpo: orpoUnit } as const;
 
 export type ObjectiveType = keyof typeof objectiveUnits;
 
@@ -21,7 +23,7 @@ export const objectiveSchemas = Object.values(objectiveUnits).map(({ schema }) =
 ];
 
 /** The objective of a config. */
-export function makeObjective(config: ObjectiveConfig): Objective {
+export function makeObjective(config: ObjectiveConfig): AnyObjective {
   const unit = objectiveUnits[config.type] as unknown as ObjectiveUnit<z.ZodType<ObjectiveConfig>>;
   return unit.make(config);
 }

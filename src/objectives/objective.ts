@@ -2,10 +2,13 @@ import type { Value } from '../ir/graph.ts';
 import type { VocabularyStatistics } from '../ir/ops/vocabulary.ts';
 
 /** Statistics of the target tokens, one per row of [N], in nats; the reference is the model without its adapter. */
-export type TokenStatistics = Pick<
+export interface TokenStatistics extends Pick<
   VocabularyStatistics,
   'logprobs' | 'meanLogprobs' | 'entropy' | 'klToReference' | 'klFromReference'
->;
+> {
+  /** ln of the reference's probability of the target */
+  readonly referenceLogprobs: Value;
+}
 
 export type TokenStatistic = keyof TokenStatistics;
 
@@ -21,3 +24,32 @@ export interface Objective<S extends TokenStatistic = TokenStatistic> {
   /** Loss of each token, [N], before masking. */
   losses(statistics: Pick<TokenStatistics, S>): Value;
 }
+
+/** Sums over the tokens of one answer of each pair, [P], in nats. */
+export interface Answer {
+  /** Of the answer's tokens. */
+  readonly logprobs: Value;
+  /** How many those are. */
+  readonly tokens: Value;
+  /** The same of prompt and answer. */
+  readonly allLogprobs: Value;
+  readonly allTokens: Value;
+  /** Of the answer's tokens under the model without its adapter; there where the objective asks for it. */
+  readonly referenceLogprobs: Value | null;
+}
+
+/** A loss that compares two answers to one prompt: the mean over pairs. */
+export interface PairObjective {
+  readonly type: string;
+  readonly reduction: 'pair';
+  /** Whether it reads what the model without its adapter says. */
+  readonly needsReference: boolean;
+  losses(pair: { readonly chosen: Answer; readonly rejected: Answer }): {
+    /** Loss of each pair, [P]. */
+    readonly losses: Value;
+    /** How much each answer is worth to the model, [P]. */
+    readonly rewards: { readonly chosen: Value; readonly rejected: Value };
+  };
+}
+
+export type AnyObjective = Objective | PairObjective;

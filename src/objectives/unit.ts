@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import type { Objective } from './objective.ts';
+import type { AnyObjective } from './objective.ts';
 
 /** One kind of objective: its part of a run's config, and the loss that it describes. */
 export interface ObjectiveUnit<S extends z.ZodType = z.ZodType> {
   /** A strict object whose `type` is this unit's. */
   readonly schema: S;
-  make(config: z.output<S>): Objective;
+  make(config: z.output<S>): AnyObjective;
 }
 
 /** Lets the compiler infer the schema's type. */
