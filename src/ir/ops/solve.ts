@@ -3,18 +3,17 @@ import { apply1, required, type Value } from '../graph.ts';
 import { defineOp, type Op } from '../op.ts';
 import { type Dense, dimAt, formatShape, sameShape, type Shape, sizeOf } from '../types.ts';
 import { abs } from './abs.ts';
-import { add } from './add.ts';
 import { arange } from './arange.ts';
 import { argmax } from './argmax.ts';
 import { concat } from './concat.ts';
 import { constant, scalar } from './constant.ts';
 import { div } from './div.ts';
 import type { NoAttrs } from './elementwise.ts';
+import { equal } from './equal.ts';
 import { less } from './less.ts';
 import { matmul } from './matmul.ts';
 import { mul } from './mul.ts';
 import { neg } from './neg.ts';
-import { oneHot } from './oneHot.ts';
 import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { sub } from './sub.ts';
@@ -27,25 +26,25 @@ import { requireF32 } from './requireF32.ts';
 function eliminate(a: Value, b: Value): Value {
   const n = dimAt(a.type.shape, -1);
   const batch = a.type.shape.slice(0, -2);
+  const places = reshape(arange(n), [n, 1]);
   let rows = concat([a, b], -1);
   for (let k = 0; k < n; k++) {
-    const unit = constant(
-      'f32',
+    const isRow = constant(
+      'bool',
       [n, 1],
       Float64Array.from({ length: n }, (_, i) => (i === k ? 1 : 0)),
     );
     const column = slice(rows, -1, k, k + 1);
     // The largest of the column among the rows not used yet.
-    const free = where(less(reshape(arange(n), [n, 1]), constant('i32', [], [k])), scalar(-1), abs(column));
-    const chosen = reshape(oneHot(argmax(reshape(free, [...batch, n])), n), [...batch, n, 1]);
-    const pivotRow = sum(mul(rows, chosen), [-2], true);
-    // Row k goes where the pivot row was.
-    const kept = slice(rows, -2, k, k + 1);
-    const swapped = add(sub(rows, mul(chosen, sub(pivotRow, kept))), mul(unit, sub(pivotRow, kept)));
+    const free = where(less(places, constant('i32', [], [k])), scalar(-1), abs(column));
+    const chosen = reshape(argmax(reshape(free, [...batch, n])), [...batch, 1, 1]);
+    const isPivot = equal(places, chosen);
+    const pivotRow = sum(where(isPivot, rows, scalar(0)), [-2], true);
+    // Row k goes where the pivot row was: selected, for a difference would round to the larger row's last bit.
+    const swapped = where(isPivot, slice(rows, -2, k, k + 1), rows);
     const scaled = div(pivotRow, slice(pivotRow, -1, k, k + 1));
     // Every other row loses its share of the pivot row; row k becomes the scaled one.
-    const share = sub(slice(swapped, -1, k, k + 1), unit);
-    rows = sub(swapped, mul(share, scaled));
+    rows = where(isRow, scaled, sub(swapped, mul(slice(swapped, -1, k, k + 1), scaled)));
   }
   return slice(rows, -1, n, dimAt(rows.type.shape, -1));
 }

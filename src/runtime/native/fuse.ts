@@ -2,9 +2,10 @@ import { sameShape, type Shape, sizeOf } from '../../ir/types.ts';
 import { immediateOf, type Ref, type Storage } from './ref.ts';
 import type { ChainStep, ElementwiseStep, PlannedStep, Step } from './step.ts';
 
-/** Members and operands of a chain stay below what the kernel has registers for. */
 const mostMembers = 40;
 const mostOperands = 16;
+/** What the kernel has: one each for what a chain reads, immediates included, and at most one for each member. */
+const mostRegisters = 64;
 /** A chain is joined for a common operand only where it ends so few steps before. */
 const nearby = 24;
 
@@ -14,6 +15,8 @@ interface Chain {
   flat: boolean;
   members: { readonly step: ElementwiseStep; readonly index: number }[];
   readonly operands: Set<Storage>;
+  /** What is read from outside, immediates included, by the refs' ids. */
+  readonly read: Set<number>;
   /** False once a step outside reads a member: the chain cannot end behind that step. */
   open: boolean;
   /** The last member's place among the steps, which is the chain's. */
@@ -55,6 +58,7 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
   const takes = (chain: Chain, step: ElementwiseStep, flat: boolean): boolean => {
     const { shape } = step.outputs[0].type;
     if (!chain.open || chain.members.length >= mostMembers || chain.operands.size >= mostOperands) return false;
+    if (chain.read.size + chain.members.length + step.inputs.length >= mostRegisters) return false;
     if (!compatible(chain, shape, flat)) return false;
     return step.inputs.every(
       (ref) =>
@@ -66,6 +70,7 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
     b.open &&
     compatible(a, b.shape, b.flat) &&
     a.members.length + b.members.length < mostMembers &&
+    a.read.size + b.read.size + a.members.length + b.members.length + 3 < mostRegisters &&
     a.operands.size + b.operands.size < mostOperands;
 
   /** The chain that takes a step: one that writes what it reads, then one that reads the same. */
@@ -82,6 +87,7 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
         flat,
         members: [],
         operands: new Set(),
+        read: new Set(),
         open: true,
         end: index,
         mergedInto: undefined,
@@ -94,6 +100,7 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
       adopt(chosen, other.shape, other.flat);
       chosen.members.push(...other.members);
       for (const storage of other.operands) chosen.operands.add(storage);
+      for (const id of other.read) chosen.read.add(id);
       other.mergedInto = chosen;
       chains.delete(other);
     }
@@ -117,7 +124,9 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
     chain.members.push({ step, index });
     chain.end = index;
     for (const ref of step.inputs) {
-      if (immediateOf(ref) !== undefined || writerOf(ref.storage) === chain) continue;
+      if (writerOf(ref.storage) === chain) continue;
+      chain.read.add(ref.id);
+      if (immediateOf(ref) !== undefined) continue;
       chain.operands.add(ref.storage);
       readers.set(ref.storage, [...(readers.get(ref.storage) ?? []), chain]);
     }
