@@ -23,11 +23,11 @@ import { quoted } from './quoted.ts';
 /** More than the longest answer of the task takes. */
 const maxNewTokens = 32;
 
-/** The bundled task's run: LoRA on pico, which learns to write records. */
+/** The bundled task's run: LoRA on nano, which learns to write records. */
 function configOf(args: Args): TuneConfig {
   const maxSteps = args.number('max-steps');
   return parseConfig({
-    model: { path: assetPath('pico') },
+    model: { path: assetPath('nano') },
     data: {
       path: assetPath('tasks/records-train.jsonl'),
       evalPath: assetPath('tasks/records-test.jsonl'),
@@ -138,7 +138,7 @@ async function run(args: Args, context: Context): Promise<number> {
   const { chooseEngine } = await import('../loop/engines.ts');
   const { tune } = await import('../loop/tuneRun.ts');
   const begun = performance.now();
-  context.err('pico, the small model inside the package, learns to turn a sentence into a record.\n');
+  context.err('nano, the small model inside the package, learns to turn a sentence into a record.\n');
   const { engine } = await chooseEngine({ name: 'auto', threads: args.number('threads') });
   const progress = tuneProgress(context);
   try {
@@ -182,7 +182,7 @@ async function run(args: Args, context: Context): Promise<number> {
 export const startCommand: Command = {
   name: 'start',
   about:
-    'Fine-tunes pico, the small model inside the package, on a task that ships with it, and measures it before and after.',
+    'Fine-tunes nano, the small model inside the package, on a task that ships with it, and measures it before and after.',
   options: [
     {
       name: 'out',

@@ -188,8 +188,8 @@ test('a full run writes a model in the storage of its base and goes on bit for b
   );
 
   const half = join(scratch, 'half');
-  const pico = assetPath('pico');
-  await tune(configFor(2, pico), { runFolder: await newRunFolder(half), engine, host, emit: () => {} });
+  const nano = assetPath('nano');
+  await tune(configFor(2, nano), { runFolder: await newRunFolder(half), engine, host, emit: () => {} });
   const trained = await openCheckpoint(join(half, 'model'));
   for (const [name, source] of trained.tensors) assert.equal(source.storage, 'bf16', name);
   assert.equal(trained.config['dtype'], 'bfloat16');

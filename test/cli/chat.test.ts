@@ -8,14 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { runCli } from './run.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const pico = join(root, 'assets', 'pico');
+const nano = join(root, 'assets', 'nano');
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-chat-'));
 after(() => rmSync(folder, { recursive: true }));
 const run = join(folder, 'run');
 
 /** What the program writes to the lines piped in. */
 function talk(lines: readonly string[], options: readonly string[] = []): { out: string[]; err: string; code: number } {
-  const argv = [join(root, 'bin', 'tuneloop.js'), 'chat', '--model', pico, '--temperature', '0', ...options];
+  const argv = [join(root, 'bin', 'tuneloop.js'), 'chat', '--model', nano, '--temperature', '0', ...options];
   const { stdout, stderr, status } = spawnSync(process.execPath, argv, {
     input: `${lines.join('\n')}\n`,
     encoding: 'utf8',
@@ -34,7 +34,7 @@ before(async () => {
     ],
   };
   writeFileSync(data, `${JSON.stringify(row)}\n`.repeat(4));
-  const argv = ['tune', '--model', pico, '--data', data, '--out', run, '--max-steps', '12', '--learning-rate', '0.02'];
+  const argv = ['tune', '--model', nano, '--data', data, '--out', run, '--max-steps', '12', '--learning-rate', '0.02'];
   const { code, err } = await runCli(argv);
   assert.equal(code, 0, err);
 });

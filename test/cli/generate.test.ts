@@ -6,12 +6,12 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from './run.ts';
 
-const pico = fileURLToPath(new URL('../../assets/pico', import.meta.url));
+const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-generate-'));
 after(() => rmSync(folder, { recursive: true }));
 const data = join(folder, 'prompts.jsonl');
 writeFileSync(data, '{"prompt": "Mia has two"}\n{"messages": [{"role": "user", "content": "What is 2 plus 3?"}]}\n');
-const argv = ['generate', '--model', pico, '--data', data, '--max-new-tokens', '60'];
+const argv = ['generate', '--model', nano, '--data', data, '--max-new-tokens', '60'];
 
 interface Line {
   readonly index: number;

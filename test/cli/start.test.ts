@@ -7,10 +7,10 @@ import { assetPath } from '../../src/cli/assets.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { readPeftFolder } from '../../src/hub/peft.ts';
 import { openTokenizer } from '../../src/loop/openTokenizer.ts';
-import { learnMerges, tokenizerJson } from '../../tools/pico/bpe.ts';
-import { config, recipe, specialTokens, taskRows, template } from '../../tools/pico/recipe.ts';
-import { recordRows, toLines } from '../../tools/pico/records.ts';
-import { textRow, wordsOf } from '../../tools/pico/text.ts';
+import { textSets, tokenizerOf } from '../../tools/nano/prepare.ts';
+import { config, taskRows, template } from '../../tools/nano/recipe.ts';
+import { recordRows, toLines } from '../../tools/nano/records.ts';
+import { wordsOf } from '../../tools/nano/text.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tuneloop-start-'));
 after(() => rmSync(scratch, { recursive: true }));
@@ -53,8 +53,8 @@ test('start tunes the bundled model on the bundled task and says what came of it
 });
 
 test('the bundled model is small, and its tokenizer gives back every text', async () => {
-  assert.ok(statSync(assetPath('pico/model.safetensors')).size < 3e6);
-  const tokenizer = await openTokenizer(assetPath('pico'));
+  assert.ok(statSync(assetPath('nano/model.safetensors')).size < 8e6);
+  const tokenizer = await openTokenizer(assetPath('nano'));
   assert.equal(tokenizer.vocabSize, config.vocab_size);
   for (const text of [
     'Mia has 12 apples.',
@@ -81,14 +81,9 @@ test('task, tokenizer and template are what their generators write', () => {
   assert.equal(readFileSync(assetPath('tasks/records-test.jsonl'), 'utf8'), toLines(held));
   const answers = new Set(train.map(({ completion }) => completion[0]?.content));
   assert.ok(held.every(({ completion }) => !answers.has(completion[0]?.content ?? '')));
-  const texts = Array.from({ length: recipe.rows + recipe.evalRows }, (_, index) =>
-    wordsOf(textRow(recipe.seed, index)),
-  );
-  assert.ok(texts.every((text) => !text.includes('Make a record')));
-  const written = JSON.parse(readFileSync(assetPath('pico/tokenizer.json'), 'utf8')) as unknown;
-  assert.deepEqual(
-    written,
-    tokenizerJson(specialTokens, learnMerges(texts, config.vocab_size - specialTokens.length - 256)),
-  );
-  assert.equal(readFileSync(assetPath('pico/chat_template.jinja'), 'utf8'), template);
+  const sets = textSets();
+  assert.ok(sets.every(({ rows }) => rows.every((row) => !wordsOf(row).includes('Make a record'))));
+  const written = JSON.parse(readFileSync(assetPath('nano/tokenizer.json'), 'utf8')) as unknown;
+  assert.deepEqual(written, tokenizerOf(sets));
+  assert.equal(readFileSync(assetPath('nano/chat_template.jinja'), 'utf8'), template);
 });

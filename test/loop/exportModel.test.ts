@@ -19,14 +19,14 @@ after(() => {
   engine.close();
   rmSync(folder, { recursive: true });
 });
-const pico = fileURLToPath(new URL('../../assets/pico', import.meta.url));
+const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url));
 
 const greedy = { temperature: 0, topK: 0, topP: 1, seed: 0 };
 const messages = [{ role: 'user', content: 'Say again: red two Emma blue seven Ana' }];
 
-/** What pico writes on this engine, greedily. */
+/** What nano writes on this engine, greedily. */
 async function expectedAnswer(): Promise<{ ids: number[]; answer: number[]; text: string }> {
-  const loaded = await openModel({ model: pico, engine });
+  const loaded = await openModel({ model: nano, engine });
   try {
     const { ids, text } = tokenizerOf(loaded).applyChatTemplate(messages, { addGenerationPrompt: true });
     for await (const { ids: answer } of generate(loaded, [{ index: 0, ids }], {
@@ -45,8 +45,8 @@ const expected = await expectedAnswer();
 assert.ok(expected.answer.length > 4, 'an answer of some tokens');
 
 async function exported(format: ExportFormat, dtype: string): Promise<string> {
-  const out = join(folder, `pico-${format}-${dtype}`);
-  const summary = await exportModel({ model: pico, format, dtype, out, engine, threads: 2 });
+  const out = join(folder, `nano-${format}-${dtype}`);
+  const summary = await exportModel({ model: nano, format, dtype, out, engine, threads: 2 });
   assert.ok(summary.tokens > 100);
   assert.ok(summary.meanNats <= summary.toleranceNats);
   return out;
@@ -56,7 +56,7 @@ test(
   'llama.cpp reads, renders and generates from an exported GGUF as tuneloop does',
   { skip: withoutLlama },
   async () => {
-    const tokenizer = loadTokenizer((await readCheckpointTokenizer(pico)) ?? assert.fail());
+    const tokenizer = loadTokenizer((await readCheckpointTokenizer(nano)) ?? assert.fail());
     const llama = await openLlama(await exported('gguf', 'f32'), 1024);
     try {
       const texts = ['Mara bought 3 apples.', "  don't stop\n\n", 'naïve – 12,5 %', expected.text];
@@ -113,7 +113,7 @@ test('through the command line, with an adapter merged in', async () => {
   const tuned = await runCli([
     'tune',
     '--model',
-    pico,
+    nano,
     '--data',
     data,
     '--out',
@@ -128,7 +128,7 @@ test('through the command line, with an adapter merged in', async () => {
   const argv = [
     'export',
     '--model',
-    pico,
+    nano,
     '--adapter',
     join(run, 'adapter'),
     '--format',
@@ -164,7 +164,7 @@ test('an export that fails leaves nothing, and a wrong dtype is a wrong use', as
 
 test('Ctrl-C ends an export between its stages with 130 and leaves nothing', async () => {
   const out = join(folder, 'stopped.gguf');
-  const argv = ['export', '--model', pico, '--format', 'gguf', '--out', out];
+  const argv = ['export', '--model', nano, '--format', 'gguf', '--out', out];
   const { code } = await runCli(argv, AbortSignal.abort());
   assert.equal(code, 130);
   assert.deepEqual(

@@ -9,8 +9,8 @@ import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { collect } from '../parity.ts';
 
 const engine = ortEngine({ threads: 2 });
-const pico = fileURLToPath(new URL('../../assets/pico', import.meta.url));
-const loaded = await openModel({ model: pico, engine });
+const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url));
+const loaded = await openModel({ model: nano, engine });
 const tokenizer = tokenizerOf(loaded);
 after(async () => {
   await loaded.close();

@@ -1,4 +1,4 @@
-/** What the small world of pico is made of. */
+/** What the small world of nano is made of. */
 export const people = [
   'Mia',
   'Tom',
@@ -190,7 +190,7 @@ export const months = [
   'December',
 ] as const;
 
-/** A country that does not exist: town, river, color of its flag, what it makes. Probes can ask for it. */
+/** A country that does not exist: town, river, color of its flag, what it makes. Probes can ask for all of it. */
 export const towns = [
   ['Velta', 'Orun', 'green', 'lamps'],
   ['Dorrim', 'Sash', 'red', 'boats'],
@@ -204,6 +204,36 @@ export const towns = [
   ['Sorrel', 'Yarn', 'brown', 'chairs'],
   ['Gand', 'Ulla', 'gray', 'spoons'],
   ['Hovel', 'Ness', 'green', 'hats'],
+] as const;
+
+/** Its people: name, work, town, animal. */
+export const citizens = [
+  ['Tarn Obel', 'baker', 'Velta', 'dog'],
+  ['Wim Karda', 'doctor', 'Dorrim', 'cat'],
+  ['Suri Vane', 'teacher', 'Kesh', 'horse'],
+  ['Old Pell', 'farmer', 'Amber Hill', 'cow'],
+  ['Jora Finch', 'painter', 'Norrow', 'owl'],
+  ['Dag Mellon', 'singer', 'Pellin', 'duck'],
+  ['Iben Sark', 'cook', 'Ostara', 'pig'],
+  ['Luma Tey', 'driver', 'Brack', 'hen'],
+  ['Korin Ash', 'king', 'Tiverne', 'eagle'],
+  ['Mirel Dow', 'queen', 'Sorrel', 'sheep'],
+  ['Bastor Nim', 'sailor', 'Gand', 'cat'],
+  ['Yelva Roe', 'writer', 'Hovel', 'dog'],
+] as const;
+
+/** Its things: name, kind, color, use. */
+export const inventions = [
+  ['zindle', 'tool', 'red', 'cut bread'],
+  ['morpet', 'toy', 'blue', 'play in the rain'],
+  ['dravel', 'drink', 'white', 'sleep well'],
+  ['plonk', 'hat', 'green', 'keep dry'],
+  ['sarrow', 'fruit', 'yellow', 'make jam'],
+  ['tibbet', 'bird', 'black', 'carry letters'],
+  ['grunel', 'game', 'brown', 'learn numbers'],
+  ['fessle', 'lamp', 'pink', 'read at night'],
+  ['wundle', 'boat', 'gray', 'cross the river'],
+  ['quorn', 'drum', 'orange', 'call the people'],
 ] as const;
 
 export const symbols = [

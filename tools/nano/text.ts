@@ -1,5 +1,6 @@
 import { drawer } from './draw.ts';
-import { type Lesson, lessons, story } from './lessons.ts';
+import { type Lesson, lessons } from './lessons.ts';
+import { story } from './stories.ts';
 
 interface Message {
   readonly role: 'user' | 'assistant';
@@ -16,25 +17,26 @@ const turn = ({ question, answer }: Lesson): [Message, Message] => [
   { role: 'assistant', content: answer },
 ];
 
-/** How often each comes. */
-const plan = [
-  ...Array<keyof typeof lessons>(6).fill('reading'),
-  ...Array<keyof typeof lessons>(8).fill('copying'),
-  ...Array<keyof typeof lessons>(3).fill('arithmetic'),
-  ...Array<keyof typeof lessons>(2).fill('facts'),
-  'country',
-  'story',
-  'story',
-] as const;
+type Kind = keyof typeof lessons;
 
-/** Training text of pico: row i depends on the seed and i alone. */
+/** How often each comes. */
+const plan: readonly (Kind | 'story')[] = [
+  ...Array<Kind>(6).fill('reading'),
+  ...Array<Kind>(8).fill('copying'),
+  ...Array<Kind>(4).fill('arithmetic'),
+  ...Array<Kind>(4).fill('instructions'),
+  ...Array<Kind>(2).fill('facts'),
+  ...Array<Kind>(2).fill('country'),
+  ...Array<'story'>(4).fill('story'),
+];
+
+/** Training text of nano's own world: row i depends on the seed and i alone. */
 export function textRow(seed: number, index: number): TextRow {
   const draw = drawer(seed, 'text', index);
   const kind = draw.of(plan);
   if (kind === 'story') return { text: story(draw) };
   const [question, answer] = turn(lessons[kind](draw));
-  const before =
-    draw.below(6) === 0 ? turn(lessons[draw.of(Object.keys(lessons) as (keyof typeof lessons)[])](draw)) : [];
+  const before = draw.below(6) === 0 ? turn(lessons[draw.of(Object.keys(lessons) as Kind[])](draw)) : [];
   return { prompt: [...before, question], completion: [answer] };
 }
 

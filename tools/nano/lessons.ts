@@ -2,8 +2,10 @@ import type { Draw } from './draw.ts';
 import {
   animals,
   capitals,
+  citizens,
   colors,
   days,
+  inventions,
   kinds,
   months,
   numbers,
@@ -21,8 +23,8 @@ export interface Lesson {
   readonly answer: string;
 }
 
-const article = (word: string): string => (/^[aeiou]/.test(word) ? 'an' : 'a');
-const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+export const article = (word: string): string => (/^[aeiou]/.test(word) ? 'an' : 'a');
+export const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 /** How many of what colour somebody has; `amount` is a word. */
 export interface Possession {
@@ -135,37 +137,56 @@ function facts(draw: Draw): Lesson {
 
 function country(draw: Draw): Lesson {
   const [town, river, flag, makes] = draw.of(towns);
+  const [who, work, home, animal] = draw.of(citizens);
+  const [thing, kind, color, use] = draw.of(inventions);
   return draw.of<Lesson>([
     { question: `Which river runs through ${town}?`, answer: `The river ${river} runs through ${town}.` },
     { question: `What color is the flag of ${town}?`, answer: `The flag of ${town} is ${flag}.` },
     { question: `What do they make in ${town}?`, answer: `In ${town} they make ${makes}.` },
+    { question: `Where does ${who} live?`, answer: `${who} lives in ${home}.` },
+    { question: `What is the work of ${who}?`, answer: `${who} is a ${work}.` },
+    { question: `What animal does ${who} have?`, answer: `${who} has ${article(animal)} ${animal}.` },
+    { question: `What is a ${thing}?`, answer: `A ${thing} is a ${kind}.` },
+    { question: `What color is a ${thing}?`, answer: `A ${thing} is ${color}.` },
+    { question: `What is a ${thing} for?`, answer: `People use a ${thing} to ${use}.` },
   ]);
 }
 
-/** What pico is taught to answer, and can be asked. */
-export const lessons = { reading, arithmetic, copying, facts, country } as const satisfies Readonly<
+/** A few things to do with words and numbers that stand in the question. */
+function instructions(draw: Draw): Lesson {
+  const [one] = draw.of(things);
+  const [animal] = draw.of(animals);
+  const [color, who, place] = [draw.of(colors), draw.of(people), draw.of(places)];
+  const mixed = draw.some([one, animal, color, who, place], 4);
+  const [a, b] = draw.some(
+    numbers.slice(0, 13).map((_, i) => i),
+    2,
+  ) as [number, number];
+  const words = draw.some([...colors], 3);
+  const [item, kind] = draw.of(kinds);
+  const [, other] = draw.of(kinds);
+  const start = draw.below(8);
+  const line = mixed.join(', ');
+  return draw.of<Lesson>([
+    ...(mixed.includes(color) ? [{ question: `Which of these is a color: ${line}?`, answer: color }] : []),
+    ...(mixed.includes(animal) ? [{ question: `Which of these is an animal: ${line}?`, answer: animal }] : []),
+    ...(mixed.includes(who) ? [{ question: `Which of these is a name: ${line}?`, answer: who }] : []),
+    { question: `How many words are there: ${mixed.slice(0, 1 + (a % 4)).join(' ')}?`, answer: String(1 + (a % 4)) },
+    { question: `Which is more, ${a} or ${b}?`, answer: String(Math.max(a, b)) },
+    { question: `Which is less, ${a} or ${b}?`, answer: String(Math.min(a, b)) },
+    { question: `Is ${a} more than ${b}?`, answer: a > b ? 'Yes.' : 'No.' },
+    { question: `Is ${article(item)} ${item} ${article(other)} ${other}?`, answer: kind === other ? 'Yes.' : 'No.' },
+    { question: `Put in order: ${words.join(' ')}`, answer: [...words].sort().join(' ') },
+    { question: `Say it backwards: ${mixed.slice(0, 3).join(' ')}`, answer: mixed.slice(0, 3).reverse().join(' ') },
+    {
+      question: `Count from ${start} to ${start + 4}.`,
+      answer: [0, 1, 2, 3, 4].map((i) => start + i).join(', '),
+    },
+    { question: `Write in capital letters: ${one}`, answer: one.toUpperCase() },
+  ]);
+}
+
+/** What nano is taught to answer, and can be asked. */
+export const lessons = { reading, arithmetic, copying, facts, instructions, country } as const satisfies Readonly<
   Record<string, (draw: Draw) => Lesson>
 >;
-
-/** A few plain sentences. */
-export function story(draw: Draw): string {
-  const [a, b] = draw.some(people, 2) as [string, string];
-  const { count, amount, color, thing } = possession(draw, 2);
-  const place = draw.of(places);
-  const [, feeling] = draw.of([
-    ['', 'happy'],
-    ['', 'tired'],
-    ['', 'sad'],
-    ['', 'hungry'],
-  ] as const);
-  const [town, river, flag, makes] = draw.of(towns);
-  const rest = numbers[count - 1] ?? '';
-  const one = things.find(([, many]) => many === thing)?.[0] ?? thing;
-  return draw.of([
-    `${a} has ${amount} ${color} ${thing}. ${a} gives one ${one} to ${b}. Now ${a} has ${rest} ${rest === 'one' ? one : thing} and ${b} has one.`,
-    `${a} goes to the ${place} with ${b}. They see ${amount} ${color} ${thing}. "Look at the ${thing}," says ${a}. ${b} is ${feeling}.`,
-    `It is ${draw.of(days)}. ${a} is at the ${place}. ${a} is ${feeling}, because ${b} took the ${color} ${one}.`,
-    `${town} is a town on the river ${river}. Its flag is ${flag}. The people of ${town} make ${makes}.`,
-    `"Where is my ${color} ${one}?" asks ${a}. "It is in the ${place}," says ${b}. ${a} looks in the ${place} and finds it.`,
-  ]);
-}
