@@ -15,7 +15,8 @@ export const modelOption: Option = {
   kind: { type: 'text' },
   value: 'M',
   required: true,
-  description: 'Hugging Face id (org/name, org/name@revision), checkpoint folder or .gguf file',
+  description:
+    'Hugging Face id (org/name, org/name@revision), checkpoint folder, .gguf file, or nano, the small model in the package',
 };
 
 export const adapterOption: Option = {

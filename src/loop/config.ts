@@ -14,7 +14,9 @@ const path = z.string().min(1);
 const paths = z.union([path, z.array(path).min(1)]).meta({ list: 'texts' });
 
 const model = z.strictObject({
-  path: path.describe('Hugging Face id (org/name, org/name@revision), checkpoint folder or .gguf file to start from'),
+  path: path.describe(
+    'What to start from: Hugging Face id (org/name, org/name@revision), checkpoint folder, .gguf file, or nano, the small model in the package',
+  ),
 });
 
 const data = z.strictObject({

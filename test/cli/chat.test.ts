@@ -53,8 +53,9 @@ test('the adapter is switched off and on in the middle of a conversation, whose 
 });
 
 test('a turn sees the turns before it, /reset forgets them, unknown commands tell the known ones', () => {
-  const { out } = talk([ask, 'Say again: red two', '/reset', 'Say again: red two', '/what']);
-  const { out: alone, err } = talk(['Say again: red two', '/what']);
+  const question = 'What color are the cups?';
+  const { out } = talk(['Mia has two red cups.', question, '/reset', question, '/what']);
+  const { out: alone, err } = talk([question, '/what']);
   assert.equal(out.length, 3);
   assert.notEqual(out[1], out[2]);
   assert.equal(out[2], alone[0]);

@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'tuneloop-generate-'));
 after(() => rmSync(folder, { recursive: true }));
 const data = join(folder, 'prompts.jsonl');
 writeFileSync(data, '{"prompt": "Mia has two"}\n{"messages": [{"role": "user", "content": "What is 2 plus 3?"}]}\n');
-const argv = ['generate', '--model', nano, '--data', data, '--max-new-tokens', '60'];
+const argv = ['generate', '--model', nano, '--data', data, '--max-new-tokens', '120'];
 
 interface Line {
   readonly index: number;

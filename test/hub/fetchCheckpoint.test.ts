@@ -8,7 +8,7 @@ import { fetchCheckpoint } from '../../src/hub/fetchCheckpoint.ts';
 import { loadTokenizer } from '../../src/hub/tokenizer.ts';
 import { type SiteEntry, serveSite } from '../../tools/web/server.ts';
 
-const folder = new URL('../../assets/pico', import.meta.url).pathname;
+const folder = new URL('../../assets/nano', import.meta.url).pathname;
 const temporary = mkdtempSync(join(tmpdir(), 'fetch-'));
 for (const name of ['tokenizer.json', 'generation_config.json', 'chat_template.jinja']) {
   mkdirSync(join(temporary, name));
@@ -18,7 +18,7 @@ const bytes = (text: string): SiteEntry => ({ bytes: new TextEncoder().encode(te
 const config = { path: `${folder}/config.json` };
 const site = await serveSite(
   {
-    '/pico/': { path: folder },
+    '/nano/': { path: folder },
     '/empty/': { path: `${folder}/nowhere` },
     '/weightless/config.json': config,
     '/broken/config.json': bytes('{"model_type":'),
@@ -38,7 +38,7 @@ after(async () => {
 });
 
 test('a checkpoint behind a URL is the one in the folder', async () => {
-  const [fetched, opened] = [await fetchCheckpoint(`${site.url}pico`), await openCheckpoint(folder)];
+  const [fetched, opened] = [await fetchCheckpoint(`${site.url}nano`), await openCheckpoint(folder)];
   assert.deepEqual(fetched.config, opened.config);
   assert.deepEqual(fetched.generationConfig, opened.generationConfig);
   assert.deepEqual([...fetched.tensors.keys()], [...opened.tensors.keys()]);
@@ -73,5 +73,5 @@ for (const [what, path, message] of refusals) {
 }
 
 test('fetching can be stopped', async () => {
-  await assert.rejects(fetchCheckpoint(`${site.url}pico`, { signal: AbortSignal.abort() }), /aborted/);
+  await assert.rejects(fetchCheckpoint(`${site.url}nano`, { signal: AbortSignal.abort() }), /aborted/);
 });

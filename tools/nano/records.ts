@@ -6,7 +6,7 @@ export interface RecordRow {
   readonly completion: readonly { readonly role: 'assistant'; readonly content: string }[];
 }
 
-/** The bundled task: a sentence to a JSON list, a format that pico's own text never shows. */
+/** The bundled task: a sentence to a JSON list, a format that nano's own text never shows. */
 function recordRow(seed: number, index: number): RecordRow {
   const draw = drawer(seed, 'records', index);
   const drawn = possession(draw, 2);

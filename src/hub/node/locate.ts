@@ -3,6 +3,7 @@ import { formatHubId, type HubId, hubIdOfSnapshot, parseHubId } from '../hubId.t
 import { adapterFiles, modelFiles } from '../repoFiles.ts';
 import type { RepoType } from './hubCache.ts';
 import { HubError } from './hubRequest.ts';
+import { packagedModel } from './packagedModel.ts';
 import { type FileChoice, snapshot, type SnapshotOptions } from './hubSnapshot.ts';
 
 /** Where something lies on this machine, and what it is called: the hub's id and commit where it came from there. */
@@ -16,12 +17,15 @@ interface Kind {
   /** What a path or an id should name, for the error. */
   readonly expected: string;
   readonly choose: FileChoice;
+  /** Folder of what ships with the package under a name. */
+  readonly packaged?: (name: string) => string | undefined;
 }
 
 const model: Kind = {
   type: 'model',
   expected: 'a checkpoint folder, a .gguf file',
   choose: (files, read) => modelFiles(files, read),
+  packaged: packagedModel,
 };
 const tokenizer: Kind = { ...model, choose: (files, read) => modelFiles(files, read, false) };
 const adapter: Kind = { type: 'model', expected: 'a PEFT adapter folder', choose: adapterFiles };
@@ -40,12 +44,14 @@ const withName =
     }
   };
 
-/** What is there wins; then an id is brought from the hub; what is neither is an error that says both. */
+/** What is there wins; then what ships with the package; then an id is brought from the hub; what is none is an error that says so. */
 export async function locate(text: string, kind: Kind, options: SnapshotOptions = {}): Promise<Located> {
   if ((await pathKind(text)) !== undefined) {
     const hubId = hubIdOfSnapshot(text);
     return { path: text, ...(hubId === undefined ? {} : { hubId }) };
   }
+  const packaged = kind.packaged?.(text);
+  if (packaged !== undefined) return { path: packaged };
   // org/train.jsonl is a file that is not here rather than a repository of that name.
   const named = parseHubId(text);
   const hubId = named?.file === undefined && dataEnding.test(text) ? undefined : named;

@@ -241,3 +241,11 @@ test('links from snapshots may lead to blobs that repositories of the cache shar
   assert.equal(await pathInFolder(snapshot, 'a.safetensors', 'index'), join(snapshot, 'a.safetensors'));
   await assert.rejects(pathInFolder(snapshot, 'b.safetensors', 'index'), RangeError);
 });
+
+test('nano is the model that ships with the package, unless something of that name lies here', async () => {
+  const { path } = await locateModel('nano');
+  assert.match(path, /assets[\\/]nano$/);
+  assert.match(await readFile(join(path, 'config.json'), 'utf8'), /"llama"/);
+  assert.equal((await locateTokenizer('nano')).path, path);
+  await assert.rejects(locateAdapter('nano'), /expected a PEFT adapter folder/);
+});
