@@ -38,7 +38,7 @@ function configOf(args: Args): TuneConfig {
     schedule: { type: 'cosine', warmupSteps: 10 },
     train: {
       batchSize: 10,
-      epochs: 6,
+      epochs: 3,
       seed: args.number('seed') ?? 42,
       ...(maxSteps === undefined ? {} : { maxSteps }),
     },
@@ -194,7 +194,7 @@ export const startCommand: Command = {
     {
       name: 'max-steps',
       kind: { type: 'integer', least: 1 },
-      description: 'Steps in all; six times through the data without it',
+      description: 'Steps in all; three times through the data without it',
     },
     {
       name: 'threads',
