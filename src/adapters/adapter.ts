@@ -4,6 +4,7 @@ import type { Shape } from '../ir/types.ts';
 import type { PeftTensor } from '../hub/peft.ts';
 import type { Emissions } from '../nn/emissions.ts';
 import type { Sites } from '../nn/sites.ts';
+import type { LinearAlgebra } from '../runtime/linalg/service.ts';
 import type { RandomService } from '../runtime/random.ts';
 
 /** What new values may be made from. */
@@ -13,6 +14,7 @@ export interface InitialContext {
   readonly random: RandomService;
   /** Values of the frozen base by name: read, never written. */
   readonly base: (name: string) => Promise<Float32Array>;
+  readonly linalg: LinearAlgebra;
 }
 
 /** A trained tensor of an adapter. */
@@ -81,7 +83,7 @@ export interface Merge {
   readonly from?: string;
   /** A head that is tied to this tensor changes with it. */
   readonly tiedToo?: boolean;
-  /** Changes the base's values; `param` gives those of the adapter. */
+  /** Changes the base's values; `param` gives those of the adapter, states included. */
   readonly apply: (values: Float32Array, param: (name: string) => Float32Array) => void;
 }
 
@@ -116,11 +118,11 @@ export interface PeftFiles {
   readonly config: Readonly<Record<string, unknown>>;
   /** In a few words, for the model card. */
   readonly summary: string;
-  /** Files that others load where the plain form would need the base changed: config and tensors in an equal form. */
+  /** Files that others load where the plain form would need the base changed: config and tensors in an equal form, of the values of parameters and states. */
   readonly convert?: (values: (name: string) => Float32Array) => {
     readonly config: Readonly<Record<string, unknown>>;
     readonly tensors: readonly PeftTensor[];
   };
-  /** Further tensors that a file may hold: copies of the base's own, by their names in the file and in the base. */
-  readonly copies?: ReadonlyMap<string, string>;
+  /** Further tensors that a file may hold: copies of the base's own by their names in the file and in the base, which is left open where the copy lacks a part. */
+  readonly copies?: ReadonlyMap<string, string | undefined>;
 }

@@ -7,6 +7,8 @@ import { loraConfigOf, loraSchema } from './loraConfig.ts';
 import { loraEmbedding } from './loraEmbedding.ts';
 import { loraHead } from './loraHead.ts';
 import { loraLinear } from './loraLinear.ts';
+import { plainLora } from './loraConverted.ts';
+import { decomposes } from './loraInitial.ts';
 import type { LoraModule } from './loraModule.ts';
 import { combineParts } from './parts.ts';
 import type { AdapterUnit, Described } from './unit.ts';
@@ -81,7 +83,7 @@ function targetsOf(config: ResolvedConfig, model: TaskModel): Targets {
 }
 
 /** Throws TypeError on options that exclude each other, as PEFT does. */
-function checkOptions(config: ResolvedConfig, { embeddings }: Targets): void {
+function checkOptions(config: ResolvedConfig, { linears, embeddings, heads }: Targets): void {
   const { initLoraWeights: init, loraBias, useDora, targetModules, layersToTransform, layersPattern } = config;
   if (loraBias && (useDora || typeof init !== 'boolean'))
     throw new TypeError(
@@ -95,15 +97,22 @@ function checkOptions(config: ResolvedConfig, { embeddings }: Targets): void {
   if (loraBias && embedding) throw new TypeError(`Expected linear modules for loraBias but found ${embedding.name}`);
   if (embedding && typeof init === 'string')
     throw new TypeError(`Expected initLoraWeights true or false for ${embedding.name} but found ${init}`);
-  if (typeof init === 'string' && init !== 'gaussian')
-    throw new TypeError(`Expected initLoraWeights true, false or gaussian but found ${init}`);
+  if (init === 'eva' || init === 'orthogonal')
+    throw new TypeError(`Expected initLoraWeights true, false, gaussian, pissa or olora but found ${init}`);
+  const wide = [...linears, ...heads].find(
+    (module) => decomposes(module) && module.rank > Math.min(module.inFeatures, module.outFeatures),
+  );
+  if (wide)
+    throw new RangeError(
+      `Expected a rank of at most ${Math.min(wide.inFeatures, wide.outFeatures)} for ${wide.name} with ${String(init)} but found ${wide.rank}`,
+    );
 }
 
 /** PEFT writes the base's table beside the factors of an embedding or head. */
-const copiedTables = ({ embeddings, heads }: Targets, head: string): ReadonlyMap<string, string> =>
+const copiedTables = ({ embeddings, heads }: Targets, head: string): ReadonlyMap<string, string | undefined> =>
   new Map([
     ...embeddings.map(({ name }) => [`${name}.base_layer.weight`, `${name}.weight`] as const),
-    ...heads.map(({ name }) => [`${name}.base_layer.weight`, head] as const),
+    ...heads.map((each) => [`${each.name}.base_layer.weight`, decomposes(each) ? undefined : head] as const),
   ]);
 
 /**
@@ -124,14 +133,17 @@ export function lora(config: PeftLoraConfig, model: TaskModel): Adapter {
     ...(embeddings.length > 0 ? [loraEmbedding(embeddings)] : []),
     ...heads.map((head) => loraHead(head, headWeight)),
   ];
+  const combined = combineParts(parts);
+  const decomposed = [...linears, ...heads].filter(decomposes);
   return {
     type: 'lora',
-    ...combineParts(parts),
+    ...combined,
     drops: config.loraDropout > 0,
     peft: {
       config: peftConfigJson(resolved),
       summary: `Rank ${config.r}, alpha ${config.loraAlpha}${config.useRslora ? ', rsLoRA' : ''}${config.useDora ? ', DoRA' : ''}`,
       copies: copiedTables(targets, headWeight),
+      ...(decomposed.length > 0 ? { convert: plainLora(resolved, combined.parameters, decomposed) } : {}),
     },
   };
 }
@@ -142,16 +154,14 @@ const taskTypeOf = (model: TaskModel): 'CAUSAL_LM' | 'SEQ_CLS' => (isClassifier(
 export const modulesIn = (tensors: Iterable<string>): string[] =>
   [...tensors].flatMap((name) => /^(.+)\.lora_(?:A\.weight|embedding_A)$/.exec(name)?.[1] ?? []);
 
-/** Decompositions that a reader would have to repeat on the base before the factors mean anything. */
+/** The file's tensors are the truth, however they were initialised; decompositions of the base say what they add to it. */
 function trainedConfig(config: PeftLoraConfig, file: string): PeftLoraConfig {
-  const init = config.initLoraWeights;
-  if (typeof init === 'string' && /^(olora|pissa)/.test(init)) {
+  const { initLoraWeights: init } = config;
+  if (typeof init === 'string' && init.startsWith('pissa_niter'))
     throw new TypeError(
-      `${file}: init_lora_weights: expected factors of the base as it is but found ${init}, which changes it; save the adapter with path_initial_model_for_weight_conversion`,
+      `${file}: init_lora_weights: expected factors of the base as it is but found ${init}, a part of it that was drawn at random; save the adapter with path_initial_model_for_weight_conversion`,
     );
-  }
-  // The file's tensors are the truth, however they were initialised.
-  return { ...config, initLoraWeights: true };
+  return { ...config, initLoraWeights: decomposes({ init }) ? init : true };
 }
 
 /** Ranks, scales and modules of the factors that a file holds. */

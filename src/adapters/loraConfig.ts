@@ -6,7 +6,12 @@ const names = z.union([name, z.array(name).min(1)]);
 const count = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const index = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-const inits = ['true', 'false', 'gaussian'] as const;
+/** PEFT's init_lora_weights, true and false as text too, since options are text. */
+const inits = z.union([
+  z.enum(['true', 'false', 'gaussian', 'pissa', 'olora']),
+  z.templateLiteral(['pissa_niter_', z.number().int().min(0)]),
+  z.boolean(),
+]);
 
 /** LoRA's part of a run's config; PEFT's keys in camelCase. */
 export const loraSchema = z.strictObject({
@@ -38,7 +43,11 @@ export const loraSchema = z.strictObject({
     .describe('Other alphas for layers whose path ends in a pattern'),
   useRslora: z.boolean().default(false).describe('The factors count alpha / √r instead'),
   useDora: z.boolean().default(false).describe('Trains magnitude and direction of each layer apart (DoRA)'),
-  initLoraWeights: z.enum(inits).default('true').describe('How the factors start; true leaves the model as it is'),
+  initLoraWeights: inits
+    .default('true')
+    .describe(
+      'How the factors start: true with B at zero, gaussian with A normal, pissa and olora with a part of the weights, which leave the model as it is; false with both drawn',
+    ),
   bias: z.enum(['none', 'all', 'lora_only']).default('none').describe('Biases of the base that are trained too'),
   loraBias: z.boolean().default(false).describe('Gives the second factor a bias'),
   modulesToSave: z
@@ -56,7 +65,8 @@ export const loraSchema = z.strictObject({
 
 type LoraOptions = z.output<typeof loraSchema>;
 
-const initOf = (init: LoraOptions['initLoraWeights']): LoraInit => (init === 'gaussian' ? init : init === 'true');
+const initOf = (init: LoraOptions['initLoraWeights']): LoraInit =>
+  init === 'true' || init === 'false' ? init === 'true' : init;
 
 const given = <K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } =>
   value === undefined ? {} : ({ [key]: value } as { [P in K]: V });

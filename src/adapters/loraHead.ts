@@ -1,12 +1,14 @@
+import type { Value } from '../ir/graph.ts';
 import { concat } from '../ir/ops/concat.ts';
 import { linear } from '../ir/ops/linear.ts';
 import { mul } from '../ir/ops/mul.ts';
 import { reshape } from '../ir/ops/reshape.ts';
 import { sub } from '../ir/ops/sub.ts';
 import { drop } from './dropout.ts';
-import { doraScale, magnitudeParameter } from './loraLinear.ts';
+import { factorsIn, stacked } from './loraInitial.ts';
+import { doraScale, trainedFactors } from './loraLinear.ts';
 import { mergeLinear } from './loraMerge.ts';
-import { factorParameters, type LoraModule, loraNames } from './loraModule.ts';
+import { type LoraModule, loraNames } from './loraModule.ts';
 import type { AdapterPart } from './parts.ts';
 
 /**
@@ -17,20 +19,23 @@ export function loraHead(module: LoraModule, weight: string): AdapterPart {
   const { name, scale, outFeatures } = module;
   const names = loraNames(name);
   return {
-    parameters: [...factorParameters(module), ...(module.useDora ? [magnitudeParameter(module, weight)] : [])],
+    ...trainedFactors(module, weight),
     wraps: (context) => ({
       head: (operands, base) => {
-        const [a, b] = [context.param(names.a), context.param(names.b)];
+        const { a, b, initial } = factorsIn(module, context);
         const x = drop(operands.x, module.dropout, name, context);
         const low = mul(linear(x, a), scale);
-        if (!module.useDora) return base({ x: concat([operands.x, low], 1), weight: concat([operands.weight, b], 1) });
-        const factor = doraScale(operands.weight, a, b, scale, context.param(names.magnitude));
+        // The base without what the factors started with: z Wᵀ - s z A₀ᵀ B₀ᵀ.
+        const rest = (z: Value): Value => (initial ? concat([z, mul(linear(z, initial.a), -scale)], 1) : z);
+        const own = initial ? concat([operands.weight, initial.b], 1) : operands.weight;
+        if (!module.useDora) return base({ x: concat([rest(operands.x), low], 1), weight: concat([own, b], 1) });
+        const whole = stacked(a, b, initial);
+        const factor = doraScale(operands.weight, whole.a, whole.b, scale, context.param(names.magnitude));
         const rows = reshape(factor, [outFeatures, 1]);
-        if (x === operands.x)
-          return base({ x: concat([x, low], 1), weight: mul(concat([operands.weight, b], 1), rows) });
+        if (x === operands.x) return base({ x: concat([rest(x), low], 1), weight: mul(concat([own, b], 1), rows) });
         return base({
-          x: concat([operands.x, x, low], 1),
-          weight: concat([operands.weight, mul(operands.weight, sub(rows, 1)), mul(b, rows)], 1),
+          x: concat([rest(operands.x), rest(x), low], 1),
+          weight: concat([own, mul(own, sub(rows, 1)), mul(b, rows)], 1),
         });
       },
     }),

@@ -11,6 +11,7 @@ import { sub } from '../ir/ops/sub.ts';
 import type { Site } from '../nn/sites.ts';
 import type { AdapterContext, AdapterParameter } from './adapter.ts';
 import { drop } from './dropout.ts';
+import { decomposes, type Factors, factorsIn, initialFactors, stacked } from './loraInitial.ts';
 import { factorParameters, type LoraModule, loraNames } from './loraModule.ts';
 import { mergeLinear } from './loraMerge.ts';
 import { columnNorms, rowNorms } from './lowRank.ts';
@@ -27,19 +28,24 @@ function adapted(module: LoraModule, context: AdapterContext): Site<'linear'> {
   const names = loraNames(name);
   return (operands, base) => {
     const { weight, bias } = operands;
-    const [a, b] = [context.param(names.a), context.param(names.b)];
+    const { a, b, initial } = factorsIn(module, context);
+    const whole = stacked(a, b, initial);
     const x = drop(operands.x, module.dropout, name, context);
+    const low = (z: Value, factors: Factors<Value>): Value => mul(linear(linear(z, factors.a), factors.b), scale);
+    // What is dropped is dropped for the trained factors alone.
+    const rest = (y: Value, z: Value): Value => (initial ? sub(y, low(z, initial)) : y);
     if (!useDora) {
       const term = loraBias ? mul(context.param(names.bias), scale) : null;
       const shifted = { ...operands, bias: term && bias ? add(bias, term) : (term ?? bias) };
-      return x === operands.x && !operands.lowRank
-        ? base({ ...shifted, lowRank: { a, b, scale } })
-        : add(base(shifted), mul(linear(linear(x, a), b), scale));
+      if (x !== operands.x) return add(rest(base(shifted), operands.x), low(x, { a, b }));
+      return operands.lowRank ? add(base(shifted), low(x, whole)) : base({ ...shifted, lowRank: { ...whole, scale } });
     }
-    const factor = doraScale(weight, a, b, scale, context.param(names.magnitude));
-    const low = mul(linear(linear(x, a), b), scale);
-    if (x !== operands.x) return add(base(operands), add(mul(linear(x, weight), sub(factor, 1)), mul(low, factor)));
-    const y = mul(add(base({ ...operands, bias: null }), low), factor);
+    const factor = doraScale(weight, whole.a, whole.b, scale, context.param(names.magnitude));
+    if (x !== operands.x) {
+      const moved = mul(rest(linear(x, weight), x), sub(factor, 1));
+      return add(rest(base(operands), operands.x), add(moved, mul(low(x, { a, b }), factor)));
+    }
+    const y = mul(add(base({ ...operands, bias: null }), low(x, whole)), factor);
     return bias ? add(y, bias) : y;
   };
 }
@@ -58,17 +64,31 @@ export function magnitudeParameter(module: LoraModule, weight: string): AdapterP
   };
 }
 
+/** Parameters of a module whose weight is the tensor `weight`, and its factors as they were where it keeps them. */
+export function trainedFactors(
+  module: LoraModule,
+  weight: string,
+): Required<Pick<AdapterPart, 'parameters' | 'states'>> {
+  const initial = decomposes(module) ? initialFactors(module, weight) : undefined;
+  return {
+    parameters: [
+      ...factorParameters(module, initial?.initialize),
+      ...(module.useDora ? [magnitudeParameter(module, weight)] : []),
+    ],
+    states: initial?.states ?? [],
+  };
+}
+
 /**
  * LoRA on linear modules: y = x Wᵀ + s (dropout(x) Aᵀ Bᵀ + b_B) (Hu et al. 2021, eq. 3); DoRA: y = m / ‖W + s B A‖ of that
  * sum (Liu et al. 2024, eq. 5).
  */
 export function loraLinear(modules: readonly LoraModule[]): AdapterPart {
   const named = new Map(modules.map((module) => [module.name, module]));
+  const trained = modules.map((module) => trainedFactors(module, `${module.name}.weight`));
   return {
-    parameters: modules.flatMap((module) => [
-      ...factorParameters(module),
-      ...(module.useDora ? [magnitudeParameter(module, `${module.name}.weight`)] : []),
-    ]),
+    parameters: trained.flatMap(({ parameters }) => parameters),
+    states: trained.flatMap(({ states }) => states),
     wraps: (context) => ({
       linear: (operands, base, name) => {
         const module = named.get(name);

@@ -1,4 +1,5 @@
 import type { Merge } from './adapter.ts';
+import { decomposes, stackedValues } from './loraInitial.ts';
 import { type LoraModule, loraNames } from './loraModule.ts';
 import { addLowRank, addLowRankTransposed, columnNorms, rowNorms } from './lowRank.ts';
 
@@ -8,13 +9,15 @@ function scaleLines(values: Float32Array, columns: number, factors: Float64Array
     values[i] = (values[i] ?? 0) * (factors[byColumn ? i % columns : Math.floor(i / columns)] ?? 1);
 }
 
-/** W' = W + s B A in the base's layout; with DoRA each output of it at the length of its magnitude. */
+/** W' = W + s B A, or W + s (B A - B₀ A₀), in the base's layout; with DoRA each output of it at the length of its magnitude. */
 export function mergeWeight(
-  { rank, scale, inFeatures, outFeatures, transposed, useDora }: LoraModule,
+  module: LoraModule,
   names: { readonly a: string; readonly b: string; readonly magnitude: string },
 ): Merge['apply'] {
+  const { rank, scale, inFeatures, outFeatures, transposed, useDora } = module;
   return (values, param) => {
-    const factors = { a: param(names.a), b: param(names.b), rank, scale };
+    const own = decomposes(module) ? stackedValues(module, param) : { a: param(names.a), b: param(names.b), rank };
+    const factors = { ...own, scale };
     if (transposed) addLowRankTransposed(values, factors);
     else addLowRank(values, factors);
     if (!useDora) return;

@@ -42,8 +42,11 @@ export const loraNames = (
   magnitude: `${module}.lora_magnitude_vector`,
 });
 
-/** A and B of a linear module, and the bias of B where it has one. */
-export function factorParameters(module: LoraModule): AdapterParameter[] {
+/** A and B of a linear module, which may start as `initial` says, and the bias of B where it has one. */
+export function factorParameters(
+  module: LoraModule,
+  initial?: Record<'a' | 'b', AdapterParameter['initialize']>,
+): AdapterParameter[] {
   const { name, inFeatures, outFeatures, rank, init, loraBias } = module;
   const { a, b, bias } = loraNames(name);
   const initializeA = (values: Float32Array, context: InitialContext): Promise<void> =>
@@ -52,8 +55,8 @@ export function factorParameters(module: LoraModule): AdapterParameter[] {
   const initializeB = (values: Float32Array, context: InitialContext): Promise<void> =>
     init === false ? uniforms(values, context, rank) : zeros(values);
   return [
-    { name: a, shape: [rank, inFeatures], decays: true, initialize: initializeA },
-    { name: b, shape: [outFeatures, rank], decays: true, initialize: initializeB },
+    { name: a, shape: [rank, inFeatures], decays: true, initialize: initial?.a ?? initializeA },
+    { name: b, shape: [outFeatures, rank], decays: true, initialize: initial?.b ?? initializeB },
     ...(loraBias ? [{ name: bias, shape: [outFeatures], decays: false, initialize: zeros }] : []),
   ];
 }

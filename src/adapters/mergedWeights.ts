@@ -1,11 +1,15 @@
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
+import { randomKey } from '../ir/random.ts';
 import { sizeOf } from '../ir/types.ts';
 import { isClassifier, type LanguageModel, type LinearSpec, type TaskModel } from '../nn/model.ts';
 import { anyModel, taskModel } from '../nn/models/index.ts';
 import { ownTensors, ownValues } from '../nn/ownNames.ts';
+import { runHere } from '../runtime/linalg/job.ts';
+import { linearAlgebra } from '../runtime/linalg/service.ts';
+import { randomService } from '../runtime/random.ts';
 import { type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
-import type { Merge } from './adapter.ts';
-import { readAdapter } from './peftFolder.ts';
+import type { Adapter, Merge } from './adapter.ts';
+import { type BaseValues, readAdapter } from './peftFolder.ts';
 
 /** A checkpoint folder or .gguf file, and a PEFT adapter to be merged into it. */
 export interface WeightsPath {
@@ -88,13 +92,27 @@ function outputsOf(
   return { outputs, untied: ofHead !== undefined };
 }
 
+/** States of an adapter that its files do not hold: what it took out of the base. */
+async function initialStates({ states = [] }: Adapter, base: BaseValues): Promise<Map<string, Float32Array>> {
+  const services = { random: randomService(), linalg: linearAlgebra(runHere()), base };
+  const values = new Map<string, Float32Array>();
+  for (const { name, shape, initialize } of states) {
+    const state = new Float32Array(sizeOf(shape));
+    await initialize(state, { ...services, key: randomKey(0, name) });
+    values.set(name, state);
+  }
+  return values;
+}
+
 async function withAdapter(checkpoint: Checkpoint, path: string): Promise<Omit<MergedWeights, 'checkpoint' | 'close'>> {
   const model = taskModel(checkpoint.config);
-  const { adapter, values } = await readAdapter(path, model, ownValues(checkpoint.tensors, model));
+  const base = ownValues(checkpoint.tensors, model);
+  const { adapter, values } = await readAdapter(path, model, base);
   if ('cannot' in adapter.merges)
     throw new TypeError(`${path}: expected an adapter that merges but ${adapter.merges.cannot}`);
+  const states = await initialStates(adapter, base);
   const param = (name: string): Float32Array => {
-    const found = values.get(name);
+    const found = values.get(name) ?? states.get(name);
     if (!found) throw new RangeError(`Expected a tensor of the adapter but found ${name}`);
     return found;
   };

@@ -40,7 +40,7 @@ function valuesOf(adapter: Adapter, { tensors, tensorsFile }: PeftFolder): Map<s
 async function checkCopies(adapter: Adapter, { tensors, tensorsFile }: PeftFolder, base: BaseValues): Promise<void> {
   for (const [file, name] of adapter.peft?.copies ?? []) {
     const copy = tensors.get(file);
-    if (!copy) continue;
+    if (!copy || name === undefined) continue;
     const own = await base(name);
     // What bf16 may have rounded.
     const differs = (value: number, index: number): boolean =>

@@ -49,6 +49,16 @@ function unwrap(schema: Schema): Unwrapped {
   return { schema, optional: false };
 }
 
+/** The values of a schema that are few, as texts; N stands for a number in one. */
+function choicesOf(schema: Schema): readonly string[] | undefined {
+  const def = defOf(schema);
+  if (def.type === 'enum') return Object.values(def.entries).map(String);
+  if (def.type === 'boolean') return ['true', 'false'];
+  if (def.type === 'template_literal')
+    return [def.parts.map((part) => (typeof part === 'object' && part !== null ? 'N' : String(part))).join('')];
+  return undefined;
+}
+
 function kindOf(schema: Schema, path: string): FieldKind {
   const def = defOf(schema);
   if (def.type === 'string') return { type: 'text' };
@@ -58,7 +68,11 @@ function kindOf(schema: Schema, path: string): FieldKind {
   if (def.type === 'literal') {
     return typeof def.values[0] === 'number' ? { type: 'number' } : { type: 'choice', values: def.values.map(String) };
   }
-  if (def.type === 'union') return { type: (schema as z.ZodType).meta()?.['list'] === 'texts' ? 'texts' : 'names' };
+  if (def.type === 'union') {
+    const values = def.options.map(choicesOf);
+    if (values.every((each) => each !== undefined)) return { type: 'choice', values: [...new Set(values.flat())] };
+    return { type: (schema as z.ZodType).meta()?.['list'] === 'texts' ? 'texts' : 'names' };
+  }
   if (def.type === 'array') return { type: 'list', of: defOf(def.element).type === 'number' ? 'number' : 'text' };
   if (def.type === 'record') return { type: 'map', of: defOf(def.valueType).type === 'number' ? 'number' : 'text' };
   throw new TypeError(`Expected a kind of field that flags can set at ${path} but found ${def.type}`);

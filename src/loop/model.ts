@@ -7,6 +7,7 @@ import type { Classifier, LanguageModel, Model, TaskModel } from '../nn/model.ts
 import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownValues } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
+import { linalgPool } from '../runtime/node/linalg-pool.ts';
 import { type AdapterWeights, type ReadyModel, readyModel, type UnattachedAdapter } from './readyModel.ts';
 import { adapterFiles, modelFiles, type TrainedFiles } from './trainedFiles.ts';
 
@@ -73,14 +74,18 @@ async function open<M extends TaskModel>(
 ): Promise<LoadedModel<M>> {
   const { engine, newAdapter } = options;
   const checkpoint = await openCheckpoint(options.model);
+  // Its threads begin with the first decomposition.
+  const linalg = linalgPool();
   try {
     const model = named(checkpoint.path, () => build(checkpoint.config));
     const adapter = await adapterOf(model, options, ownValues(checkpoint.tensors, model));
-    const ready = await readyModel(checkpoint, model, { engine, adapter, seed: newAdapter?.seed });
+    const ready = await readyModel(checkpoint, model, { engine, adapter, seed: newAdapter?.seed, linalg });
     const { attached } = ready;
     return { ...ready, attached: attached && { ...attached, files: filesOf(checkpoint, model, attached) } };
   } catch (error) {
     await checkpoint.close();
     throw error;
+  } finally {
+    linalg.close();
   }
 }

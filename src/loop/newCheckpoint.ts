@@ -5,6 +5,8 @@ import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
 import { randomKey } from '../ir/random.ts';
 import { sizeOf } from '../ir/types.ts';
 import { languageModel } from '../nn/models/index.ts';
+import { runHere } from '../runtime/linalg/job.ts';
+import { linearAlgebra } from '../runtime/linalg/service.ts';
 import { randomService } from '../runtime/random.ts';
 import { f32Source, type TensorSource } from '../runtime/tensor-source.ts';
 
@@ -17,13 +19,14 @@ export interface NewCheckpoint {
 
 /** Writes an untrained checkpoint in f32, each weight drawn from the seed and its name as the architecture wants it. */
 export async function newCheckpoint(folder: string, { config, seed, ...rest }: NewCheckpoint): Promise<void> {
-  const random = randomService();
+  const [random, linalg] = [randomService(), linearAlgebra(runHere())];
   const tensors: TensorSource[] = [];
   for (const { name, shape, initialize } of full(languageModel(config)).parameters) {
     const values = new Float32Array(sizeOf(shape));
     await initialize(values, {
       key: randomKey(seed, name),
       random,
+      linalg,
       base: (other) => Promise.reject(new RangeError(`Expected an untrained model but found a wish for ${other}`)),
     });
     tensors.push(f32Source(name, shape, values));

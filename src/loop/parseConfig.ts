@@ -39,11 +39,12 @@ function expectedOf(issue: Issue, fields: readonly ConfigField[]): string {
     return issue.inclusive === false ? `more than ${issue.minimum}` : `at least ${issue.minimum}`;
   if (issue.code === 'too_big')
     return issue.inclusive === false ? `less than ${issue.maximum}` : `at most ${issue.maximum}`;
-  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
-    const field = fields.find(({ path }) => path === issue.path.join('.'));
-    return oneOf(field?.kind.type === 'choice' ? field.kind.values : []);
+  if (issue.code === 'invalid_union') {
+    const choices = fields.flatMap(({ path, kind }) =>
+      path === issue.path.join('.') && kind.type === 'choice' ? kind.values : [],
+    );
+    return choices.length > 0 ? oneOf(choices) : 'text or a list of texts';
   }
-  if (issue.code === 'invalid_union') return 'text or a list of texts';
   return issue.message;
 }
 

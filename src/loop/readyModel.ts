@@ -5,8 +5,10 @@ import { named } from '../ir/errors.ts';
 import { randomKey } from '../ir/random.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
 import type { LanguageModel, Model } from '../nn/model.ts';
-import { ownTensors } from '../nn/ownNames.ts';
+import { ownTensors, ownValues } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
+import { runHere } from '../runtime/linalg/job.ts';
+import { type LinearAlgebra, linearAlgebra } from '../runtime/linalg/service.ts';
 import { assertFinite, fillWeights, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
 import { type ProgramCache, programCache } from './programCache.ts';
 
@@ -72,19 +74,21 @@ async function attach(
   { store, checkpoint, model, own }: Base,
   { adapter, values }: UnattachedAdapter,
   engine: Engine,
-  seed: number,
+  { seed = 0, linalg = linearAlgebra(runHere()) }: Omit<ReadyOptions, 'engine' | 'adapter'>,
 ): Promise<AdapterWeights> {
   const weights = store.allocate('adapter', byDecay(adapter.parameters));
   const states = store.allocate('adapter states', adapter.states ?? []);
   const tensors = ownTensors(checkpoint.tensors, model);
-  const base = (name: string): Promise<Float32Array> => store.get(name).f32();
+  // Not the store's, which would keep a weight in f32 that no program may want so.
+  const base = ownValues(checkpoint.tensors, model);
   const fill = async ({ name, initialize }: AdapterParameter | AdapterState): Promise<void> => {
     const target = await store.get(name).f32();
-    if (!own.has(name)) return initialize(target, { key: randomKey(seed, name), random: engine.random, base });
+    if (!own.has(name)) return initialize(target, { key: randomKey(seed, name), random: engine.random, base, linalg });
     await tensors.get(name)?.readF32(target);
     assertFinite(name, target);
   };
-  for (const each of [...adapter.parameters, ...(adapter.states ?? [])]) if (!values.has(each.name)) await fill(each);
+  const all = [...adapter.parameters, ...(adapter.states ?? [])].filter(({ name }) => !values.has(name));
+  await Promise.all(all.map(fill));
   await fillWeights(weights, values);
   return { adapter, weights, states };
 }
@@ -102,13 +106,15 @@ export interface ReadyOptions {
   readonly adapter?: UnattachedAdapter | undefined;
   /** Draws the values that the adapter's files do not give; 0 unless given. */
   readonly seed?: number | undefined;
+  /** Decomposes weights for adapters that start so; on the calling thread unless given. */
+  readonly linalg?: LinearAlgebra;
 }
 
 /** The weights of a checkpoint in a store, an adapter on them, and the programs of an engine. Throws, naming the tensor, on what does not fit. */
 export async function readyModel<M extends Model>(
   checkpoint: Checkpoint,
   model: M,
-  { engine, adapter, seed = 0 }: ReadyOptions,
+  { engine, adapter, ...initial }: ReadyOptions,
 ): Promise<ReadyModel<M>> {
   const store = weightStore();
   const trained = new Set(adapter?.adapter.parameters.map(({ name }) => name));
@@ -116,7 +122,7 @@ export async function readyModel<M extends Model>(
   const notices = addWeights(checkpoint, model, store, own);
   if (model.ignoredFields.length > 0)
     notices.push(`config.json fields without effect: ${model.ignoredFields.join(', ')}`);
-  const attached = adapter && (await attach({ store, checkpoint, model, own }, adapter, engine, seed));
+  const attached = adapter && (await attach({ store, checkpoint, model, own }, adapter, engine, initial));
   const programs = programCache(engine, store);
   const generation = (checkpoint.generationConfig ?? {}) as Record<string, unknown>;
   const eos = (generation['eos_token_id'] ?? checkpoint.config['eos_token_id']) as number | number[] | null | undefined;

@@ -5,6 +5,8 @@ import { at, type Graph } from '../ir/graph.ts';
 import { randomKey } from '../ir/random.ts';
 import type { Model } from '../nn/model.ts';
 import type { Engine, Program, Tensors } from '../runtime/engine.ts';
+import { runHere } from '../runtime/linalg/job.ts';
+import { linearAlgebra } from '../runtime/linalg/service.ts';
 import { tensor } from '../runtime/tensor.ts';
 import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import { dropoutFeeds } from './feeds.ts';
@@ -219,7 +221,8 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
       renew: async (name) => {
         const parameter = adapter.parameters.find((each) => each.name === name);
         if (!parameter) throw new RangeError(`Expected a trained tensor but found ${name}`);
-        const context = { key: randomKey(seed, name, done), random: engine.random, base };
+        const linalg = linearAlgebra(runHere());
+        const context = { key: randomKey(seed, name, done), random: engine.random, base, linalg };
         await parameter.initialize(await base(name), context);
       },
       resetOptimizers: async () => {

@@ -12,6 +12,8 @@ import { gradientName, trainGraph } from '../../src/loop/programs.ts';
 import { score } from '../../src/loop/score.ts';
 import { languageModel } from '../../src/nn/models/index.ts';
 import { sft } from '../../src/objectives/sft.ts';
+import { runHere } from '../../src/runtime/linalg/job.ts';
+import { linearAlgebra } from '../../src/runtime/linalg/service.ts';
 import { randomService } from '../../src/runtime/random.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
@@ -154,6 +156,7 @@ const initial = (seed: number, name: string) => ({
   key: randomKey(seed, name),
   random: randomService(),
   base: () => assert.fail('the default start needs nothing of the base'),
+  linalg: linearAlgebra(runHere()),
 });
 
 for (const { inFeatures, bound, standardDeviation } of targets.initialisation) {

@@ -24,12 +24,30 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
+const adapter = { r: 4, alpha: 8, dropout: 0.1 };
+/** Everything of LoRA that has values of its own. */
+const rich = {
+  ...adapter,
+  targetModules: ['q_proj', 'v_proj', 'lm_head'],
+  initLoraWeights: 'pissa',
+  useDora: true,
+  modulesToSave: ['norm'],
+  trainableTokenIndices: [5, 7],
+};
+
+type Kind = 'plain' | 'packed' | 'rich';
+
 /** 11 rows in batches of 2, 2 a step: 3 steps an epoch, the last one of 1 batch. */
-const configOf = (packing: boolean) =>
+const configOf = (kind: Kind) =>
   parseConfig({
     model: { path: fixture('models/chat') },
-    data: { path: join(folder, 'train.jsonl'), evalPath: join(folder, 'eval.jsonl'), maxLength: 48, packing },
-    adapter: { r: 4, alpha: 8, dropout: 0.1 },
+    data: {
+      path: join(folder, 'train.jsonl'),
+      evalPath: join(folder, 'eval.jsonl'),
+      maxLength: 48,
+      packing: kind === 'packed',
+    },
+    adapter: kind === 'rich' ? rich : adapter,
     optimizer: { learningRate: 1e-2, weightDecay: 0.01 },
     schedule: { type: 'cosine', warmupSteps: 2 },
     train: { batchSize: 2, gradientAccumulationSteps: 2, epochs: 3, evalSteps: 4, saveSteps: 2, seed: 5 },
@@ -38,7 +56,7 @@ const configOf = (packing: boolean) =>
 interface RunOptions {
   readonly name: string;
   readonly resume?: boolean;
-  readonly packing?: boolean;
+  readonly kind?: Kind;
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TuneEvent) => void;
@@ -47,7 +65,7 @@ interface RunOptions {
 async function run({
   name,
   resume = false,
-  packing = false,
+  kind = 'plain',
   threads = 2,
   signal,
   onEvent,
@@ -55,7 +73,7 @@ async function run({
   const path = join(folder, name);
   const engine = ortEngine({ threads });
   try {
-    return await tune(configOf(packing), {
+    return await tune(configOf(kind), {
       runFolder: resume ? await openRunFolder(path) : await newRunFolder(path),
       engine,
       host: { versions: {} },
@@ -84,18 +102,16 @@ async function resultOf(name: string): Promise<{ adapter: Buffer; config: string
   };
 }
 
-for (const packing of [false, true]) {
-  const kind = packing ? 'packed' : 'plain';
-
+for (const kind of ['plain', 'packed', 'rich'] as const) {
   test(`${kind}: a run that was killed goes on from its last checkpoint, bit for bit`, async () => {
-    await run({ name: `${kind}-whole`, packing });
+    await run({ name: `${kind}-whole`, kind });
     const whole = await resultOf(`${kind}-whole`);
     const steps = whole.metrics.filter((line) => (line as { type: string }).type === 'step').length;
     assert.ok(steps >= 5, `${steps} steps`);
     const killAt = 5;
     const killed = run({
       name: `${kind}-killed`,
-      packing,
+      kind,
       onEvent: (event) => {
         if (event.type === 'step' && event.step === killAt) throw new Error('killed');
       },
@@ -104,7 +120,7 @@ for (const packing of [false, true]) {
     let from: number | undefined;
     await run({
       name: `${kind}-killed`,
-      packing,
+      kind,
       resume: true,
       onEvent: (event) => {
         if (event.type === 'started') from = event.resumedFrom;
@@ -123,10 +139,10 @@ for (const packing of [false, true]) {
       };
       return { signal: stop.signal, onEvent };
     };
-    assert.equal((await run({ name, packing, ...stopAt(1) })).stopReason, 'interrupted');
-    const second = await run({ name, packing, resume: true, ...stopAt(4) });
+    assert.equal((await run({ name, kind, ...stopAt(1) })).stopReason, 'interrupted');
+    const second = await run({ name, kind, resume: true, ...stopAt(4) });
     assert.deepEqual([second.stopReason, second.step, second.adapterStep], ['interrupted', 4, 4]);
-    await run({ name, packing, resume: true });
+    await run({ name, kind, resume: true });
     assert.deepEqual(await resultOf(name), await resultOf(`${kind}-whole`));
   });
 }
