@@ -48,6 +48,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    name: 'papers',
+    summary: 'Published methods as recipes, their claims checked over seeds',
+    load: async () => (await import('./papers.ts')).papersGroup,
+  },
+  {
     name: 'probe',
     summary: 'Measures what training changed in the weights',
     load: async () => (await import('./probe.ts')).probeGroup,

@@ -1,0 +1,235 @@
+import { joinPath, readOptionalJsonFile } from '../hub/files.ts';
+import { isRecord } from '../hub/json.ts';
+import { chooseEngine, type EngineChoice } from '../loop/engines.ts';
+import { formatDuration } from '../loop/units.ts';
+import { hint } from '../loop/nearest.ts';
+import { UsageError } from '../loop/usageError.ts';
+import { catalogue, type Paper } from '../papers/catalogue.ts';
+import { findPaper, recipeOf, recipes } from '../papers/index.ts';
+import type { Figures, Recipe } from '../papers/recipe.ts';
+import { runArms, verify, type VerifyOptions, type VerifyResult } from '../papers/verify.ts';
+import { linalgPool } from '../runtime/node/linalg-pool.ts';
+import { runtimeVersions } from '../runtime/node/host.ts';
+import type { Args, Option } from './args.ts';
+import { assetPath } from './assets.ts';
+import type { Command, CommandGroup, Context } from './command.ts';
+import { Interrupted } from './errors.ts';
+import { engineOptions, outOption } from './rows.ts';
+
+const numberOption: Option = {
+  name: 'paper',
+  kind: { type: 'text' },
+  value: 'N',
+  required: true,
+  positional: true,
+  description: 'Number or slug of the paper',
+};
+
+function paperOf(args: Args): Paper {
+  const name = args.required('paper');
+  const found = findPaper(name);
+  if (found) return found;
+  const near = hint(
+    name,
+    catalogue.map(({ slug }) => slug),
+  );
+  throw new UsageError(`N: expected a number from 1 to ${catalogue.length} or a slug but found ${name}.${near}`);
+}
+
+function recipeFor(args: Args): { readonly paper: Paper; readonly recipe: Recipe } {
+  const paper = paperOf(args);
+  const recipe = recipeOf(paper);
+  if (recipe) return { paper, recipe };
+  const there = recipes.map(({ number }) => number).join(', ');
+  throw new UsageError(`N: ${paper.number} ${paper.slug} has no recipe yet; there are ${there}`);
+}
+
+/** What the package holds of an earlier verification. */
+async function resultOf({ number, slug }: Paper): Promise<VerifyResult | undefined> {
+  const found = await readOptionalJsonFile(assetPath(`papers/${number}-${slug}.json`));
+  return isRecord(found) ? (found as unknown as VerifyResult) : undefined;
+}
+
+const stateOf = (paper: Paper): 'recipe' | 'open' => (recipeOf(paper) ? 'recipe' : 'open');
+
+const listCommand: Command = {
+  name: 'papers list',
+  about: 'The papers of the catalogue, which of them have a recipe, and what its verification came to.',
+  options: [],
+  stopsBySignal: false,
+  async run(_args, context) {
+    const rows = await Promise.all(
+      catalogue.map(async (paper) => {
+        const { number, slug, title, kind } = paper;
+        const verdict = (await resultOf(paper))?.verdict;
+        return { number, slug, title, kind, state: stateOf(paper), ...(verdict === undefined ? {} : { verdict }) };
+      }),
+    );
+    if (context.json) await context.out(`${JSON.stringify(rows)}\n`);
+    else {
+      for (const { number, slug, title, state, verdict } of rows)
+        await context.out(`${number}  ${(verdict ?? state).padEnd(15)} ${slug.padEnd(28)} ${title}\n`);
+    }
+    return 0;
+  },
+};
+
+const rounded = (value: number): number => Number(value.toPrecision(4));
+const figuresText = (figures: Figures): string =>
+  Object.entries(figures)
+    .map(([name, value]) => `${name} ${rounded(value)}`)
+    .join(', ');
+
+function outcomeLines({ outcomes, verdict, seeds, seconds, model, engine }: VerifyResult): string[] {
+  return [
+    ...outcomes.map(({ figure, arm, than, is, mean, interval, verdict: own }) => {
+      const [low, high] = interval.map(rounded);
+      return `${figure} of ${arm} ${is} than of ${than}: by ${rounded(mean)} (95% interval ${low} to ${high}): ${own}`;
+    }),
+    `${verdict}: ${seeds.length} seeds, ${model} on ${engine}, ${formatDuration(seconds)}`,
+  ];
+}
+
+const showCommand: Command = {
+  name: 'papers show',
+  about: 'A paper of the catalogue: what it offers, the recipe and its claim, and what the verification came to.',
+  options: [numberOption],
+  stopsBySignal: false,
+  async run(args, context) {
+    const paper = paperOf(args);
+    const recipe = recipeOf(paper);
+    const result = await resultOf(paper);
+    if (context.json) {
+      const { build: _build, ...told } = recipe ?? {};
+      await context.out(
+        `${JSON.stringify({ ...paper, state: stateOf(paper), ...(recipe ? { recipe: told } : {}), ...(result ? { result } : {}) })}\n`,
+      );
+      return 0;
+    }
+    const lines = [
+      `${paper.number} ${paper.slug}: ${paper.title}`,
+      `${paper.kind}; parts: ${paper.parts}`,
+      ...(recipe
+        ? [
+            `claim: ${recipe.claim}`,
+            ...recipe.departures.map((departure) => `departure: ${departure}`),
+            `use: ${recipe.use}`,
+            `config: ${JSON.stringify(recipe.config)}`,
+          ]
+        : ['no recipe yet']),
+      ...(result ? outcomeLines(result) : []),
+    ];
+    await context.out(`${lines.join('\n')}\n`);
+    return 0;
+  },
+};
+
+/** Engine, linear algebra and progress for as long as `use` takes. */
+async function withOptions<T>(
+  args: Args,
+  context: Context,
+  out: string,
+  use: (options: VerifyOptions) => Promise<T>,
+): Promise<T> {
+  const name = args.text('engine') as EngineChoice['name'];
+  const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') }, (line) =>
+    context.err(`${line}\n`),
+  );
+  for (const notice of notices) context.err(`${notice}\n`);
+  const linalg = linalgPool();
+  try {
+    return await use({
+      out,
+      engine,
+      linalg,
+      versions: runtimeVersions(),
+      signal: context.signal,
+      onArm: ({ seed, arm, figures }) => context.err(`seed ${seed}, ${arm}: ${figuresText(figures)}\n`),
+    });
+  } catch (error) {
+    throw context.signal.aborted ? new Interrupted(`Interrupted; the same command goes on in ${out}`) : error;
+  } finally {
+    linalg.close();
+    engine.close();
+  }
+}
+
+const runCommand: Command = {
+  name: 'papers run',
+  about: 'Runs the arms of a recipe on one seed.',
+  options: [
+    numberOption,
+    { ...outOption, value: 'DIR', required: true, description: 'Folder for the runs and their figures' },
+    { name: 'smoke', kind: { type: 'boolean' }, description: 'Seconds long: shows that it runs, not what it comes to' },
+    { name: 'seed', kind: { type: 'integer', least: 0 }, default: 42, description: 'Fixes data and training' },
+    ...engineOptions,
+  ],
+  stopsBySignal: true,
+  async run(args, context) {
+    const { recipe } = recipeFor(args);
+    const seed = args.number('seed') ?? 42;
+    const config = args.flag('smoke') ? recipe.smoke : recipe.config;
+    const out = args.required('out');
+    const cells = await withOptions(args, context, out, (options) =>
+      runArms(recipe, { config, seeds: [seed] }, options),
+    );
+    const figures = Object.fromEntries(
+      [...cells].map(([key, cell]) => [key.slice(key.indexOf(' ') + 1), cell.figures]),
+    );
+    if (context.json) await context.out(`${JSON.stringify({ number: recipe.number, seed, config, figures })}\n`);
+    else
+      context.err(
+        `${joinPath(out, 'figures.json')}: one seed says how it goes, not whether the claim holds: papers verify ${recipe.number}\n`,
+      );
+    return 0;
+  },
+};
+
+const verifyCommand: Command = {
+  name: 'papers verify',
+  about: `Runs a recipe and its baselines over seeds and says whether the claim is reproduced: the 95% interval of the mean
+difference between arms, paired by seed, lies on the claimed side of zero. Goes on where an earlier start ended.`,
+  options: [
+    numberOption,
+    {
+      ...outOption,
+      value: 'DIR',
+      description: 'Folder for the runs, their figures and result.json; papers/N-slug without it',
+    },
+    {
+      name: 'seeds',
+      kind: { type: 'integer', least: 3 },
+      description: "Number of seeds; the recipe's own unless given",
+    },
+    ...engineOptions,
+  ],
+  stopsBySignal: true,
+  async run(args, context) {
+    const { paper, recipe } = recipeFor(args);
+    const out = args.text('out') ?? joinPath('papers', `${paper.number}-${paper.slug}`);
+    const count = args.number('seeds');
+    const seeds = count === undefined ? {} : { seeds: Array.from({ length: count }, (_, i) => i + 1) };
+    const result = await withOptions(args, context, out, (options) => verify(recipe, { ...options, ...seeds }));
+    if (context.json) await context.out(`${JSON.stringify(result)}\n`);
+    else await context.out(`${outcomeLines(result).join('\n')}\n`);
+    return 0;
+  },
+};
+
+const entries = [listCommand, showCommand, runCommand, verifyCommand];
+const summaries = [
+  'The catalogue, and what has a recipe',
+  'One paper: its claim, its recipe, its verdict',
+  'A recipe on one seed',
+  'A recipe and its baselines over seeds, with a verdict',
+];
+
+export const papersGroup: CommandGroup = {
+  name: 'papers',
+  about: 'Published methods as recipes, their claims checked over seeds.',
+  commands: entries.map((command, i) => ({
+    name: command.name.replace('papers ', ''),
+    summary: summaries[i] ?? '',
+    load: () => Promise.resolve(command),
+  })),
+};

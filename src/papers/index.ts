@@ -1,0 +1,13 @@
+import { colaRecipe } from './026-cola.ts';
+import { intruderDimsRecipe } from './052-intruder-dims.ts';
+import { catalogue, type Paper } from './catalogue.ts';
+import type { Recipe } from './recipe.ts';
+
+/** All recipes, by number. */
+export const recipes: readonly Recipe[] = [colaRecipe, intruderDimsRecipe];
+
+/** A paper by its number (52 or 052) or slug. */
+export const findPaper = (name: string): Paper | undefined =>
+  catalogue.find(({ number, slug }) => slug === name || number === name.padStart(3, '0'));
+
+export const recipeOf = ({ number }: Paper): Recipe | undefined => recipes.find((recipe) => recipe.number === number);

@@ -1,0 +1,113 @@
+import { openMergedWeights, type WeightsPath } from '../adapters/mergedWeights.ts';
+import { joinPath } from '../hub/files.ts';
+import type { TuneConfigInput } from '../loop/config.ts';
+import { gradeTask, taskItem } from '../loop/gradeTask.ts';
+import { generate } from '../loop/generate.ts';
+import { type LoadedModel, openModel, tokenizerOf } from '../loop/model.ts';
+import { examplesOf, type RowInput, rowsOf } from '../loop/rowInputs.ts';
+import { score } from '../loop/score.ts';
+import { tune } from '../loop/tuneRun.ts';
+import { writeRows } from '../loop/writeRows.ts';
+import type { PairProbe } from '../probes/probe.ts';
+import { exactMatch } from '../rewards/exactMatch.ts';
+import type { Engine } from '../runtime/engine.ts';
+import type { LinearAlgebra } from '../runtime/linalg/service.ts';
+
+/** A question and its one right answer. */
+export interface Question {
+  readonly prompt: string;
+  readonly completion: string;
+}
+
+/** What experiments are made with; all files lie in the folder of one arm and seed. */
+export interface Lab {
+  /** Trains on rows and returns what came of the model. */
+  tune(name: string, rows: readonly object[], config: Omit<TuneConfigInput, 'data'>): Promise<WeightsPath>;
+  /** Mean negative log-likelihood of the rows' learned tokens, in nats. */
+  loss(weights: WeightsPath, rows: readonly object[]): Promise<number>;
+  /** Share of the questions that are answered exactly, greedily. */
+  accuracy(weights: WeightsPath, questions: readonly Question[]): Promise<number>;
+  /** Texts that the model says by itself, at temperature 1. */
+  samples(weights: WeightsPath, count: number, seed: number): Promise<{ readonly text: string }[]>;
+  /** The one number of a probe of two models. */
+  probe(probe: PairProbe, before: WeightsPath, after: WeightsPath): Promise<number>;
+}
+
+export interface LabOptions {
+  readonly folder: string;
+  readonly engine: Engine;
+  readonly linalg: LinearAlgebra;
+  readonly signal?: AbortSignal;
+}
+
+/** Most tokens of an answer and of a sample. */
+const [answerTokens, sampleTokens] = [16, 48];
+
+export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
+  const stop = signal ? { signal } : {};
+  async function using<T>({ model, adapter }: WeightsPath, work: (loaded: LoadedModel) => Promise<T>): Promise<T> {
+    const loaded = await openModel({ model, engine, ...(adapter === undefined ? {} : { adapter }) });
+    try {
+      return await work(loaded);
+    } finally {
+      await loaded.close();
+    }
+  }
+  return {
+    async tune(name, rows, config) {
+      const path = await writeRows(joinPath(folder, `${name}.jsonl`), rows);
+      const out = joinPath(folder, name);
+      const { summary } = tune({ ...config, data: { path } }, { out, overwrite: true, engine, ...stop });
+      await summary;
+      signal?.throwIfAborted();
+      return config.adapter?.type === 'none'
+        ? { model: joinPath(out, 'model') }
+        : { model: config.model.path, adapter: joinPath(out, 'adapter') };
+    },
+    loss: (weights, rows) =>
+      using(weights, async (loaded) => {
+        const examples = examplesOf(rowsOf(rows as readonly RowInput[], 'text'), loaded, {});
+        let [total, tokens] = [0, 0];
+        for await (const { logprobs, mask } of score(loaded, examples, { batchSize: 32 })) {
+          logprobs.forEach((value, t) => {
+            if (value === null || mask[t] !== 1) return;
+            total -= value;
+            tokens++;
+          });
+        }
+        return total / tokens;
+      }),
+    accuracy: (weights, questions) =>
+      using(weights, async (loaded) => {
+        const tokenizer = tokenizerOf(loaded);
+        const items = questions.map((question, i) => taskItem(i, { kind: 'pair', ...question }, tokenizer));
+        const options = { maxNewTokens: answerTokens, batchSize: 32, ...stop };
+        const answers = await gradeTask(loaded, items, exactMatch, options);
+        return answers.filter(({ score }) => score === 1).length / answers.length;
+      }),
+    samples: (weights, count, seed) =>
+      using(weights, async (loaded) => {
+        // A text begins where another has ended.
+        const first = tokenizerOf(loaded).eosToken?.id ?? 0;
+        const prompts = Array.from({ length: count }, (_, index) => ({ index, ids: [first] }));
+        const texts: { text: string }[] = [];
+        const options = { maxNewTokens: sampleTokens, batchSize: 32, temperature: 1, topK: 0, topP: 1, seed, ...stop };
+        for await (const { text } of generate(loaded, prompts, options)) if (text !== '') texts.push({ text });
+        return texts;
+      }),
+    async probe(probe, before, after) {
+      const first = await openMergedWeights(before);
+      try {
+        const second = await openMergedWeights(after);
+        try {
+          const pair = { before: first, after: second };
+          return (await probe.measure(pair, probe.schema.parse({}), { linalg, ...stop })).value;
+        } finally {
+          await second.close();
+        }
+      } finally {
+        await first.close();
+      }
+    },
+  };
+}
