@@ -4,6 +4,7 @@
 #include "cachedAttention.h"
 #include "convolution.h"
 #include "copy.h"
+#include "dequantize.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "index.h"
@@ -20,6 +21,7 @@ constexpr KernelEntry kernels[] = {
     {"fill", moving::fill, 1},
     {"pad", moving::pad, 2},
     {"concat", moving::concat, -1},
+    {"dequantize", quantized::dequantize, 3},
     {"reduce", reduction::run, 2},
     {"cumsum", reduction::cumsum, 2},
     {"argmax", reduction::argmax, 2},

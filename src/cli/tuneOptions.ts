@@ -9,6 +9,7 @@ import type { Args, Option, OptionKind } from './args.ts';
 /** Short options and the fields that they set. */
 export const aliases: Readonly<Record<string, string>> = {
   model: 'model.path',
+  quantization: 'model.quantization',
   data: 'data.path',
   'eval-data': 'data.evalPath',
   split: 'data.split',

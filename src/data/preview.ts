@@ -82,16 +82,20 @@ export function summarizeDataset(
   };
 }
 
-/** Throws RangeError where no example teaches the model to stop, although it stops at some token. Examples that are all cut before their end are a matter of length, not of what is learned at it: of those the summary warns. */
+/** Throws RangeError where no example teaches the model to stop, although it stops at some token. */
 export function refuseUntrainedStop(
   { stopsSupervised, truncated, examples }: DatasetSummary,
   tokenizer: Stops & Pick<Tokenizer, 'tokenText'>,
 ): void {
   const stops = [...stopIds(tokenizer)];
-  if (stopsSupervised > 0 || stops.length === 0 || truncated >= examples) return;
+  if (stopsSupervised > 0 || stops.length === 0) return;
   const names = stops.map((id) => tokenizer.tokenText(id)).join(', ');
+  const why =
+    truncated >= examples
+      ? 'every example is cut before its end, so a larger data.maxLength may help'
+      : 'the template, the mask or the token ids leave it out';
   throw new RangeError(
-    `No example trains the stop token (${names}), so the model would not learn to stop: the template, the mask or the token ids leave it out. data.allowUntrainedStop trains anyway`,
+    `No example trains the stop token (${names}), so the model would not learn to stop: ${why}. data.allowUntrainedStop trains anyway`,
   );
 }
 

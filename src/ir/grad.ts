@@ -55,7 +55,9 @@ function activeValues(order: readonly Node[], wrt: readonly Value[]): Set<Value>
       throw new TypeError(`Expected f32 values to differentiate by but found ${formatType(value.type)}`);
   }
   for (const node of order) {
-    if (!node.inputs.some((input) => input !== null && active.has(input))) continue;
+    const { gradientInputs } = node.op;
+    const carries = (index: number): boolean => gradientInputs?.includes(index) ?? true;
+    if (!node.inputs.some((input, index) => input !== null && carries(index) && active.has(input))) continue;
     for (const output of node.outputs) if (output.type.dtype === 'f32') active.add(output);
   }
   return active;

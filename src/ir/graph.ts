@@ -101,9 +101,9 @@ export function input(name: string, dtype: DType, shape: Shape): Value {
   return apply1(leafOp, [], { name, kind: 'input', dtype, shape });
 }
 
-/** A leaf that is bound to a weight handle; f32 to the program whatever its storage type is. */
-export function parameter(name: string, shape: Shape): Value {
-  return apply1(leafOp, [], { name, kind: 'parameter', dtype: 'f32', shape });
+/** A leaf that is bound to a weight handle; f32 to the program whatever its storage type is, but for codes of quantised weights. */
+export function parameter(name: string, shape: Shape, dtype: 'f32' | 'u8' = 'f32'): Value {
+  return apply1(leafOp, [], { name, kind: 'parameter', dtype, shape });
 }
 
 export function isLeaf(node: Node): boolean {

@@ -39,6 +39,7 @@ export { conv, type ConvOptions } from './ops/conv.ts';
 export { convTranspose, type ConvTransposeOptions } from './ops/convTranspose.ts';
 export { cos } from './ops/cos.ts';
 export { cumsum } from './ops/cumsum.ts';
+export { dequantize, type QuantizedType } from './ops/dequantize.ts';
 export { div } from './ops/div.ts';
 export { embedding } from './ops/embedding.ts';
 export { equal } from './ops/equal.ts';

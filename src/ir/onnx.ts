@@ -15,7 +15,7 @@ export interface OnnxOptions {
 }
 
 /** An element type that ONNX constants and casts may have beyond the IR's own. */
-export type OnnxDType = DType | 'i64' | 'u8';
+export type OnnxDType = DType | 'i64';
 
 export interface ProductOptions {
   readonly ranks: readonly [number, number];

@@ -43,6 +43,8 @@ export interface Op<A extends Attrs = Attrs> {
   /** Output types, or a RangeError or TypeError that says what was expected and found. */
   infer(inputs: readonly (TensorType | null)[], attrs: A): readonly TensorType[];
   readonly vjp: Vjp<A> | 'nondifferentiable';
+  /** Inputs that its outputs depend on as far as gradients go; all unless given. */
+  readonly gradientInputs?: readonly number[];
   reference?(inputs: readonly (Dense | null)[], attrs: A): readonly Dense[];
   decompose?(inputs: readonly (Value | null)[], attrs: A): readonly Value[];
   /** Output index to input index: the ONNX lowering holds only where those outputs are written over those leaves. */
@@ -61,6 +63,11 @@ export interface Op<A extends Attrs = Attrs> {
    * one element per element of the output.
    */
   host?(inputs: readonly ArrayLike<number>[], attrs: A, out: Float32Array | Int32Array | Uint8Array): void;
+  /**
+   * Where a large value is made of a small one: it is made again for each reader that asks for it (see `recomputed`)
+   * instead of being kept; with its input, where that is such a value.
+   */
+  readonly recompute?: 'always' | 'withInput';
   /** True where attributes hold values of their own: equal-looking nodes are then never merged. */
   readonly opaque?: boolean;
   samples?(): readonly Sample<A>[];

@@ -47,7 +47,8 @@ export interface Cards {
   readonly flows: readonly Flow[];
 }
 
-const bytesOf = ({ type }: Value): number => sizeOf(type.shape) * (type.dtype === 'bool' ? 1 : 4);
+const bytesOf = ({ type }: Value): number =>
+  sizeOf(type.shape) * (type.dtype === 'bool' || type.dtype === 'u8' ? 1 : 4);
 
 const within = (name: string, prefix: string): string =>
   prefix !== '' && name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : name;

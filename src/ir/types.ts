@@ -1,5 +1,5 @@
-/** Element types of the values that a program computes with. Storage types of weights are the runtime's (see runtime/storage.ts). */
-export type DType = 'f32' | 'i32' | 'bool';
+/** Element types of the values that a program computes with; u8 holds quantised weights, which `dequantize` alone reads. Storage types of weights are the runtime's (see runtime/storage.ts). */
+export type DType = 'f32' | 'i32' | 'bool' | 'u8';
 
 /** Sizes of a value's axes, outermost first. `[]` is a scalar. */
 export type Shape = readonly number[];

@@ -17,6 +17,12 @@ const model = z.strictObject({
   path: path.describe(
     'What to start from: Hugging Face id (org/name, org/name@revision), checkpoint folder, .gguf file, or nano, the small model in the package',
   ),
+  quantization: z
+    .enum(['none', 'int8', 'int4'])
+    .default('none')
+    .describe(
+      'Bits in which the frozen weights of linear layers are held under an adapter: a quarter or less of the memory, for a rounded base',
+    ),
 });
 
 const data = z.strictObject({
@@ -154,6 +160,8 @@ export const tuneSchema = z
           refuse(['train', name], 'evaluations while training (train.evalSteps) with it');
     if (train.earlyStoppingThreshold !== undefined && train.earlyStoppingPatience === undefined)
       refuse(['train', 'earlyStoppingThreshold'], 'train.earlyStoppingPatience with it');
+    if (config.model.quantization !== 'none' && config.adapter.type === 'none')
+      refuse(['model', 'quantization'], 'none with adapter none, which trains the weights themselves,');
     if (data.evalShare !== undefined && (data.evalPath ?? data.evalSplit) !== undefined)
       refuse(['data', 'evalShare'], 'no data.evalPath or data.evalSplit beside it');
     const sets = Array.isArray(data.path) ? data.path.length : 1;

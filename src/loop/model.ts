@@ -3,9 +3,11 @@ import { type BaseValues, readAdapter } from '../adapters/peftFolder.ts';
 import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
 import { named } from '../ir/errors.ts';
+import type { QuantizedType } from '../ir/ops/dequantize.ts';
 import type { Classifier, LanguageModel, Model, TaskModel } from '../nn/model.ts';
 import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownValues } from '../nn/ownNames.ts';
+import { quantizedModel } from '../nn/quantized.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { linalgPool } from '../runtime/node/linalg-pool.ts';
 import { type AdapterWeights, type ReadyModel, readyModel, type UnattachedAdapter } from './readyModel.ts';
@@ -30,6 +32,8 @@ export interface OpenModelOptions<M extends TaskModel = LanguageModel> {
   readonly adapter?: string | undefined;
   /** A new adapter instead, whose values are drawn from the seed; the model's own weights start from the checkpoint. */
   readonly newAdapter?: { readonly make: (model: M) => Adapter; readonly seed: number } | undefined;
+  /** Bits in which the weights of linear layers are held, which are then frozen; as floats unless given. */
+  readonly quantization?: QuantizedType | undefined;
   readonly engine: Engine;
 }
 
@@ -72,12 +76,15 @@ async function open<M extends TaskModel>(
   options: OpenModelOptions<M>,
   build: (config: Checkpoint['config']) => M,
 ): Promise<LoadedModel<M>> {
-  const { engine, newAdapter } = options;
+  const { engine, newAdapter, quantization } = options;
   const checkpoint = await openCheckpoint(options.model);
   // Its threads begin with the first decomposition.
   const linalg = linalgPool();
   try {
-    const model = named(checkpoint.path, () => build(checkpoint.config));
+    const model = named(checkpoint.path, () => {
+      const plain = build(checkpoint.config);
+      return quantization === undefined ? plain : quantizedModel(plain, quantization);
+    });
     const adapter = await adapterOf(model, options, ownValues(checkpoint.tensors, model));
     const ready = await readyModel(checkpoint, model, { engine, adapter, seed: newAdapter?.seed, linalg });
     const { attached } = ready;

@@ -22,6 +22,7 @@ export function openingOf<M extends TaskModel>(
   return {
     model: model.path,
     engine,
+    ...(model.quantization === 'none' ? {} : { quantization: model.quantization }),
     ...(initial === undefined
       ? { newAdapter: { make: (made) => makeAdapter(adapter, made), seed: train.seed } }
       : { adapter: initial }),

@@ -1,8 +1,10 @@
 import type { Adapter } from '../adapters/adapter.ts';
 import { parameter, type Value } from '../ir/graph.ts';
-import type { Shape } from '../ir/types.ts';
-import type { LanguageModel, Model } from '../nn/model.ts';
+import { codeBytes, dequantize, quantizedBlock, type QuantizedType } from '../ir/ops/dequantize.ts';
+import { type Shape, sizeOf } from '../ir/types.ts';
+import type { LanguageModel, Model, ParameterSpec } from '../nn/model.ts';
 import type { SiteOperands, Sites } from '../nn/sites.ts';
+import { quantizedNames } from '../runtime/quantizedWeights.ts';
 
 /** Makes one leaf per name, on first use. */
 export function leafTable(make: (name: string) => Value): (name: string) => Value {
@@ -16,13 +18,26 @@ export function leafTable(make: (name: string) => Value): (name: string) => Valu
   };
 }
 
+/** What stands in a program for a weight that is held in few bits. */
+function quantizedLeaf(name: string, shape: Shape, type: QuantizedType): Value {
+  const names = quantizedNames(name);
+  const blocks = sizeOf(shape) / quantizedBlock;
+  const codes = parameter(names.codes, [blocks * codeBytes[type]], 'u8');
+  return dequantize(codes, parameter(names.scales, [blocks]), type, shape);
+}
+
 export function parameterTable(model: Model, adapter: Adapter | undefined): (name: string) => Value {
-  const all = [...model.parameters, ...(adapter?.parameters ?? []), ...(adapter?.states ?? [])];
-  const shapes = new Map(all.map(({ name, shape }): [string, Shape] => [name, shape]));
+  const all: readonly Pick<ParameterSpec, 'name' | 'shape' | 'quantized'>[] = [
+    ...model.parameters,
+    ...(adapter?.parameters ?? []),
+    ...(adapter?.states ?? []),
+  ];
+  const specs = new Map(all.map((spec) => [spec.name, spec]));
   return leafTable((name) => {
-    const shape = shapes.get(name);
-    if (!shape) throw new RangeError(`Expected a parameter of the model but found ${name}`);
-    return parameter(name, shape);
+    const spec = specs.get(name);
+    if (!spec) throw new RangeError(`Expected a parameter of the model but found ${name}`);
+    const { shape, quantized } = spec;
+    return quantized === undefined ? parameter(name, shape) : quantizedLeaf(name, shape, quantized);
   });
 }
 

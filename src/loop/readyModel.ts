@@ -9,6 +9,7 @@ import { ownTensors, ownValues } from '../nn/ownNames.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { runHere } from '../runtime/linalg/job.ts';
 import { type LinearAlgebra, linearAlgebra } from '../runtime/linalg/service.ts';
+import { quantizedNames } from '../runtime/quantizedWeights.ts';
 import { assertFinite, fillWeights, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
 import { type ProgramCache, programCache } from './programCache.ts';
 
@@ -36,9 +37,9 @@ export interface ReadyModel<M extends Model = LanguageModel> {
 
 /** The tensors that the architecture wants, checked; those of `trained` are left for others to allocate. Throws RangeError naming what is missing or of another shape. */
 function addWeights(checkpoint: Checkpoint, model: Model, store: WeightStore, trained: ReadonlySet<string>): string[] {
-  const wanted = new Map(model.parameters.map(({ name, shape }) => [name, shape]));
+  const wanted = new Set(model.parameters.map(({ name }) => name));
   const tensors = ownTensors(checkpoint.tensors, model);
-  for (const [name, shape] of wanted) {
+  for (const { name, shape, quantized } of model.parameters) {
     const source = tensors.get(name);
     if (!source)
       throw new RangeError(`${checkpoint.path}: expected tensor ${name} ${formatShape(shape)} but found none`);
@@ -47,7 +48,11 @@ function addWeights(checkpoint: Checkpoint, model: Model, store: WeightStore, tr
         `${checkpoint.path}: expected weight ${formatShape(shape)} at ${name} but found ${formatShape(source.shape)}`,
       );
     }
-    if (!trained.has(name)) store.add(source);
+    if (trained.has(name)) {
+      if (quantized !== undefined)
+        throw new TypeError(`Expected a frozen base in ${quantized} but found trained weights: ${name}`);
+    } else if (quantized === undefined) store.add(source);
+    else store.addQuantized(source, quantized);
   }
   const without = [...tensors.keys()].filter((name) => !wanted.has(name));
   // The copy of a tied head, or the head that a classifier has another one in place of.
@@ -147,7 +152,10 @@ export async function readyModel<M extends Model>(
 
 /** Reads all weights, so that a broken one is found before anything is written. Throws RangeError naming it. */
 export async function readWeights({ model, store }: ReadyModel<Model>): Promise<void> {
-  for (const { name } of model.parameters) await store.get(name).f32();
+  for (const { name, quantized } of model.parameters) {
+    if (quantized === undefined) await store.get(name).f32();
+    else await store.get(quantizedNames(name).codes).codes?.();
+  }
 }
 
 /** The tokenizer, which must be there. */

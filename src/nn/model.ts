@@ -1,4 +1,5 @@
 import type { Value } from '../ir/graph.ts';
+import type { QuantizedType } from '../ir/ops/dequantize.ts';
 import type { Shape } from '../ir/types.ts';
 import type { Emissions } from './emissions.ts';
 import type { Sites } from './sites.ts';
@@ -47,6 +48,8 @@ export interface ParameterSpec {
   readonly decays: boolean;
   /** A model that is trained from scratch draws it from this normal distribution. */
   readonly init: { readonly mean: number; readonly deviation: number };
+  /** Set where it is held in blocks of few bits. */
+  readonly quantized?: QuantizedType;
 }
 
 /** A linear layer that an adapter may target. */

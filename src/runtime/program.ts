@@ -15,6 +15,11 @@ export interface Bindings {
   touchWritten(): void;
 }
 
+async function codesOf({ name, codes }: WeightHandle): Promise<Uint8Array> {
+  if (!codes) throw new TypeError(`Expected codes of a quantised weight at ${name} but found f32`);
+  return codes();
+}
+
 export function bindings(graph: Graph): Bindings {
   const leaves = new Map<string, Leaf>();
   for (const leaf of graph.leaves) if (leaf.kind === 'parameter') leaves.set(leaf.name, leaf);
@@ -39,7 +44,9 @@ export function bindings(graph: Graph): Bindings {
       if (missing.length > 0) throw new RangeError(`Expected weights for ${missing.join(', ')} but none are bound`);
       const entries = [...bound].map(async ([name, weight]): Promise<[string, Tensor]> => [
         name,
-        { dtype: 'f32', shape: weight.shape, data: await weight.f32() },
+        leaves.get(name)?.type.dtype === 'u8'
+          ? { dtype: 'u8', shape: weight.shape, data: await codesOf(weight) }
+          : { dtype: 'f32', shape: weight.shape, data: await weight.f32() },
       ]);
       return Object.fromEntries(await Promise.all(entries));
     },
@@ -49,7 +56,7 @@ export function bindings(graph: Graph): Bindings {
   };
 }
 
-const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array } as const;
+const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array, u8: Uint8Array } as const;
 
 /** Throws TypeError when a tensor's memory is not that of its type: too short, of another kind, or transferred away. */
 function checkMemory(place: string, { dtype, shape, data }: Tensor): void {

@@ -1,6 +1,6 @@
 import { type DType, type Shape, sizeOf, type TensorType } from '../ir/types.ts';
 
-/** Memory of a tensor: f32 as Float32Array, i32 as Int32Array, bool as Uint8Array of 0 and 1. */
+/** Memory of a tensor: f32 as Float32Array, i32 as Int32Array, bool as Uint8Array of 0 and 1, u8 as Uint8Array. */
 export type TensorData = Float32Array | Int32Array | Uint8Array;
 
 /** A dense array in row-major order that programs read and write in place. */
@@ -8,7 +8,7 @@ export interface Tensor extends TensorType {
   readonly data: TensorData;
 }
 
-const bytesPerElement: Record<DType, number> = { f32: 4, i32: 4, bool: 1 };
+const bytesPerElement: Record<DType, number> = { f32: 4, i32: 4, bool: 1, u8: 1 };
 
 export const bytesOfType = (type: TensorType): number => sizeOf(type.shape) * bytesPerElement[type.dtype];
 

@@ -1,4 +1,6 @@
 import { sizeOf, type Shape } from '../ir/types.ts';
+import { codeBytes, quantizedBlock, type QuantizedType } from '../ir/ops/dequantize.ts';
+import { quantized, quantizedNames, type QuantizedWeights, widened } from './quantizedWeights.ts';
 import type { StorageType } from './storage.ts';
 import type { TensorSource } from './tensor-source.ts';
 
@@ -13,6 +15,8 @@ export interface WeightHandle {
   readonly version: () => number;
   /** The values in f32: one array, shared by all programs, that stays the same until the handle is released. */
   readonly f32: () => Promise<Float32Array>;
+  /** Of the codes of a quantised weight: one array, as `f32`, which these have not. */
+  readonly codes?: () => Promise<Uint8Array>;
   /** The stored bytes, for engines that compute in the storage type. */
   readonly source: TensorSource | undefined;
   /** Says that the values were changed in place. Throws TypeError on a frozen weight. */
@@ -30,6 +34,11 @@ export interface WeightGroup {
 export interface WeightStore {
   /** Registers a stored tensor; nothing is read yet. Throws RangeError on a name that is taken. */
   add(source: TensorSource): WeightHandle;
+  /**
+   * Registers a stored tensor that is held in blocks of few bits: under its own name, whose `f32` is made anew each time,
+   * and under `quantizedNames` its codes and scales. Nothing is read yet. Throws RangeError on a name that is taken.
+   */
+  addQuantized(source: TensorSource, type: QuantizedType): WeightHandle;
   /** Zeroed f32 weights of one update, each starting on a 64-byte boundary with zeros between. */
   allocate(group: string, members: readonly { readonly name: string; readonly shape: Shape }[]): WeightGroup;
   /** Throws RangeError naming what is missing. */
@@ -113,6 +122,38 @@ export function weightStore(): WeightStore {
     });
   };
 
+  const addQuantized = (source: TensorSource, type: QuantizedType): WeightHandle => {
+    const names = quantizedNames(source.name);
+    const blocks = sizeOf(source.shape) / quantizedBlock;
+    let loading: Promise<QuantizedWeights> | undefined;
+    const load = async (): Promise<QuantizedWeights> => {
+      const values = new Float32Array(sizeOf(source.shape));
+      await source.readF32(values);
+      await checkFinite(source.name, values);
+      const made = quantized(type, values);
+      resident += made.codes.byteLength + made.scales.byteLength;
+      return made;
+    };
+    const loaded = (): Promise<QuantizedWeights> => (loading ??= few(load));
+    const frozen = { storage: source.storage, writable: false, version: () => 0, source: undefined } as const;
+    const touch = () => {
+      throw new TypeError(`Expected a trained weight but ${source.name} is frozen`);
+    };
+    register({
+      ...frozen,
+      name: names.codes,
+      shape: [blocks * codeBytes[type]],
+      codes: async () => (await loaded()).codes,
+      f32: async () => {
+        throw new TypeError(`Expected f32 weights but ${names.codes} holds codes of ${type}`);
+      },
+      touch,
+    });
+    register({ ...frozen, name: names.scales, shape: [blocks], f32: async () => (await loaded()).scales, touch });
+    const { name, shape } = source;
+    return register({ ...frozen, name, shape, f32: async () => widened(type, await loaded()), touch });
+  };
+
   const allocate = (
     group: string,
     members: readonly { readonly name: string; readonly shape: Shape }[],
@@ -157,6 +198,7 @@ export function weightStore(): WeightStore {
 
   return {
     add,
+    addQuantized,
     allocate,
     get: (name) => {
       const handle = handles.get(name);

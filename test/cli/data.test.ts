@@ -100,7 +100,7 @@ test('what memory does not hold lies in a file, and the run is the same to the b
     'big.jsonl',
     Array.from({ length: 2500 }, (_, i) => ({ prompt: `${i}`, completion: ` ${long}` })),
   );
-  const options = ['--data', big, '--max-length', '128'];
+  const options = ['--data', big, '--max-length', '128', '--data.allowUntrainedStop'];
   for (const [run, memory] of [
     ['held', '1024'],
     ['spilt', '1'],

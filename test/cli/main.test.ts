@@ -36,7 +36,7 @@ test('a reader that closes the pipe early is no failure', async () => {
 
 /** Starts a run that would take days and hands over once it steps. */
 async function longRun(name: string): Promise<{ child: ReturnType<typeof spawn>; err: () => string }> {
-  const more = ['--out', join(folder, name), '--max-steps', '100000000', '--batch-size', '1', '--max-length', '8'];
+  const more = ['--out', join(folder, name), '--max-steps', '100000000', '--batch-size', '1'];
   const child = spawn(process.execPath, [main, 'tune', '--model', model, '--data', data, ...more], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

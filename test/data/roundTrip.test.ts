@@ -141,7 +141,7 @@ test('ShareGPT’s speakers, a system column and OpenAI’s parallel_tool_calls 
   );
 });
 
-test('an untrained stop token is refused, unless all examples were only cut', async () => {
+test('an untrained stop token is refused, also where all examples are only cut', async () => {
   const stopless = withTemplate(
     "{% for m in messages %}{{ m.role + '\\n' + m.content + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant\\n' }}{% endif %}",
   );
@@ -153,7 +153,10 @@ test('an untrained stop token is refused, unless all examples were only cut', as
     /No example trains the stop token \(<\|im_end\|>\), .*data\.allowUntrainedStop trains anyway/,
   );
   const cut = await prepare([{ messages: chat }], usual, { maxLength: 4 });
-  refuseUntrainedStop(summarizeDataset(cut, usual), usual);
+  assert.throws(
+    () => refuseUntrainedStop(summarizeDataset(cut, usual), usual),
+    /every example is cut before its end, so a larger data\.maxLength may help/,
+  );
   assert.match(
     summaryLines(summarizeDataset(cut, usual), cut).join('\n'),
     /Warning: no stop token is supervised.*every example was cut before its end/,

@@ -13,6 +13,7 @@ export const afterOp = defineOp<NoAttrs>({
     return [required(inputs, 0)];
   },
   vjp: ({ cotangents }) => [cotangents[0]],
+  gradientInputs: [0],
   reference: (inputs) => [required(inputs, 0)],
   /** An empty slice of the second operand joins x, so that no scheduler can run this early and no number changes. */
   onnx: (emit, inputs, { inputTypes }) => {

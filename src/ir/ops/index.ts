@@ -18,6 +18,7 @@ import { convOp } from './conv.ts';
 import { convTransposeOp } from './convTranspose.ts';
 import { cosOp } from './cos.ts';
 import { cumsumOp } from './cumsum.ts';
+import { dequantizeOp } from './dequantize.ts';
 import { divOp } from './div.ts';
 import { embeddingOp } from './embedding.ts';
 import { equalOp } from './equal.ts';
@@ -109,6 +110,7 @@ export const ops: readonly Op[] = [
   convTransposeOp,
   cosOp,
   cumsumOp,
+  dequantizeOp,
   divOp,
   embeddingOp,
   equalOp,

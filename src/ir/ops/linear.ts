@@ -2,6 +2,7 @@ import { normal } from '../dense.ts';
 import { apply, at, required, type Value } from '../graph.ts';
 import type { OnnxEmitter } from '../onnx.ts';
 import { defineOp, type Op } from '../op.ts';
+import { recomputed } from '../recomputed.ts';
 import { dimAt, formatShape, sizeOf, type TensorType, tensorType } from '../types.ts';
 import { add } from './add.ts';
 import { matmul } from './matmul.ts';
@@ -102,7 +103,9 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
     if (!dy) return [];
     // dx = dy W + s v A with v = dy B: the same op the other way round, and v is what dA needs.
     const back =
-      needs[0] || needs[3] || needs[4] ? apply(linearOp, [dy, w, null, a, b], { transposed: !transposed, scale }) : [];
+      needs[0] || needs[3] || needs[4]
+        ? apply(linearOp, [dy, recomputed(w, dy), null, a, b], { transposed: !transposed, scale })
+        : [];
     const rows = flatten(x);
     const dyRows = flatten(dy);
     const product = (p: Value, q: Value, alpha: number) => matmul(p, q, { transposeA: true, alpha });
@@ -207,6 +210,6 @@ export interface LowRank {
 
 /** y = x Wᵀ + bias + s (x Aᵀ) Bᵀ for x […, in], W [out, in]. */
 export function linear(x: Value, weight: Value, bias: Value | null = null, lowRank?: LowRank): Value {
-  const inputs = [x, weight, bias, lowRank?.a ?? null, lowRank?.b ?? null];
+  const inputs = [x, recomputed(weight, x), bias, lowRank?.a ?? null, lowRank?.b ?? null];
   return at(apply(linearOp, inputs, { transposed: false, scale: lowRank?.scale ?? 1 }), 0);
 }

@@ -8,6 +8,7 @@ export const stopGradientOp = defineOp<NoAttrs>({
   formula: 'y = x, with a gradient of zero',
   infer: (inputs) => [required(inputs, 0)],
   vjp: () => [],
+  gradientInputs: [],
   reference: (inputs) => [required(inputs, 0)],
   onnx: (_emit, inputs) => [required(inputs, 0)],
   samples: () => [

@@ -8,6 +8,7 @@ type TransposeAttrs = { readonly permutation: readonly number[] };
 export const transposeOp = defineOp<TransposeAttrs>({
   name: 'transpose',
   formula: 'y[i_p0, i_p1, …] = x[i_0, i_1, …]',
+  recompute: 'withInput',
   infer: (inputs, { permutation }) => {
     const x = required(inputs, 0);
     const sorted = [...permutation].sort((a, b) => a - b);

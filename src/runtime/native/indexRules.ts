@@ -14,8 +14,13 @@ const gather =
     return build.kernel('gather', { inputs: [x, ids], outputs: outputTypes, ints: [elementBytes(dtype), ...sizes] });
   };
 
-/** Ops that read or add by index, and masks. */
+/** Ops that read or add by index, masks, and weights of few bits. */
 export const indexRules: Readonly<Record<string, Rule>> = {
+  dequantize: ({ build, inputs, attrs, outputTypes }) => {
+    const [codes, scales] = [required(inputs, 0), required(inputs, 1)];
+    const ints = [attrs['type'] === 'int8' ? 8 : 4, dimAt(scales.type.shape, 0)];
+    return build.kernel('dequantize', { inputs: [codes, scales], outputs: outputTypes, ints });
+  },
   embedding: gather(() => 0),
   gather: gather((rank, attrs) => normalizeAxis(Number(attrs['axis']), rank)),
   scatterAddRows: ({ build, inputs, outputTypes }) => {

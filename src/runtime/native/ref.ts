@@ -19,7 +19,7 @@ export interface Ref {
   readonly after: readonly Storage[];
 }
 
-export const elementBytes = (dtype: DType): number => (dtype === 'bool' ? 1 : 4);
+export const elementBytes = (dtype: DType): number => (dtype === 'bool' || dtype === 'u8' ? 1 : 4);
 
 export const bytesOfRef = ({ type }: Ref): number => sizeOf(type.shape) * elementBytes(type.dtype);
 

@@ -116,6 +116,8 @@ const rules = new Map<string, Rule>([
   ['Slice', slice],
   ['Cast', (view) => [{ ...first(view), dtype: dtypeCodes[view.integer('to', 1)] ?? 'f32' }]],
   ['Reshape', (view) => [{ ...first(view), shape: view.integers(1) ?? [] }]],
+  ['DequantizeLinear', (view) => [{ ...first(view), dtype: 'f32' }]],
+  ...['BitwiseAnd', 'BitShift'].map((name): [string, Rule] => [name, sameAsFirst]),
   ['Resize', (view) => [{ ...first(view), shape: view.integers(3) ?? [] }]],
   ['Expand', (view) => [{ ...first(view), shape: broadcastShapes(first(view).shape, view.integers(1) ?? []) }]],
   [

@@ -25,7 +25,12 @@ export interface ProgramContext {
 }
 
 const targets = { wasm: wasmTarget, webgpu: webgpuTarget };
-const ortTypes: Readonly<Record<DType, 'float32' | 'int32' | 'bool'>> = { f32: 'float32', i32: 'int32', bool: 'bool' };
+const ortTypes: Readonly<Record<DType, 'float32' | 'int32' | 'bool' | 'uint8'>> = {
+  f32: 'float32',
+  i32: 'int32',
+  bool: 'bool',
+  u8: 'uint8',
+};
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
