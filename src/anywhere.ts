@@ -29,7 +29,6 @@ export { type LanguageModel } from './nn/model.ts';
 export { languageModel } from './nn/models/index.ts';
 export { alibi, type PositionBias, type RelativeBuckets, relativePositions } from './nn/positionBias.ts';
 export { plainSites, type Site, type SiteOperands, type Sites, wrapSites } from './nn/sites.ts';
-export { makeObjective } from './objectives/index.ts';
 export { type Objective, type TokenStatistic, type TokenStatistics } from './objectives/objective.ts';
 export { sft } from './objectives/sft.ts';
 export { adamw, type AdamWOptions } from './optimizers/adamw.ts';

@@ -66,7 +66,7 @@ function addWeights(checkpoint: Checkpoint, model: Model, store: WeightStore, tr
 export interface UnattachedAdapter {
   readonly adapter: Adapter;
   /** Values from a file; what it does not give is made anew. */
-  readonly values: ReadonlyMap<string, Float32Array>;
+  readonly values?: ReadonlyMap<string, Float32Array>;
 }
 
 /** Decayed parameters lie together, so that an update is few vectors. */
@@ -77,7 +77,7 @@ const byDecay = (parameters: readonly AdapterParameter[]): readonly AdapterParam
 
 async function attach(
   { store, checkpoint, model, own }: Base,
-  { adapter, values }: UnattachedAdapter,
+  { adapter, values = new Map() }: UnattachedAdapter,
   engine: Engine,
   { seed = 0, linalg = linearAlgebra(runHere()) }: Omit<ReadyOptions, 'engine' | 'adapter'>,
 ): Promise<AdapterWeights> {

@@ -1,6 +1,8 @@
 import { build } from 'esbuild';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { SiteEntry } from './server.ts';
+
+const sources = join(import.meta.dirname, '..', '..', 'src');
 
 /** Bundles modules for a browser, each with all that it imports, under `/` and its own name. Throws on modules of Node in it. */
 export async function bundle(files: readonly string[]): Promise<Record<string, SiteEntry>> {
@@ -11,6 +13,8 @@ export async function bundle(files: readonly string[]): Promise<Record<string, S
     outdir: '/',
     format: 'esm',
     platform: 'browser',
+    // What the package's names mean to a browser.
+    alias: { tuneloop: join(sources, 'anywhere.ts'), 'tuneloop/web': join(sources, 'web.ts') },
     target: 'es2023',
     logLevel: 'silent',
   });

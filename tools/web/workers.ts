@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { bundle } from './bundle.ts';
 import { launchChromium } from './chromium.ts';
-import { type Site, serveSite } from './server.ts';
+import { type Site, type SiteEntry, serveSite } from './server.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -15,14 +15,22 @@ export interface BrowserWorkers {
   close(): Promise<void>;
 }
 
+export interface BrowserWorkersOptions {
+  /** Further modules, for `askPage`. */
+  readonly pages?: readonly string[];
+  /** What is served beside them. */
+  readonly files?: Readonly<Record<string, SiteEntry>>;
+}
+
 /** Chromium with bundles of a worker and of other modules (paths below the root), opened when first asked. */
-export function browserWorkers(worker: string, ...others: readonly string[]): BrowserWorkers {
+export function browserWorkers(worker: string, { pages = [], files = {} }: BrowserWorkersOptions = {}): BrowserWorkers {
   let opened: Promise<{ readonly browser: Browser; readonly sites: readonly [Site, Site] }> | undefined;
   const nameOf = (path: string): string => `/${path.replace(/^.*\//, '').replace(/\.ts$/, '.js')}`;
   const open = async () => {
-    const files = await bundle([worker, ...others].map((path) => `${root}${path}`));
+    const scripts = await bundle([worker, ...pages].map((path) => `${root}${path}`));
     const entries = {
       ...files,
+      ...scripts,
       '/onnxruntime-web/': { path: `${root}node_modules/onnxruntime-web/dist` },
       '/': { bytes: new TextEncoder().encode('<!doctype html>') },
       '/index.html': { bytes: new TextEncoder().encode('<!doctype html>') },
@@ -48,14 +56,16 @@ export function browserWorkers(worker: string, ...others: readonly string[]): Br
       onPage(isolated, worker, task, async ([script, message]) => {
         const started = new Worker(script, { type: 'module' });
         return new Promise((resolve, reject) => {
-          setTimeout(() => reject(new Error('The worker has not answered for four minutes')), 240_000);
+          setTimeout(
+            () => reject(new Error('Expected an answer of the worker but found none for ten minutes')),
+            600_000,
+          );
           started.addEventListener('error', ({ message: text }) => reject(new Error(text)));
           started.addEventListener('message', ({ data }: MessageEvent<{ answer?: unknown; failed?: string }>) => {
             started.terminate();
             if (data.failed === undefined) resolve(data.answer);
             else reject(new Error(data.failed));
           });
-          // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has none
           started.postMessage(message);
         });
       }),

@@ -36,9 +36,9 @@ const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
 
 function createSession({ ort, gpu }: ProgramContext, { bytes }: CompiledGraph): Promise<Ort.InferenceSession> {
   return ort.InferenceSession.create(bytes, {
-    // Its own layout would put transpositions where its kernels take no integers.
+    // WebGPU's own layout and the optimizer move transpositions to integers, for which WebGPU has no kernel.
     executionProviders: [gpu ? { name: 'webgpu', device: gpu.device, preferredLayout: 'NCHW' } : 'wasm'],
-    graphOptimizationLevel: 'basic',
+    graphOptimizationLevel: gpu ? 'disabled' : 'basic',
     enableMemPattern: false,
     // Errors are thrown; the log would print them once more.
     logSeverityLevel: 4,

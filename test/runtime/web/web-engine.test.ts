@@ -13,7 +13,7 @@ import { randomNumbers } from './randomNumbers.ts';
 import type { Outcome } from './worker.ts';
 
 const skip = noChromium;
-const workers = browserWorkers('test/runtime/web/worker.ts', 'test/runtime/web/page.ts');
+const workers = browserWorkers('test/runtime/web/worker.ts', { pages: ['test/runtime/web/page.ts'] });
 after(() => workers.close());
 const providers: readonly WebEngineOptions[] = [{ provider: 'wasm', threads: 2 }, { provider: 'webgpu' }];
 
