@@ -7,6 +7,7 @@ import { div } from './div.ts';
 import { mul } from './mul.ts';
 import { sqrt } from './sqrt.ts';
 import { sub } from './sub.ts';
+import { requireF32 } from './requireF32.ts';
 
 export type AdamWAttrs = {
   readonly beta1: number;
@@ -29,6 +30,7 @@ export const adamwOp: Op<AdamWAttrs> = defineOp<AdamWAttrs>({
     'm ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², θ ← θ(1 - ηλ) - η/(1-β₁ᵗ) m / (√v/√(1-β₂ᵗ) + ε); outputs θ, m, v (Loshchilov & Hutter 2019, alg. 2)',
   elementwise: true,
   infer: (inputs) => {
+    requireF32(inputs);
     const theta = required(inputs, 0);
     for (const index of [1, 2, 3]) {
       const type = required(inputs, index);

@@ -1,14 +1,19 @@
 import { el, emptyDense, f32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
-import { dimAt, tensorType } from '../types.ts';
+import { dimAt, formatType, tensorType } from '../types.ts';
 import type { NoAttrs } from './elementwise.ts';
 import { rowTools } from './rowTools.ts';
 
 export const argmaxOp = defineOp<NoAttrs>({
   name: 'argmax',
   formula: 'y = the first index of the maximum of the last axis',
-  infer: (inputs) => [tensorType('i32', required(inputs, 0).shape.slice(0, -1))],
+  infer: (inputs) => {
+    const x = required(inputs, 0);
+    if (x.dtype === 'bool' || x.shape.length === 0)
+      throw new TypeError(`Expected rows of f32 or i32 but found ${formatType(x)}`);
+    return [tensorType('i32', x.shape.slice(0, -1))];
+  },
   vjp: 'nondifferentiable',
   reference: (inputs) => {
     const x = required(inputs, 0);

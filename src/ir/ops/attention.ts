@@ -127,6 +127,7 @@ export const attentionGradOp: Op<AttentionAttrs> = defineOp<AttentionAttrs>({
     'dv = Pᵀ do, dS = P ∘ (do vᵀ - rowsum(do ∘ o)), dq = s dS k, dk = s dSᵀ q; P = exp(S - lse); under a soft cap dS (1 - tanh²) in its place. Outputs dq, dk, dv and, with a bias, its gradient: dS summed to its shape',
   infer: (inputs) => {
     const { bias } = gradExtras(inputs);
+    requireF32([0, 1, 2, 6].map((index) => required(inputs, index)));
     return [required(inputs, 0), required(inputs, 1), required(inputs, 2), ...(bias ? [bias] : [])];
   },
   vjp: 'nondifferentiable',

@@ -19,6 +19,7 @@ import { sum } from './reduceSum.ts';
 import { tanh } from './tanh.ts';
 import { transpose } from './transpose.ts';
 import { where } from './where.ts';
+import { requireF32 } from './requireF32.ts';
 
 export type CachedAttrs = {
   readonly scale: number;
@@ -41,6 +42,7 @@ function infer(inputs: readonly (TensorType | null)[], { window, softCap }: Cach
   const [q, k, v, pastK, pastV, lengths] = [0, 1, 2, 3, 4, 5].map((index) =>
     required(inputs, index),
   ) as Six<TensorType>;
+  requireF32([q, k, v, pastK, pastV]);
   const { batch, queries, heads, kvHeads, width } = attentionSizes(q.shape, k.shape);
   if (q.shape.length !== 4 || !sameShape(k.shape, v.shape) || heads % kvHeads !== 0) {
     throw new RangeError(

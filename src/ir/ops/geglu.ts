@@ -6,6 +6,7 @@ import { gelu } from './gelu.ts';
 import { geluTanh } from './geluTanh.ts';
 import { mul } from './mul.ts';
 import { sameTypes } from './sameTypes.ts';
+import { requireF32 } from './requireF32.ts';
 
 type GegluAttrs = {
   /** tanh: as gelu_pytorch_tanh and gelu_new. */
@@ -24,7 +25,10 @@ export const gegluOp: Op<GegluAttrs> = defineOp<GegluAttrs>({
   name: 'geglu',
   formula: 'y = gelu(g) u (Shazeer 2020, eq. 6 without the products), gelu itself or its tanh approximation',
   elementwise: true,
-  infer: (inputs) => [sameTypes(inputs, 2)],
+  infer: (inputs) => {
+    requireF32(inputs);
+    return [sameTypes(inputs, 2)];
+  },
   vjp: ({ inputs, cotangents, attrs }) => {
     const dy = cotangents[0];
     return dy ? apply(gegluGradOp, [dy, required(inputs, 0), required(inputs, 1)], attrs) : [];
@@ -47,6 +51,7 @@ export const gegluGradOp: Op<GegluAttrs> = defineOp<GegluAttrs>({
   name: 'gegluGrad',
   formula: 'dg = dy u gelu’(g), du = dy gelu(g); outputs dg and du',
   infer: (inputs) => {
+    requireF32(inputs);
     const type = sameTypes(inputs, 3);
     return [type, type];
   },

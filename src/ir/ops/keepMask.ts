@@ -17,9 +17,10 @@ export const keepMaskOp: Op<KeepAttrs> = defineOp<KeepAttrs>({
     'y[b, t, i] = U < keep with U from Philox4x32-10 at counter (⌊i/4⌋, position, example, stream), word i mod 4: a token keeps its mask however it is batched',
   infer: (inputs, { width }) => {
     const [key, examples, positions] = [required(inputs, 0), required(inputs, 1), required(inputs, 2)];
-    if (key.dtype !== 'i32' || !sameShape(key.shape, [2]) || !sameShape(examples.shape, positions.shape)) {
+    const whole = [key, examples, positions].every(({ dtype }) => dtype === 'i32');
+    if (!whole || !sameShape(key.shape, [2]) || !sameShape(examples.shape, positions.shape)) {
       throw new TypeError(
-        `Expected an i32 key [2], and examples and positions of one shape, but found ${formatShape(key.shape)}, ${formatShape(examples.shape)}, ${formatShape(positions.shape)}`,
+        `Expected i32: a key [2], and examples and positions of one shape, but found ${formatShape(key.shape)}, ${formatShape(examples.shape)}, ${formatShape(positions.shape)}`,
       );
     }
     return [tensorType('bool', [...examples.shape, width])];

@@ -76,7 +76,10 @@ export const layerNormOp: Op<NormAttrs> = defineOp<NormAttrs>({
 export const layerNormGradOp: Op<NormAttrs> = defineOp<NormAttrs>({
   name: 'layerNormGrad',
   formula: 'dx = ρ (g - mean g - x̂ mean(g x̂)) with g = dy w, x̂ = (x - μ) ρ. Inputs dy, x, weight or none, μ, ρ',
-  infer: (inputs) => [required(inputs, 1)],
+  infer: (inputs) => {
+    requireF32(inputs);
+    return [required(inputs, 1)];
+  },
   vjp: 'nondifferentiable',
   decompose: (inputs) => {
     const [dy, x, mu, rho] = [0, 1, 3, 4].map((index) => required(inputs, index)) as [Value, Value, Value, Value];

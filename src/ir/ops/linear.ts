@@ -8,6 +8,7 @@ import { add } from './add.ts';
 import { matmul } from './matmul.ts';
 import { reshape } from './reshape.ts';
 import { sumTo } from './sumTo.ts';
+import { requireF32 } from './requireF32.ts';
 
 type LinearAttrs = {
   /** False: W is [out, in], as checkpoints have it. True: W is applied the other way round, as a gradient needs it. */
@@ -35,6 +36,7 @@ function operands<T>(inputs: readonly (T | null)[]): Operands<T> {
 }
 
 function infer(inputs: readonly (TensorType | null)[], { transposed }: LinearAttrs): readonly TensorType[] {
+  requireF32(inputs);
   const { x, w, bias, a, b } = operands(inputs);
   if (w.shape.length !== 2) throw new RangeError(`Expected weight [out, in] but found ${formatShape(w.shape)}`);
   const [out, inner] = transposed ? [dimAt(w.shape, 1), dimAt(w.shape, 0)] : [dimAt(w.shape, 0), dimAt(w.shape, 1)];

@@ -3,6 +3,7 @@ import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { broadcastShapes, dimAt, formatShape, type Shape, sizeOf, tensorType } from '../types.ts';
 import { sumTo } from './sumTo.ts';
+import { requireF32 } from './requireF32.ts';
 
 type MatmulAttrs = { readonly transposeA: boolean; readonly transposeB: boolean; readonly alpha: number };
 
@@ -30,6 +31,7 @@ export const matmulOp = defineOp<MatmulAttrs>({
   name: 'matmul',
   formula: 'Y = α op(A) op(B) over the last two axes; op transposes where asked; leading axes broadcast',
   infer: (inputs, attrs) => {
+    requireF32(inputs);
     const { batch, m, n } = sizes(required(inputs, 0).shape, required(inputs, 1).shape, attrs);
     return [tensorType('f32', [...batch, m, n])];
   },

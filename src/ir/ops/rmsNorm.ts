@@ -9,6 +9,7 @@ import { sum } from './reduceSum.ts';
 import { sqrt } from './sqrt.ts';
 import { sub } from './sub.ts';
 import { sumTo } from './sumTo.ts';
+import { requireF32 } from './requireF32.ts';
 
 type NormAttrs = { readonly eps: number };
 
@@ -16,6 +17,7 @@ export const rmsNormOp: Op<NormAttrs> = defineOp<NormAttrs>({
   name: 'rmsNorm',
   formula: 'y = w x ρ with ρ = (mean x² + ε)^(-1/2) over the last axis; outputs y and ρ (Zhang & Sennrich 2019, eq. 4)',
   infer: (inputs) => {
+    requireF32(inputs);
     const x = required(inputs, 0);
     const weight = required(inputs, 1);
     if (weight.shape.length !== 1 || weight.shape[0] !== dimAt(x.shape, -1)) {
@@ -63,7 +65,10 @@ export const rmsNormOp: Op<NormAttrs> = defineOp<NormAttrs>({
 export const rmsNormGradOp: Op<NormAttrs> = defineOp<NormAttrs>({
   name: 'rmsNormGrad',
   formula: 'dx = ρ (g - x̂ mean(g x̂)) with g = dy w, x̂ = x ρ',
-  infer: (inputs) => [required(inputs, 1)],
+  infer: (inputs) => {
+    requireF32(inputs);
+    return [required(inputs, 1)];
+  },
   vjp: 'nondifferentiable',
   decompose: (inputs) => {
     const [dy, x, weight, rho] = [0, 1, 2, 3].map((index) => required(inputs, index)) as [Value, Value, Value, Value];

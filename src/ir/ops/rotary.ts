@@ -10,6 +10,7 @@ import { mul } from './mul.ts';
 import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { sub } from './sub.ts';
+import { requireF32 } from './requireF32.ts';
 
 export type RotaryAttrs = {
   /** Angle per position of each pair of channels; their number is half of the rotated channels. */
@@ -51,6 +52,7 @@ export const rotaryOp: Op<RotaryAttrs> = defineOp<RotaryAttrs>({
   infer: (inputs, { inverseFrequencies }) => {
     const x = required(inputs, 0);
     const positions = required(inputs, 1);
+    requireF32([x]);
     if (x.shape.length !== 4 || 2 * inverseFrequencies.length > dimAt(x.shape, 3)) {
       throw new RangeError(
         `Expected [B, T, H, at least ${2 * inverseFrequencies.length}] but found ${formatShape(x.shape)}`,

@@ -12,6 +12,7 @@ export const scatterAddRowsOp = defineOp<ScatterAttrs>({
   infer: (inputs, { rows }) => {
     const ids = required(inputs, 0);
     const x = required(inputs, 1);
+    if (x.dtype !== 'f32') throw new TypeError(`Expected f32 rows but found ${x.dtype}`);
     if (ids.dtype !== 'i32' || !sameShape(ids.shape, x.shape.slice(0, -1))) {
       throw new TypeError(
         `Expected i32 ids of shape ${formatShape(x.shape.slice(0, -1))} but found ${ids.dtype}${formatShape(ids.shape)}`,

@@ -9,12 +9,16 @@ import { max } from './reduceMax.ts';
 import { sum } from './reduceSum.ts';
 import { stopGradient } from './stopGradient.ts';
 import { sub } from './sub.ts';
+import { requireF32 } from './requireF32.ts';
 
 export const softmaxOp = defineOp<NoAttrs>({
   name: 'softmax',
   formula:
     'y = exp(x - max x) / Σ exp(x - max x) over the last axis; -infinity gets 0; a row of -infinity alone is NaN',
-  infer: (inputs) => [required(inputs, 0)],
+  infer: (inputs) => {
+    requireF32(inputs);
+    return [required(inputs, 0)];
+  },
   vjp: ({ cotangents, outputs }) => {
     const dy = cotangents[0];
     const y = required(outputs, 0);

@@ -6,6 +6,7 @@ import type { NoAttrs } from './elementwise.ts';
 import { mul } from './mul.ts';
 import { sameTypes } from './sameTypes.ts';
 import { sigmoid } from './sigmoid.ts';
+import { requireF32 } from './requireF32.ts';
 
 const extremes = f32([5], [-200, -30, 0, 30, 200]);
 
@@ -13,7 +14,10 @@ export const swigluOp: Op<NoAttrs> = defineOp<NoAttrs>({
   name: 'swiglu',
   formula: 'y = g σ(g) u (Shazeer 2020, eq. 6 without the products)',
   elementwise: true,
-  infer: (inputs) => [sameTypes(inputs, 2)],
+  infer: (inputs) => {
+    requireF32(inputs);
+    return [sameTypes(inputs, 2)];
+  },
   vjp: ({ inputs, cotangents }) => {
     const dy = cotangents[0];
     return dy ? apply(swigluGradOp, [dy, required(inputs, 0), required(inputs, 1)], {}) : [];
@@ -37,6 +41,7 @@ export const swigluGradOp: Op<NoAttrs> = defineOp<NoAttrs>({
   name: 'swigluGrad',
   formula: 'dg = dy u (σ + g σ (1 - σ)), du = dy g σ; outputs dg and du',
   infer: (inputs) => {
+    requireF32(inputs);
     const type = sameTypes(inputs, 3);
     return [type, type];
   },

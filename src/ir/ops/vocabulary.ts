@@ -10,6 +10,7 @@ import type { TopKResult } from './topK.ts';
 import { vocabularyGradOnnx, vocabularyOnnx } from './vocabularyOnnx.ts';
 import { statisticsOf } from './vocabularyParts.ts';
 import { vocabularyGradSamples, vocabularySamples } from './vocabularySamples.ts';
+import { requireF32 } from './requireF32.ts';
 
 /** What can be asked of each row's distribution p over the vocabulary, q being the reference's. */
 export type Statistic =
@@ -107,6 +108,7 @@ function infer(inputs: readonly (TensorType | null)[], attrs: VocabularyAttrs): 
   const { hidden, head, targets, bias, uniforms, referenceHidden, referenceHead, referenceBias } =
     vocabularyOperands(inputs);
   const { statistics, k } = attrs;
+  requireF32([hidden, head, bias, referenceHidden, referenceHead, referenceBias]);
   checkHead(hidden, head, bias, '');
   const [rows, vocabulary] = [dimAt(hidden.shape, 0), dimAt(head.shape, 0)];
   const perRow = (type: TensorType | null, dtype: 'i32' | 'f32', name: string): void => {
@@ -199,6 +201,7 @@ export const vocabularyGradOp: Op<VocabularyGradAttrs> = defineOp<VocabularyGrad
     'With G = Σ_s c_s ∂s/∂z, streamed over rows: dW = Gᵀ h, db = Σ_n G_n, and of the reference dh = G_q W_q, dW_q = G_qᵀ h_q, db_q',
   infer: (inputs, attrs) => {
     infer(inputs, attrs);
+    requireF32(inputs.slice(operandCount));
     return attrs.wrt.map((index) => required(inputs, index));
   },
   vjp: 'nondifferentiable',
