@@ -1,4 +1,4 @@
-import { el, emptyDense, f32, normal } from '../dense.ts';
+import { el, emptyDense, f32, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, formatType, tensorType } from '../types.ts';
@@ -35,6 +35,8 @@ export const argmaxOp = defineOp<NoAttrs>({
   samples: () => [
     { name: 'rows', attrs: {}, inputs: [normal([3, 7], 1)] },
     { name: 'ties and infinities', attrs: {}, inputs: [f32([3, 3], [1, 2, 2, -Infinity, -Infinity, -1, 5, 5, 5])] },
+    { name: 'three axes', attrs: {}, inputs: [normal([2, 2, 5], 2)] },
+    { name: 'i32', attrs: {}, inputs: [i32([2, 3], [1, 7, 7, -1, -2, -1])] },
   ],
 });
 

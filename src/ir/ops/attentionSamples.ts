@@ -100,6 +100,23 @@ const cases: readonly Case[] = [
     segments: i32([1, 6], [0, 0, 1, 1, 1, 2]),
   },
   { name: 'soft cap', attrs: { causal: false, softCap: 2 }, q: [1, 3, 2, 3], kv: [1, 5, 2, 3] },
+  { name: 'cross, bias', attrs: { causal: false }, q: [2, 3, 4, 2], kv: [2, 5, 2, 2], bias: [1, 4, 3, 5] },
+  {
+    name: 'window, bias of each key',
+    attrs: { causal: true, window: 3 },
+    q: [1, 6, 2, 2],
+    kv: [1, 6, 2, 2],
+    bias: [1, 2, 1, 6],
+  },
+  {
+    name: 'prefix, bias and soft cap',
+    attrs: { causal: true, softCap: 1.5 },
+    q: [2, 5, 2, 2],
+    kv: [2, 5, 1, 2],
+    prefix: i32([2], [3, 1]),
+    bias: [1, 2, 5, 5],
+  },
+  { name: 'one query, many keys', attrs: { causal: false }, q: [2, 1, 4, 3], kv: [2, 9, 2, 3] },
   {
     name: 'cross, segments of keys',
     attrs: { causal: false },

@@ -73,6 +73,16 @@ export const avgPoolOp = defineOp<AvgPoolAttrs>({
       attrs: { ...windowOf(2, { stride: 2, padding: [1, [0, 1]] }), kernel: [3, 2], countPadding: false },
       inputs: [normal([1, 3, 5, 4], 3)],
     },
+    {
+      name: 'global',
+      attrs: { ...windowOf(2, {}), kernel: [4, 3], countPadding: true },
+      inputs: [normal([2, 2, 4, 3], 4)],
+    },
+    {
+      name: '1-D, padding left out',
+      attrs: { ...windowOf(1, { stride: 2, padding: 1 }), kernel: [3], countPadding: false },
+      inputs: [normal([2, 2, 5], 5)],
+    },
   ],
 });
 

@@ -1,4 +1,4 @@
-import { emptyDense, el, forEachBroadcast, normal } from '../dense.ts';
+import { emptyDense, el, forEachBroadcast, normal, bool, i32 } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { broadcastShapes, formatShape, sameShape, type Shape, tensorType } from '../types.ts';
@@ -35,6 +35,9 @@ export const broadcastToOp = defineOp<BroadcastAttrs>({
     { name: 'row', attrs: { shape: [3, 4] }, inputs: [normal([4], 1)] },
     { name: 'column', attrs: { shape: [2, 3, 4] }, inputs: [normal([3, 1], 2)] },
     { name: 'scalar', attrs: { shape: [2, 2] }, inputs: [normal([], 3)] },
+    { name: 'inner axis', attrs: { shape: [2, 3, 2] }, inputs: [normal([2, 1, 2], 4)] },
+    { name: 'i32', attrs: { shape: [2, 2] }, inputs: [i32([2, 1], [4, -5])] },
+    { name: 'bool', attrs: { shape: [2, 3] }, inputs: [bool([3], [1, 0, 1])] },
   ],
 });
 

@@ -22,6 +22,8 @@ export const castOp = defineOp<CastAttrs>({
     { name: 'i32 to f32', attrs: { to: 'f32' }, inputs: [i32([3], [-2, 0, 7])] },
     { name: 'f32 to i32', attrs: { to: 'i32' }, inputs: [f32([4], [-1.7, -0.2, 0.9, 3.5])] },
     { name: 'f32 to bool', attrs: { to: 'bool' }, inputs: [f32([3], [0, 0.5, -1])] },
+    { name: 'i32 to bool', attrs: { to: 'bool' }, inputs: [i32([3], [0, 5, -1])] },
+    { name: 'bool to i32', attrs: { to: 'i32' }, inputs: [bool([3], [0, 1, 1])] },
   ],
 });
 

@@ -1,4 +1,4 @@
-import { emptyDense, normal } from '../dense.ts';
+import { emptyDense, normal, bool, i32 } from '../dense.ts';
 import { apply1, at, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, formatShape, normalizeAxis, type Shape, sizeOf, tensorType } from '../types.ts';
@@ -75,6 +75,8 @@ export const concatOp = defineOp<ConcatAttrs>({
       attrs: { axis: 1 },
       inputs: [normal([2, 1, 2], 3), normal([2, 3, 2], 4), normal([2, 2, 2], 5)],
     },
+    { name: 'last axis, i32', attrs: { axis: 1 }, inputs: [i32([2, 1], [1, 2]), i32([2, 2], [3, 4, 5, 6])] },
+    { name: 'bool', attrs: { axis: 0 }, inputs: [bool([2], [1, 0]), bool([1], [1])] },
   ],
 });
 

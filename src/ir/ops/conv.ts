@@ -126,6 +126,26 @@ export const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
       inputs: [normal([1, 3, 4, 6], 12), normal([5, 3, 2, 2], 13), null],
     },
     {
+      name: '2-D, depthwise',
+      attrs: { ...windowOf(2, { padding: 1 }), groups: 4 },
+      inputs: [normal([2, 4, 5, 4], 18), normal([4, 1, 3, 3], 19), normal([4], 20)],
+    },
+    {
+      name: '2-D, many channels',
+      attrs: { ...windowOf(2, { padding: 1 }), groups: 1 },
+      inputs: [normal([2, 9, 4, 5], 21), normal([3, 9, 3, 3], 22), normal([3], 23)],
+    },
+    {
+      name: '2-D, large kernel, stride 2',
+      attrs: { ...windowOf(2, { stride: 2, padding: 3 }), groups: 1 },
+      inputs: [normal([1, 3, 9, 8], 24), normal([4, 3, 7, 7], 25), normal([4], 26)],
+    },
+    {
+      name: '1-D, strided, padded',
+      attrs: { ...windowOf(1, { stride: 2, padding: 1 }), groups: 1 },
+      inputs: [normal([2, 4, 8], 27), normal([5, 4, 3], 28), normal([5], 29)],
+    },
+    {
       name: '1 by 1',
       attrs: { ...windowOf(2, {}), groups: 1 },
       inputs: [normal([2, 3, 1, 1], 14), normal([2, 3, 1, 1], 15), null],

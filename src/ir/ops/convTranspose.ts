@@ -156,6 +156,21 @@ export const convTransposeOp: Op<TransposeAttrs> = defineOp<TransposeAttrs>({
       inputs: [normal([2, 4, 6], 11), normal([4, 1, 2], 12), normal([2], 13)],
     },
     {
+      name: '2-D, kernel of 4, stride 2, padding 1',
+      attrs: { ...windowOf(2, { stride: 2, padding: 1 }), groups: 1, size: [6, 4] },
+      inputs: [normal([2, 3, 3, 2], 14), normal([3, 2, 4, 4], 15), normal([2], 16)],
+    },
+    {
+      name: '2-D, groups, stride 2',
+      attrs: { ...windowOf(2, { stride: 2 }), groups: 2, size: [6, 5] },
+      inputs: [normal([1, 4, 3, 2], 17), normal([4, 1, 2, 3], 18), null],
+    },
+    {
+      name: '2-D, depthwise, stride 1',
+      attrs: { ...windowOf(2, { padding: 1 }), groups: 3, size: [4, 5] },
+      inputs: [normal([1, 3, 4, 5], 19), normal([3, 1, 3, 3], 20), null],
+    },
+    {
       name: 'one element',
       attrs: { ...windowOf(1, {}), groups: 1, size: [3] },
       inputs: [normal([1, 1, 1], 9), normal([1, 2, 3], 10), null],

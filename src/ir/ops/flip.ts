@@ -1,4 +1,4 @@
-import { el, emptyDense, i32, normal } from '../dense.ts';
+import { el, emptyDense, bool, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp, type Op } from '../op.ts';
 import { dimAt, normalizeAxis, sizeOf } from '../types.ts';
@@ -37,6 +37,7 @@ export const flipOp: Op<FlipAttrs> = defineOp<FlipAttrs>({
     { name: 'last axis', attrs: { axis: 1 }, inputs: [normal([2, 3], 1)] },
     { name: 'inner axis', attrs: { axis: 1 }, inputs: [normal([2, 4, 2], 2)] },
     { name: 'axis of one, i32', attrs: { axis: 0 }, inputs: [i32([1, 2], [4, 5])] },
+    { name: 'bool', attrs: { axis: 0 }, inputs: [bool([3], [1, 0, 0])] },
   ],
 });
 

@@ -1,4 +1,4 @@
-import { emptyDense, i32, normal } from '../dense.ts';
+import { emptyDense, bool, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, normalizeAxis, type Shape, sizeOf, tensorType } from '../types.ts';
@@ -56,6 +56,7 @@ export const gatherOp = defineOp<GatherAttrs>({
     { name: 'last axis', attrs: { axis: 2 }, inputs: [normal([2, 1, 4], 3), i32([2], [2, 0])] },
     { name: 'one id', attrs: { axis: 1 }, inputs: [normal([2, 3], 4), i32([], [1])] },
     { name: 'i32', attrs: { axis: 0 }, inputs: [i32([3], [7, 8, 9]), i32([2], [2, 0])] },
+    { name: 'bool', attrs: { axis: 0 }, inputs: [bool([3], [1, 0, 0]), i32([2], [2, 0])] },
   ],
 });
 

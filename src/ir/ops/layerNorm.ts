@@ -64,6 +64,7 @@ export const layerNormOp: Op<NormAttrs> = defineOp<NormAttrs>({
     { name: 'rows', attrs: { eps: 1e-5 }, inputs: [normal([3, 8], 1), normal([8], 2), normal([8], 3)] },
     { name: 'without weight and bias', attrs: { eps: 1e-6 }, inputs: [normal([2, 3, 4], 4), null, null] },
     { name: 'without bias', attrs: { eps: 1e-5 }, inputs: [normal([3, 5], 5), normal([5], 6), null] },
+    { name: 'heads', attrs: { eps: 1e-5 }, inputs: [normal([2, 2, 3, 4], 7), normal([4], 8), normal([4], 9)] },
     {
       name: 'constant row, large mean',
       attrs: { eps: 1e-5 },

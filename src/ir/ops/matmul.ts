@@ -115,6 +115,26 @@ export const matmulOp = defineOp<MatmulAttrs>({
       inputs: [normal([2, 3, 2, 4], 11), normal([3, 4, 2], 12)],
     },
     {
+      name: 'batched, both transposed, scaled',
+      attrs: { transposeA: true, transposeB: true, alpha: -0.25 },
+      inputs: [normal([2, 4, 3], 13), normal([2, 5, 4], 14)],
+    },
+    {
+      name: 'one matrix for all of the batch, left',
+      attrs: { transposeA: true, transposeB: false, alpha: 1 },
+      inputs: [normal([4, 3], 15), normal([2, 2, 4, 5], 16)],
+    },
+    {
+      name: 'axes of one broadcast both ways',
+      attrs: { transposeA: false, transposeB: true, alpha: 1 },
+      inputs: [normal([3, 1, 1, 4], 17), normal([1, 2, 5, 4], 18)],
+    },
+    {
+      name: 'one row, long',
+      attrs: { transposeA: false, transposeB: true, alpha: 1 },
+      inputs: [normal([1, 70], 19), normal([3, 70], 20)],
+    },
+    {
       name: 'large magnitudes',
       attrs: { transposeA: false, transposeB: false, alpha: 1 },
       inputs: [f32([1, 2], [1e18, -1e18]), f32([2, 2], [1e18, 3, 2e18, 5])],

@@ -101,6 +101,12 @@ export const maxPoolOp = defineOp<PoolAttrs>({
       inputs: [normal([2, 2, 4, 5], 2)],
     },
     {
+      name: '2-D, kernel of 3, stride 2, padding 1',
+      attrs: { ...windowOf(2, { stride: 2, padding: 1 }), kernel: [3, 3] },
+      inputs: [normal([1, 3, 7, 6], 3)],
+    },
+    { name: 'global', attrs: { ...windowOf(2, {}), kernel: [4, 3] }, inputs: [normal([2, 2, 4, 3], 4)] },
+    {
       name: 'ties, large',
       attrs: { ...windowOf(1, {}), kernel: [2] },
       inputs: [f32([1, 1, 5], [2, 2, -1e30, -1e30, 1e30])],

@@ -1,4 +1,4 @@
-import { f32, normal } from '../dense.ts';
+import { f32, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { cast } from './cast.ts';
@@ -28,6 +28,8 @@ export const reduceMinOp = defineOp<ReduceAttrs>({
   samples: () => [
     { name: 'last axis kept', attrs: { axes: [-1], keepDims: true }, inputs: [normal([3, 5], 1)] },
     { name: 'two axes', attrs: { axes: [0, 2], keepDims: false }, inputs: [normal([2, 3, 4], 2)] },
+    { name: 'i32', attrs: { axes: [0], keepDims: true }, inputs: [i32([2, 3], [5, -7, 1, 0, 2, 9])] },
+    { name: 'all', attrs: { axes: [0, 1], keepDims: false }, inputs: [normal([3, 4], 3)] },
     {
       name: 'ties and infinities',
       attrs: { axes: [1], keepDims: false },

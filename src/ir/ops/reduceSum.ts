@@ -1,4 +1,4 @@
-import { normal } from '../dense.ts';
+import { i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { broadcastTo } from './broadcastTo.ts';
@@ -23,6 +23,8 @@ export const reduceSumOp = defineOp<ReduceAttrs>({
     { name: 'last axis kept', attrs: { axes: [-1], keepDims: true }, inputs: [normal([3, 5], 1)] },
     { name: 'two axes', attrs: { axes: [0, 2], keepDims: false }, inputs: [normal([2, 3, 4], 2)] },
     { name: 'all', attrs: { axes: [0, 1], keepDims: false }, inputs: [normal([3, 4], 3)] },
+    { name: 'first axis', attrs: { axes: [0], keepDims: false }, inputs: [normal([3, 4], 4)] },
+    { name: 'i32', attrs: { axes: [1], keepDims: false }, inputs: [i32([2, 3], [5, -7, 1, 0, 2, 9])] },
   ],
 });
 

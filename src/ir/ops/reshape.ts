@@ -1,4 +1,4 @@
-import { normal } from '../dense.ts';
+import { normal, bool, i32 } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { formatShape, sameShape, type Shape, sizeOf, tensorType } from '../types.ts';
@@ -24,6 +24,8 @@ export const reshapeOp = defineOp<ReshapeAttrs>({
   samples: () => [
     { name: 'split an axis', attrs: { shape: [2, 3, 2] }, inputs: [normal([2, 6], 1)] },
     { name: 'to a scalar', attrs: { shape: [] }, inputs: [normal([1, 1], 2)] },
+    { name: 'i32', attrs: { shape: [4] }, inputs: [i32([2, 2], [1, 2, 3, 4])] },
+    { name: 'bool', attrs: { shape: [1, 2] }, inputs: [bool([2], [1, 0])] },
   ],
 });
 

@@ -114,6 +114,21 @@ export const resizeOp = defineOp<ResizeAttrs>({
       attrs: { size: [7, 3], mode: 'nearest', alignCorners: false },
       inputs: [normal([1, 2, 3, 5], 2)],
     },
+    {
+      name: 'nearest, twice an image',
+      attrs: { size: [6, 4], mode: 'nearest', alignCorners: false },
+      inputs: [normal([1, 2, 3, 2], 7)],
+    },
+    {
+      name: 'bilinear, twice an image',
+      attrs: { size: [6, 4], mode: 'linear', alignCorners: false },
+      inputs: [normal([1, 2, 3, 2], 8)],
+    },
+    {
+      name: 'linear, smaller, ends aligned',
+      attrs: { size: [3], mode: 'linear', alignCorners: true },
+      inputs: [normal([2, 1, 7], 9)],
+    },
     { name: 'linear', attrs: { size: [7], mode: 'linear', alignCorners: false }, inputs: [normal([2, 3, 3], 3)] },
     {
       name: 'bilinear, larger and smaller',

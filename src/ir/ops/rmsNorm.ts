@@ -53,6 +53,8 @@ export const rmsNormOp: Op<NormAttrs> = defineOp<NormAttrs>({
   samples: () => [
     { name: 'rows', attrs: { eps: 1e-5 }, inputs: [normal([3, 8], 1), normal([8], 2)] },
     { name: 'batch', attrs: { eps: 1e-6 }, inputs: [normal([2, 3, 4], 3), normal([4], 4)] },
+    { name: 'heads', attrs: { eps: 1e-6 }, inputs: [normal([2, 2, 3, 4], 5), normal([4], 6)] },
+    { name: 'one row', attrs: { eps: 1e-6 }, inputs: [normal([37], 7), normal([37], 8)] },
     {
       name: 'zero row, large row',
       attrs: { eps: 1e-5 },

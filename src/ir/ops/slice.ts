@@ -1,4 +1,4 @@
-import { el, emptyDense, i32, normal } from '../dense.ts';
+import { el, emptyDense, i32, normal, bool } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, normalizeAxis, type Shape, sizeOf, tensorType } from '../types.ts';
@@ -49,6 +49,7 @@ export const sliceOp = defineOp<SliceAttrs>({
     { name: 'rows', attrs: { axis: 0, start: 1, end: 3 }, inputs: [normal([4, 3], 1)] },
     { name: 'inner axis', attrs: { axis: 1, start: 0, end: 2 }, inputs: [normal([2, 5, 3], 2)] },
     { name: 'i32', attrs: { axis: 1, start: 1, end: 3 }, inputs: [i32([2, 4], [0, 1, 2, 3, 4, 5, 6, 7])] },
+    { name: 'bool', attrs: { axis: 0, start: 1, end: 3 }, inputs: [bool([4], [1, 0, 1, 0])] },
     { name: 'last axis to its end', attrs: { axis: 1, start: 2, end: 5 }, inputs: [normal([2, 5], 3)] },
   ],
 });

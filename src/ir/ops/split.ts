@@ -1,4 +1,4 @@
-import { el, emptyDense, normal } from '../dense.ts';
+import { el, emptyDense, normal, i32 } from '../dense.ts';
 import { apply, at, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, normalizeAxis, type Shape, sizeOf, tensorType } from '../types.ts';
@@ -46,6 +46,7 @@ export const splitOp = defineOp<SplitAttrs>({
   samples: () => [
     { name: 'rows', attrs: { axis: 0, sizes: [1, 3] }, inputs: [normal([4, 2], 1)] },
     { name: 'inner axis', attrs: { axis: 1, sizes: [2, 1, 2] }, inputs: [normal([2, 5, 3], 2)] },
+    { name: 'last axis, i32', attrs: { axis: 1, sizes: [1, 2] }, inputs: [i32([2, 3], [1, 2, 3, 4, 5, 6])] },
   ],
 });
 

@@ -1,4 +1,4 @@
-import { el, emptyDense, normal } from '../dense.ts';
+import { el, emptyDense, normal, bool, i32 } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp } from '../op.ts';
 import { dimAt, stridesOf, tensorType } from '../types.ts';
@@ -49,6 +49,9 @@ export const transposeOp = defineOp<TransposeAttrs>({
     { name: 'matrix', attrs: { permutation: [1, 0] }, inputs: [normal([3, 4], 1)] },
     { name: 'heads', attrs: { permutation: [0, 2, 1, 3] }, inputs: [normal([2, 3, 2, 4], 2)] },
     { name: 'cycle', attrs: { permutation: [2, 0, 1] }, inputs: [normal([2, 3, 4], 3)] },
+    { name: 'i32', attrs: { permutation: [1, 0] }, inputs: [i32([2, 3], [1, 2, 3, 4, 5, 6])] },
+    { name: 'bool', attrs: { permutation: [1, 0] }, inputs: [bool([2, 2], [1, 0, 1, 1])] },
+    { name: 'five axes', attrs: { permutation: [0, 3, 1, 4, 2] }, inputs: [normal([2, 1, 3, 2, 2], 4)] },
   ],
 });
 
