@@ -3,17 +3,18 @@ import { apply1, required, type Value } from '../graph.ts';
 import { defineOp, type Op } from '../op.ts';
 import { type Dense, dimAt, formatShape, sameShape, type Shape, sizeOf } from '../types.ts';
 import { abs } from './abs.ts';
+import { add } from './add.ts';
 import { arange } from './arange.ts';
 import { argmax } from './argmax.ts';
 import { concat } from './concat.ts';
 import { constant, scalar } from './constant.ts';
 import { div } from './div.ts';
 import type { NoAttrs } from './elementwise.ts';
-import { equal } from './equal.ts';
 import { less } from './less.ts';
 import { matmul } from './matmul.ts';
 import { mul } from './mul.ts';
 import { neg } from './neg.ts';
+import { oneHot } from './oneHot.ts';
 import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { sub } from './sub.ts';
@@ -28,23 +29,25 @@ function eliminate(a: Value, b: Value): Value {
   const batch = a.type.shape.slice(0, -2);
   const places = reshape(arange(n), [n, 1]);
   let rows = concat([a, b], -1);
+  // Rows are chosen by factors of 0 and 1, which rounds nothing; a bool that is computed stops WebGPU.
+  const choose = (mask: Value, chosen: Value, others: Value): Value =>
+    add(mul(mask, chosen), mul(sub(1, mask), others));
   for (let k = 0; k < n; k++) {
-    const isRow = constant(
-      'bool',
+    const unit = constant(
+      'f32',
       [n, 1],
       Float64Array.from({ length: n }, (_, i) => (i === k ? 1 : 0)),
     );
     const column = slice(rows, -1, k, k + 1);
     // The largest of the column among the rows not used yet.
     const free = where(less(places, constant('i32', [], [k])), scalar(-1), abs(column));
-    const chosen = reshape(argmax(reshape(free, [...batch, n])), [...batch, 1, 1]);
-    const isPivot = equal(places, chosen);
-    const pivotRow = sum(where(isPivot, rows, scalar(0)), [-2], true);
-    // Row k goes where the pivot row was: selected, for a difference would round to the larger row's last bit.
-    const swapped = where(isPivot, slice(rows, -2, k, k + 1), rows);
+    const pivot = reshape(oneHot(argmax(reshape(free, [...batch, n])), n), [...batch, n, 1]);
+    const pivotRow = sum(mul(pivot, rows), [-2], true);
+    // Row k goes where the pivot row was.
+    const swapped = choose(pivot, slice(rows, -2, k, k + 1), rows);
     const scaled = div(pivotRow, slice(pivotRow, -1, k, k + 1));
     // Every other row loses its share of the pivot row; row k becomes the scaled one.
-    rows = where(isRow, scaled, sub(swapped, mul(slice(swapped, -1, k, k + 1), scaled)));
+    rows = choose(unit, scaled, sub(swapped, mul(slice(swapped, -1, k, k + 1), scaled)));
   }
   return slice(rows, -1, n, dimAt(rows.type.shape, -1));
 }
