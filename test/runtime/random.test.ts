@@ -4,11 +4,13 @@ import { fillNormal, fillUniform, randomKey } from '../../src/ir/random.ts';
 import { fillPool } from '../../src/runtime/node/fill-pool.ts';
 import { randomPool } from '../../src/runtime/node/random-pool.ts';
 import { pieceLength, randomService } from '../../src/runtime/random.ts';
+import { engines } from './engines.ts';
 
 const pools = [1, 2, 3].map((threads) => ({ threads, pool: fillPool(threads) }));
 after(() => pools.forEach(({ pool }) => pool.close()));
 const services = [
   { name: 'this thread', random: randomService() },
+  ...engines.map(({ name, random }) => ({ name: `engine ${name}`, random })),
   ...pools.map(({ threads, pool }) => ({ name: `${threads} threads`, random: randomPool(pool, threads) })),
 ];
 const length = 3 * pieceLength + 5;

@@ -4,6 +4,13 @@ import { test } from 'node:test';
 
 import { bytesOf, narrowFromF32, widenToF32 } from '../../src/runtime/storage.ts';
 import type { WeightStorage } from '../../src/runtime/storage.ts';
+import { buildGraph, input, parameter } from '../../src/ir/graph.ts';
+import { linear } from '../../src/ir/ops/linear.ts';
+import { mul } from '../../src/ir/ops/mul.ts';
+import { blockTypes } from '../../src/runtime/blocks.ts';
+import { tensor } from '../../src/runtime/tensor.ts';
+import { weightStore } from '../../src/runtime/weights.ts';
+import { engines } from './engines.ts';
 import { castSource, elementCountOf, f32Source, memorySource, tensorSource } from '../../src/runtime/tensor-source.ts';
 
 interface Fixture {
@@ -106,3 +113,46 @@ test('a source reads in chunks, casts, and notices a stream of the wrong length'
     /tensor ids.*i64/,
   );
 });
+
+for (const engine of engines) {
+  test(`${engine.name}: a program reads weights of every storage type, and refuses what are none by name`, async () => {
+    const store = weightStore();
+    const stored = Object.keys(blockTypes).map((name) => {
+      const storage = name as keyof typeof blockTypes;
+      const { bytes, values } = fixture.widen[storage];
+      return { storage, bytes: bytesOfHex(bytes), expected: floatsOfHex(values) };
+    });
+    // The fixture's 16-bit values hold infinities, which no program takes.
+    const halves = (['f16', 'bf16'] as const).map((storage) => {
+      const expected = Float32Array.from({ length: 64 }, (_, i) => (i - 31) / 8);
+      const bytes = new Uint8Array(128);
+      narrowFromF32(storage, expected, bytes);
+      return { storage, bytes, expected };
+    });
+    for (const { storage, bytes, expected } of [...stored, ...halves]) {
+      const width = expected.length / 2;
+      const weight = store.add(memorySource(`w ${storage}`, [2, width], storage, bytes));
+      const w = parameter('w', [2, width]);
+      const program = await engine.load(buildGraph({ y: linear(input('x', 'f32', [1, width]), w), twice: mul(w, 2) }));
+      program.bind('w', weight);
+      const { y, twice } = await program.run({ x: tensor('f32', [1, width], new Float32Array(width).fill(1)) });
+      program.release();
+      assert.deepEqual(
+        twice?.data,
+        expected.map((value) => 2 * value),
+        storage,
+      );
+      for (const row of [0, 1]) {
+        const sum = expected.slice(row * width, (row + 1) * width).reduce((a, b) => a + b, 0);
+        assert.ok(Math.abs((y?.data[row] ?? 0) - sum) < 1e-3 * (1 + Math.abs(sum)), storage);
+      }
+    }
+    for (const storage of ['i8', 'u8', 'i64'] as const) {
+      const weight = store.add(memorySource(`codes ${storage}`, [1, 1], storage, new Uint8Array(8)));
+      const program = await engine.load(buildGraph({ y: mul(parameter('w', [1, 1]), 2) }));
+      program.bind('w', weight);
+      await assert.rejects(program.run({}), new RegExp(`codes ${storage}.*${storage}`));
+      program.release();
+    }
+  });
+}
