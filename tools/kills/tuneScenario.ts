@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkpointsIn, latestCheckpoint } from '../../src/loop/checkpoints.ts';
+import { readPeftFolder } from '../../src/hub/peft.ts';
+import { cli, measured, succeed } from './cli.ts';
+import type { Scenario } from './scenario.ts';
+import { metricsOf, treeOf } from './tree.ts';
+
+export const model = fileURLToPath(new URL('../../test/fixtures/models/chat', import.meta.url));
+
+/** Arguments of a small run whose every step matters: dropout, accumulation, a schedule, evaluations and checkpoints on the way. */
+export function tuneArgs(folder: string, { steps = 12, base = model } = {}): readonly string[] {
+  mkdirSync(folder, { recursive: true });
+  const line = (i: number): string =>
+    `${JSON.stringify({ prompt: `What is ${i} + ${i * 7}?`, completion: ` The sum is ${i * 8}.` })}\n`;
+  const data = join(folder, 'train.jsonl');
+  writeFileSync(data, Array.from({ length: 13 }, (_, i) => line(i)).join(''));
+  const options = '--batch-size 2 --gradient-accumulation-steps 2 --learning-rate 0.01 --lr-scheduler-type cosine --warmup-steps 2 --lora-r 4 --lora-dropout 0.1 --save-steps 2 --save-total-limit 2 --eval-steps 5 --quiet --engine ort --threads 1'; // prettier-ignore
+  return [
+    'tune',
+    '--model',
+    base,
+    '--data',
+    data,
+    '--eval-data',
+    data,
+    ...options.split(' '),
+    '--max-steps',
+    String(steps),
+  ];
+}
+
+const names: ReadonlySet<string> = new Set(['config.json', 'metrics.jsonl', 'adapter', 'checkpoints', 'report.html']);
+const isLeftover = (name: string): boolean => /\.(?:tmp|old)-[0-9a-f]{8}$/.test(name);
+
+/** What a run comes to: its adapter, its last checkpoints and its metrics. */
+export function resultOf(run: string): unknown {
+  return {
+    adapter: treeOf(join(run, 'adapter')),
+    checkpoints: treeOf(join(run, 'checkpoints')),
+    metrics: metricsOf(run),
+  };
+}
+
+/** Error where something that is not whole stands under its final name. */
+export async function assertWhole(run: string): Promise<void> {
+  if (!existsSync(run)) return;
+  for (const name of readdirSync(run)) assert.ok(names.has(name) || isLeftover(name), `${name} in the run folder`);
+  if (existsSync(join(run, 'config.json'))) JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+  if (existsSync(join(run, 'adapter'))) await readPeftFolder(join(run, 'adapter'));
+  metricsOf(run);
+  const checkpoints = join(run, 'checkpoints');
+  const count = (await checkpointsIn(checkpoints)).length;
+  const { damaged, good } = await latestCheckpoint(checkpoints);
+  assert.deepEqual(damaged, []);
+  assert.ok(count === 0 || good !== undefined);
+}
+
+export async function tuneScenario(folder: string): Promise<Scenario> {
+  const argv = tuneArgs(folder);
+  const whole = join(folder, 'whole');
+  const { ms, changes } = await measured([...argv, '--out', whole], folder);
+  const expected = resultOf(whole);
+  let runs = 0;
+  return {
+    name: 'tune',
+    ms,
+    changes,
+    once: async (kill) => {
+      const run = join(folder, `run-${runs++}`);
+      const { code } = await cli([...argv, '--out', run], kill);
+      await assertWhole(run);
+      const started = existsSync(join(run, 'config.json'));
+      await succeed(started ? ['tune', '--resume', run, '--quiet'] : [...argv, '--out', run]);
+      assert.deepEqual(resultOf(run), expected);
+      assert.deepEqual(readdirSync(run).filter(isLeftover), []);
+      rmSync(run, { recursive: true });
+      return code === null;
+    },
+  };
+}
