@@ -35,7 +35,7 @@ export async function killAt(
       );
     }
     if (killed) counts[byTime ? 'byTime' : 'byChange']++;
-    else if (++counts.late > points) throw new Error(`${scenario.name}: kills come after its end`);
+    else if (++counts.late > 3 * points) throw new Error(`${scenario.name}: kills come after its end`);
     tell(`${scenario.name} ${JSON.stringify(point)}: ${killed ? 'holds' : 'came after the end'}`);
   }
   return { scenario: scenario.name, ...counts };
