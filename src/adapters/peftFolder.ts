@@ -1,5 +1,6 @@
 import { describe } from '../hub/json.ts';
 import { peftTensorName, type PeftFolder, readPeftFolder, writePeftFolder } from '../hub/peft.ts';
+import { named } from '../ir/errors.ts';
 import { formatShape, sameShape } from '../ir/types.ts';
 import type { TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
@@ -98,7 +99,7 @@ export async function readAdapter(
   const { config, configFile, tensors } = contents;
   const kind = kindOf(contents);
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
-  const adapter = kind.read(config, shapes, model, configFile);
+  const adapter = named(configFile, () => kind.read(config, shapes, model, configFile));
   const values = valuesOf(adapter, contents);
   await checkCopies(adapter, contents, base);
   return { adapter, values };

@@ -1,4 +1,5 @@
 /** A place in the endless sequence of epochs, and the windows of micro-batches that make one step each. */
+import { describe } from '../ir/errors.ts';
 import type { Batch, Batches } from './batches.ts';
 
 /** Next batch to come. */
@@ -53,10 +54,10 @@ export function makeCursor(batches: Batches, accumulation = 1): Cursor {
         position: savedPosition,
       } = (state ?? {}) as Partial<Record<keyof CursorState, unknown>>;
       const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-      if (version !== 1) throw new RangeError(`Expected a data cursor of version 1 but found ${String(version)}`);
+      if (version !== 1) throw new RangeError(`Expected a data cursor of version 1 but found ${describe(version)}`);
       if (!whole(savedEpoch) || !whole(savedPosition) || savedPosition >= batches.batchesPerEpoch) {
         throw new RangeError(
-          `Expected a data cursor below batch ${batches.batchesPerEpoch} but found epoch ${String(savedEpoch)}, batch ${String(savedPosition)}`,
+          `Expected a data cursor below batch ${batches.batchesPerEpoch} but found epoch ${describe(savedEpoch)}, batch ${describe(savedPosition)}`,
         );
       }
       epoch = savedEpoch;

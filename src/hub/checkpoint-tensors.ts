@@ -1,6 +1,6 @@
 import type { TensorSource } from '../runtime/tensor-source.ts';
 import type { ByteFile } from './byte-file.ts';
-import { joinPath, openFile, pathInFolder, pathKind, readJsonFile } from './files.ts';
+import { fileIn, joinPath, openFile, pathInFolder, readJsonFile } from './files.ts';
 import { describe, recordOf } from './json.ts';
 import { readSafetensors } from './safetensors.ts';
 
@@ -68,8 +68,8 @@ async function openSharded(folder: string, indexPath: string): Promise<OpenTenso
 
 /** Opens the safetensors of a checkpoint folder, one file or sharded; undefined where there are none. */
 export async function openTensors(folder: string): Promise<OpenTensors | undefined> {
-  const single = joinPath(folder, 'model.safetensors');
-  if ((await pathKind(single)) !== undefined) return openSingle(single);
-  const index = joinPath(folder, 'model.safetensors.index.json');
-  return (await pathKind(index)) === undefined ? undefined : openSharded(folder, index);
+  const single = await fileIn(folder, 'model.safetensors');
+  if (single !== undefined) return openSingle(single);
+  const index = await fileIn(folder, 'model.safetensors.index.json');
+  return index === undefined ? undefined : openSharded(folder, index);
 }

@@ -1,4 +1,4 @@
-import { joinPath, listFolder, pathKind, readJsonFile, readOptionalJsonFile, readTextFile } from './files.ts';
+import { fileIn, joinPath, jsonIn, listFolder, pathKind, readJsonFile, readTextFile } from './files.ts';
 import { describe, isRecord } from './json.ts';
 
 /** What a Hugging Face folder's tokenizer files say. */
@@ -32,12 +32,13 @@ function templatesInConfig(config: unknown, where: string): Map<string, string> 
 /** Templates in files of their own, which take the place of all in tokenizer_config.json. */
 async function templatesInFiles(folder: string): Promise<Map<string, string>> {
   const templates = new Map<string, string>();
-  const single = joinPath(folder, 'chat_template.jinja');
-  if ((await pathKind(single)) === 'file') templates.set('default', await readTextFile(single));
-  const further = joinPath(folder, 'additional_chat_templates');
-  if ((await pathKind(further)) === 'folder') {
-    for (const name of await listFolder(further)) {
-      if (name.endsWith('.jinja')) templates.set(name.slice(0, -6), await readTextFile(joinPath(further, name)));
+  const single = await fileIn(folder, 'chat_template.jinja');
+  if (single !== undefined) templates.set('default', await readTextFile(single));
+  const further = 'additional_chat_templates';
+  if ((await pathKind(joinPath(folder, further))) === 'folder') {
+    for (const name of await listFolder(joinPath(folder, further))) {
+      const path = name.endsWith('.jinja') ? await fileIn(folder, `${further}/${name}`) : undefined;
+      if (path !== undefined) templates.set(name.slice(0, -6), await readTextFile(path));
     }
   }
   return templates;
@@ -45,11 +46,11 @@ async function templatesInFiles(folder: string): Promise<Map<string, string>> {
 
 /** Reads the tokenizer and chat templates of a checkpoint folder; undefined where it has no tokenizer.json. */
 export async function readCheckpointTokenizer(folder: string): Promise<CheckpointTokenizer | undefined> {
-  const path = joinPath(folder, 'tokenizer.json');
-  if ((await pathKind(path)) === undefined) return undefined;
+  const path = await fileIn(folder, 'tokenizer.json');
+  if (path === undefined) return undefined;
   const tokenizerJson = await readJsonFile(path);
   const configPath = joinPath(folder, 'tokenizer_config.json');
-  const tokenizerConfig = (await readOptionalJsonFile(configPath)) ?? {};
+  const tokenizerConfig = (await jsonIn(folder, 'tokenizer_config.json')) ?? {};
   const files = await templatesInFiles(folder);
   const templates = files.size > 0 ? files : templatesInConfig(tokenizerConfig, configPath);
   const chatTemplate = templates.get('default');

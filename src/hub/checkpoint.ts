@@ -1,6 +1,6 @@
 import type { TensorSource } from '../runtime/tensor-source.ts';
 import { openTensors } from './checkpoint-tensors.ts';
-import { joinPath, listFolder, openFile, pathKind, readJsonFile, readOptionalJsonFile } from './files.ts';
+import { joinPath, jsonIn, listFolder, openFile, pathKind } from './files.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { readGguf } from './gguf.ts';
 import type { Gguf } from './gguf.ts';
@@ -53,12 +53,13 @@ async function hintFor(folder: string): Promise<string> {
 
 async function openFolder(path: string): Promise<Checkpoint> {
   const configPath = joinPath(path, 'config.json');
-  if ((await pathKind(configPath)) === undefined) {
+  const read = await jsonIn(path, 'config.json');
+  if (read === undefined) {
     throw new Error(`${path}: expected a checkpoint folder with config.json but found none${await hintFor(path)}`);
   }
-  const config = recordOf(await readJsonFile(configPath), configPath);
+  const config = recordOf(read, configPath);
   const tokenizer = await readCheckpointTokenizer(path);
-  const generationConfig = await readOptionalJsonFile(joinPath(path, 'generation_config.json'));
+  const generationConfig = await jsonIn(path, 'generation_config.json');
   const opened = await openTensors(path);
   if (opened === undefined) {
     throw new Error(

@@ -17,6 +17,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is not a folder',
   EROFS: 'the file system is read-only',
   ENOSPC: 'no space left on the device',
+  EDQUOT: 'the quota of the disk is used up',
+  EFBIG: 'the file would be larger than the limit',
   EEXIST: 'it exists already',
   ENOTEMPTY: 'it exists already',
   ELOOP: 'too many symbolic links',
@@ -53,12 +55,19 @@ export async function listFolder(path: string): Promise<string[]> {
   }
 }
 
-/** Names of all files below a folder, with slashes. */
-export async function filesBelow(folder: string, prefix = ''): Promise<string[]> {
+/** Names of all files below a folder, with slashes; links that lead back to a folder above them are left out. */
+export async function filesBelow(
+  folder: string,
+  prefix = '',
+  above: ReadonlySet<string> = new Set(),
+): Promise<string[]> {
   const names: string[] = [];
+  const real = await realpath(join(folder, prefix)).catch(() => '');
+  if (above.has(real)) return [];
   for (const name of await listFolder(join(folder, prefix))) {
     const path = prefix === '' ? name : `${prefix}/${name}`;
-    if ((await pathKind(join(folder, path))) === 'folder') names.push(...(await filesBelow(folder, path)));
+    if ((await pathKind(join(folder, path))) === 'folder')
+      names.push(...(await filesBelow(folder, path, new Set([...above, real]))));
     else names.push(path);
   }
   return names;
@@ -105,11 +114,6 @@ export async function readTextFile(path: string): Promise<string> {
 /** A parsed JSON file; SyntaxError that names the file. */
 export async function readJsonFile(path: string): Promise<unknown> {
   return parseJson(await readTextFile(path), path);
-}
-
-/** A parsed JSON file, or undefined where there is none. */
-export async function readOptionalJsonFile(path: string): Promise<unknown> {
-  return (await pathKind(path)) === undefined ? undefined : readJsonFile(path);
 }
 
 /** Creates a folder and its parents; the outermost that was made, or undefined where all were there. */
@@ -232,4 +236,15 @@ export async function pathInFolder(folder: string, name: string, namedBy: string
     throw fileError('read', path, cause);
   }
   throw escapes();
+}
+
+/** Path of a file that a folder may hold, undefined where it holds none. RangeError where a link stands there that leads out of the folder. */
+export async function fileIn(folder: string, name: string): Promise<string | undefined> {
+  return (await pathKind(join(folder, name))) === undefined ? undefined : pathInFolder(folder, name, folder);
+}
+
+/** A parsed JSON file of a folder, undefined where there is none. RangeError where a link stands there that leads out of the folder. */
+export async function jsonIn(folder: string, name: string): Promise<unknown> {
+  const path = await fileIn(folder, name);
+  return path === undefined ? undefined : readJsonFile(path);
 }

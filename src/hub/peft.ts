@@ -1,6 +1,6 @@
 import { elementCountOf } from '../runtime/tensor-source.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
-import { joinPath, openFile, pathKind, readJsonFile, writeFileAtomic, writeFolderAtomic } from './files.ts';
+import { joinPath, jsonIn, openFile, pathInFolder, writeFileAtomic, writeFolderAtomic } from './files.ts';
 import { recordOf } from './json.ts';
 import { locateAdapter } from './node/locate.ts';
 import { configName, type PeftContents, peftFiles, type PeftTensor, prefix, tensorsName } from './peftFiles.ts';
@@ -33,11 +33,12 @@ async function readTensor(file: string, source: TensorSource): Promise<PeftTenso
 export async function readPeftFolder(adapter: string): Promise<PeftFolder> {
   const { path: folder } = await locateAdapter(adapter);
   const configFile = joinPath(folder, configName);
-  if ((await pathKind(configFile)) === undefined) {
+  const read = await jsonIn(folder, configName);
+  if (read === undefined) {
     throw new Error(`${folder}: expected an adapter folder with ${configName} but found none`);
   }
-  const config = recordOf(await readJsonFile(configFile), configFile);
-  const file = await openFile(joinPath(folder, tensorsName));
+  const config = recordOf(read, configFile);
+  const file = await openFile(await pathInFolder(folder, tensorsName, folder));
   try {
     const tensors = new Map<string, PeftTensor>();
     for (const source of (await readSafetensors(file)).tensors.values()) {

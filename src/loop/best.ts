@@ -1,4 +1,4 @@
-import { isRecord } from '../hub/json.ts';
+import { describe, isRecord } from '../hub/json.ts';
 import type { TuneConfig } from './config.ts';
 import type { EvalEvent } from './events.ts';
 import type { Stateful } from './stateful.ts';
@@ -50,8 +50,14 @@ export function bestWatch({
     save: async () => ({ data: { ...(best ? { best } : {}), waited, seen } }),
     load: async ({ data }) => {
       if (!isRecord(data) || !Number.isSafeInteger(data['waited']) || !Number.isSafeInteger(data['seen']))
-        throw new RangeError(`Expected the best evaluation so far but found ${JSON.stringify(data)}`);
-      best = data['best'] as Best | undefined;
+        throw new RangeError(`Expected the best evaluation so far but found ${describe(data)}`);
+      const { best: saved } = data;
+      if (
+        saved !== undefined &&
+        !(isRecord(saved) && Number.isSafeInteger(saved['step']) && Number.isFinite(saved['value']))
+      )
+        throw new RangeError(`Expected the step and value of the best evaluation but found ${describe(saved)}`);
+      best = saved as Best | undefined;
       [waited, seen] = [data['waited'] as number, data['seen'] as number];
     },
     best: () => best,

@@ -1,6 +1,7 @@
 import { joinPath, openFile, readJsonFile, writeFileAtomic, writeJsonFile } from '../hub/files.ts';
 import { recordOf } from '../hub/json.ts';
 import { readSafetensors, safetensorsBytes } from '../hub/safetensors.ts';
+import { describe, errorAt } from '../ir/errors.ts';
 import { sizeOf } from '../ir/types.ts';
 import { f32Source } from '../runtime/tensor-source.ts';
 import type { Stateful } from './stateful.ts';
@@ -50,17 +51,21 @@ export async function readState(folder: string, files: TrainedFiles, units: read
   const statePath = joinPath(folder, stateName);
   const { version, units: saved } = recordOf(await readJsonFile(statePath), statePath);
   if (version !== stateVersion)
-    throw new RangeError(`${statePath}: expected a state of version ${stateVersion} but found ${String(version)}`);
+    throw new RangeError(`${statePath}: expected a state of version ${stateVersion} but found ${describe(version)}`);
   await files.read(joinPath(folder, files.folder));
   const states = recordOf(saved, `${statePath}: units`);
   for (const unit of units) {
     const state = recordOf(states[unit.name], `${statePath}: units.${unit.name}`);
     if (state['version'] !== unit.version) {
       throw new RangeError(
-        `${statePath}: expected the state of ${unit.name} in version ${unit.version} but found ${String(state['version'])}`,
+        `${statePath}: expected the state of ${unit.name} in version ${unit.version} but found ${describe(state['version'])}`,
       );
     }
     const tensors = state['tensors'] === 0 ? new Map() : await readTensors(joinPath(folder, tensorsName(unit.name)));
-    await unit.load({ data: state['data'], tensors });
+    try {
+      await unit.load({ data: state['data'], tensors });
+    } catch (cause) {
+      throw errorAt(`${statePath}: units.${unit.name}`, cause);
+    }
   }
 }

@@ -4,6 +4,7 @@ import {
   joinPath,
   listFolder,
   openFile,
+  pathInFolder,
   pathKind,
   readJsonFile,
   writeFolderAtomic,
@@ -50,7 +51,7 @@ async function damageOf({ step, path }: Checkpoint): Promise<string | undefined>
     if (missing !== undefined) return `${missing} is missing`;
     for (const name of present) {
       const expected = files[name];
-      const { bytes, sha256 } = await checksum(joinPath(path, name));
+      const { bytes, sha256 } = await checksum(await pathInFolder(path, name, path));
       if (!isRecord(expected) || expected['bytes'] !== bytes || expected['sha256'] !== sha256)
         return `${name} is not what was saved`;
     }

@@ -1,6 +1,6 @@
 import { type AdapterDescription, describeAdapter } from '../adapters/peftFolder.ts';
 import { openCheckpoint } from '../hub/checkpoint.ts';
-import { joinPath, pathKind, readOptionalJsonFile } from '../hub/files.ts';
+import { joinPath, jsonIn, pathKind } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
 import { classifier, encoder, languageModel, modelKind } from '../nn/models/index.ts';
 import { elementCountOf, type TensorSource } from '../runtime/tensor-source.ts';
@@ -180,7 +180,7 @@ async function inspectRun(path: string): Promise<RunInspection> {
 export async function kindOfPath(path: string): Promise<Inspection['kind']> {
   if ((await pathKind(path)) !== 'folder') return 'checkpoint';
   if ((await pathKind(joinPath(path, 'adapter_config.json'))) === 'file') return 'adapter';
-  const config = await readOptionalJsonFile(joinPath(path, 'config.json'));
+  const config = await jsonIn(path, 'config.json');
   return isRecord(config) && 'schemaVersion' in config ? 'run' : 'checkpoint';
 }
 

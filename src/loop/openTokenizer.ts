@@ -1,6 +1,6 @@
 import { openCheckpoint } from '../hub/checkpoint.ts';
 import { type CheckpointTokenizer, readCheckpointTokenizer } from '../hub/checkpoint-tokenizer.ts';
-import { joinPath, pathKind, readOptionalJsonFile } from '../hub/files.ts';
+import { jsonIn, pathKind } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
 import { named } from '../ir/errors.ts';
 import { locateTokenizer } from '../hub/node/locate.ts';
@@ -24,8 +24,8 @@ export async function openTokenizer(model: string): Promise<Tokenizer> {
   const { path } = await locateTokenizer(model);
   if ((await pathKind(path)) === 'folder') {
     const files = await readCheckpointTokenizer(path);
-    const generation = await readOptionalJsonFile(joinPath(path, 'generation_config.json'));
-    return tokenizerOf(path, files, [generation, await readOptionalJsonFile(joinPath(path, 'config.json'))]);
+    const generation = await jsonIn(path, 'generation_config.json');
+    return tokenizerOf(path, files, [generation, await jsonIn(path, 'config.json')]);
   }
   const checkpoint = await openCheckpoint(path);
   try {

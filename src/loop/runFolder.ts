@@ -1,9 +1,10 @@
 import {
+  fileIn,
   joinPath,
+  jsonIn,
   listFolder,
   makeFolder,
   pathKind,
-  readJsonFile,
   readTextFile,
   writeFileAtomic,
   writeJsonFile,
@@ -88,12 +89,13 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
   const at = (name: string): string => joinPath(path, name);
   const configPath = at(configName);
   const metricsPath = at('metrics.jsonl');
-  const checkpoints = at('checkpoints');
+  /** RangeError where a link stands there that leads out of the run. */
+  const checkpoints = async (): Promise<string> => (await fileIn(path, 'checkpoints')) ?? at('checkpoints');
 
   const read: RunFolder['read'] = async () => {
-    if ((await pathKind(configPath)) === undefined)
-      throw new Error(`${path}: expected a run folder with ${configName} but found none`);
-    const { config, run } = parseRunConfig(await readJsonFile(configPath), configPath);
+    const found = await jsonIn(path, configName);
+    if (found === undefined) throw new Error(`${path}: expected a run folder with ${configName} but found none`);
+    const { config, run } = parseRunConfig(found, configPath);
     if (run === undefined) throw new SyntaxError(`${configPath}: run is missing`);
     return { config, run };
   };
@@ -120,9 +122,9 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
       await removeLeftovers(path);
       await writeFileAtomic(metricsPath, formatMetrics(metricsUpTo(await metrics(), step)));
     },
-    saveCheckpoint: (step, write, keeping) => saveCheckpoint(checkpoints, step, write, keeping),
-    checkpointOf: (step) => checkpointOf(checkpoints, step),
-    latestCheckpoint: () => latestCheckpoint(checkpoints),
+    saveCheckpoint: async (step, write, keeping) => saveCheckpoint(await checkpoints(), step, write, keeping),
+    checkpointOf: async (step) => checkpointOf(await checkpoints(), step),
+    latestCheckpoint: async () => latestCheckpoint(await checkpoints()),
     async finished() {
       const last = (await metrics()).at(-1);
       return last?.type === 'done' && last.stopReason !== 'interrupted' ? last : undefined;

@@ -264,7 +264,10 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
         readonly clearedAt?: unknown;
       };
       for (const count of [step, cleared]) {
-        if (!Number.isSafeInteger(count)) throw new RangeError(`Expected a number of steps but found ${String(count)}`);
+        if (!Number.isSafeInteger(count) || (count as number) < 0)
+          throw new RangeError(
+            `Expected a number of steps but found ${typeof count === 'number' ? count : typeof count}`,
+          );
       }
       [done, clearedAt] = [step as number, cleared as number];
     },

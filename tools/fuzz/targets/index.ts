@@ -1,6 +1,7 @@
 import type { FuzzTarget } from '../target.ts';
 import { adapterTarget } from './adapter.ts';
 import { configTarget } from './config.ts';
+import { folderTargets } from './folders.ts';
 import { ggufTarget } from './gguf.ts';
 import { csvTarget, jsonListTarget, jsonlTarget, parquetTarget } from './rows.ts';
 import { safetensorsTarget } from './safetensors.ts';
@@ -19,4 +20,5 @@ export const targets: readonly FuzzTarget[] = [
   parquetTarget,
   templateTarget,
   adapterTarget,
+  ...folderTargets,
 ];
