@@ -28,7 +28,7 @@ const paths = [
 
 export const adapterTarget: FuzzTarget = {
   name,
-  weight: 6,
+  weight: 60,
   says: name,
   caseOf: (draw) => {
     const input = jsonFile(pick(draw, configs), draw);

@@ -14,7 +14,7 @@ const configs = ['architectures', 'classifiers', 'models'].flatMap((folder) =>
 
 export const configTarget: FuzzTarget = {
   name: 'config.json',
-  weight: 14,
+  weight: 200,
   says: 'config.json',
   caseOf: (draw) => {
     const input = jsonFile(pick(draw, configs), draw);

@@ -89,7 +89,7 @@ function units(): Stateful[] {
     save: async () => ({ data: cursor.save(), tensors: new Map([['a', Float32Array.of(1, 2)]]) }),
     load: async ({ data }) => cursor.load(data),
   };
-  return [place, bestWatch({ metricForBestModel: 'evalLoss' } as Parameters<typeof bestWatch>[0])];
+  return [place, bestWatch({ metricForBestModel: 'evalLoss' })];
 }
 const noFiles = { folder: 'adapter', write: async () => {}, read: async () => {} } as const;
 
@@ -112,10 +112,10 @@ manifest();
 
 /** Folders on disk: checkpoints in shards, tokenizers, adapters on their model, states of training. */
 export const folderTargets: readonly FuzzTarget[] = [
-  target('checkpoint folder', 1, spoilable('sharded', sharded), readCheckpoint),
+  target('checkpoint folder', 0.5, spoilable('sharded', sharded), readCheckpoint),
   target(
     'tokenizer folder',
-    1,
+    0.5,
     spoilable(
       'chat',
       chat.filter((file) => file !== 'model.safetensors'),
@@ -124,11 +124,11 @@ export const folderTargets: readonly FuzzTarget[] = [
       (await openTokenizer(folder)).encode('Hello 12');
     },
   ),
-  target('adapter folder', 1, spoilable('adapter', adapter), async (folder) => {
+  target('adapter folder', 0.5, spoilable('adapter', adapter), async (folder) => {
     await readPeftFolder(folder);
     await readAdapter(folder, base, async () => new Float32Array(0));
   }),
-  target('training state', 1, spoilable('checkpoints/step-2', stateFiles), async (folder) => {
+  target('training state', 0.5, spoilable('checkpoints/step-2', stateFiles), async (folder) => {
     manifest();
     const { good, damaged } = await latestCheckpoint(run);
     if (damaged.length > 0) throw errorAt(folder, new Error(damaged[0]?.reason));

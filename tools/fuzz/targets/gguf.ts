@@ -130,7 +130,7 @@ function inputOf(draw: Draw): Uint8Array<ArrayBuffer> {
 
 export const ggufTarget: FuzzTarget = {
   name: 'gguf',
-  weight: 18,
+  weight: 150,
   says: name,
   caseOf: (draw) =>
     fileCase(name, inputOf(draw), async (file) => {

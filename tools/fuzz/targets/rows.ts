@@ -56,7 +56,7 @@ function textTarget(ending: string, weight: number, make: (draw: Draw) => string
 const changed = (draw: Draw): string =>
   draw(3) === 0 ? mutateJson(pick(draw, rows), draw) : JSON.stringify(pick(draw, rows));
 
-export const jsonlTarget = textTarget('jsonl', 8, (draw) =>
+export const jsonlTarget = textTarget('jsonl', 100, (draw) =>
   Array.from({ length: 1 + draw(4) }, () => changed(draw)).join(
     pick(draw, ['\n', '\n', '\r\n', '\n\n', '\u2028', ' ']),
   ),
@@ -64,14 +64,14 @@ export const jsonlTarget = textTarget('jsonl', 8, (draw) =>
 
 export const jsonListTarget = textTarget(
   'json',
-  6,
+  80,
   (draw) =>
     `${pick(draw, ['', '\ufeff', ' '])}[${Array.from({ length: draw(4) }, () => changed(draw)).join(pick(draw, [',', ', ', ',,', '\n']))}${pick(draw, [']', ']', '] ', ']]', ''])}`,
 );
 
 const cells = ['a', '', '"b"', '"c""d"', '"e\nf"', '"g', 'h"i', ' j ', '\r', '\ufeff', '\0', '1e9', "'"];
 
-export const csvTarget = textTarget('csv', 6, (draw) => {
+export const csvTarget = textTarget('csv', 80, (draw) => {
   const width = 1 + draw(3);
   const line = (): string => Array.from({ length: draw(8) === 0 ? draw(5) : width }, () => pick(draw, cells)).join(',');
   return `text,label,x\n${Array.from({ length: draw(5) }, line).join(pick(draw, ['\n', '\r\n', '\r']))}`;

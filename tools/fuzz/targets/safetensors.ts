@@ -64,7 +64,7 @@ export async function readAll(tensors: Iterable<TensorSource>): Promise<void> {
 
 export const safetensorsTarget: FuzzTarget = {
   name: 'safetensors',
-  weight: 18,
+  weight: 300,
   says: name,
   caseOf: (draw) =>
     fileCase(name, inputOf(draw), async (file) => readAll((await readSafetensors(file)).tensors.values())),

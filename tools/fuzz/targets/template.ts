@@ -106,7 +106,7 @@ const messages = [
 
 export const templateTarget: FuzzTarget = {
   name: 'chat template',
-  weight: 6,
+  weight: 5,
   says: 'Chat template',
   caseOf: (draw) => {
     const input = inputOf(draw);

@@ -37,7 +37,7 @@ const texts = ['Hello, world 12', ' naïve  <s> \u{1f600}\n'];
 
 export const tokenizerTarget: FuzzTarget = {
   name: 'tokenizer.json',
-  weight: 10,
+  weight: 20,
   says: 'tokenizer',
   caseOf: (draw) => {
     const { tokenizer, config } = pick(draw, seeds);
