@@ -116,6 +116,11 @@ export async function readJsonFile(path: string): Promise<unknown> {
   return parseJson(await readTextFile(path), path);
 }
 
+/** A parsed JSON file, or undefined where there is none. */
+export async function readOptionalJsonFile(path: string): Promise<unknown> {
+  return (await pathKind(path)) === undefined ? undefined : readJsonFile(path);
+}
+
 /** Creates a folder and its parents; the outermost that was made, or undefined where all were there. */
 export async function makeFolder(path: string): Promise<string | undefined> {
   const missing: string[] = [];

@@ -36,15 +36,15 @@ async function outputScenario(name: string, folder: string, argv: readonly strin
   };
 }
 
-const pico = fileURLToPath(new URL('../../assets/pico', import.meta.url));
+const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url));
 
-/** A command on pico and a new adapter of it. */
+/** A command on nano and a new adapter of it. */
 const onAdapter =
   (name: string, argv: readonly string[]): Maker =>
   async (folder) => {
     const run = join(folder, 'run');
-    await succeed([...tuneArgs(folder, { steps: 1, base: pico }), '--out', run]);
-    return outputScenario(name, folder, [...argv, '--model', pico, '--adapter', join(run, 'adapter'), '--quiet']);
+    await succeed([...tuneArgs(folder, { steps: 1, base: nano }), '--out', run]);
+    return outputScenario(name, folder, [...argv, '--model', nano, '--adapter', join(run, 'adapter'), '--quiet']);
   };
 
 const exported = (format: string): Maker =>
