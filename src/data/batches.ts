@@ -19,7 +19,7 @@ export type Batch = {
   classified?: { tokenTypes: Int32Array; labels: Float32Array };
   /** Tokens without padding. */
   tokens: number;
-  /** Targets that are learned: the sum of the weights, for classified examples their number. */
+  /** Targets that are learned: the sum of the weights; of classified examples, sequences and pairs their number. */
   supervisedTokens: number;
   /** Input lines of each row's examples. */
   rowIndexes: number[][];
@@ -37,8 +37,8 @@ export type BatchOptions = {
   /** The order of an epoch's rows; without it, the data's own. */
   order?: OrderOf;
   padId?: number;
-  /** Examples are two sequences one after another, told apart by their token types: each is a segment, and a pair counts as one target. */
-  pairs?: boolean;
+  /** What a target is: a token unless given. Pairs are examples of two sequences, told apart by their token types: each is a segment. */
+  counts?: 'tokens' | 'sequences' | 'pairs';
 };
 
 export type Batches = {
@@ -87,9 +87,10 @@ export function makeBatches(examples: Examples, options: BatchOptions): Batches 
       const held = chosen(epoch, position).map((row) => rows.at(row).map((i) => examples.at(i)));
       const width = (row: readonly TrainExample[]): number => row.reduce((sum, { ids }) => sum + ids.length, 0);
       const length = rounded(Math.max(...held.map(width)));
-      const split = options.pairs === true ? held.map((row) => row.flatMap(sequencesOf)) : held;
+      const { counts = 'tokens' } = options;
+      const split = counts === 'pairs' ? held.map((row) => row.flatMap(sequencesOf)) : held;
       const batch = collate(split, length, options.padId ?? 0);
-      return options.pairs === true ? { ...batch, supervisedTokens: held.length } : batch;
+      return counts === 'tokens' ? batch : { ...batch, supervisedTokens: held.length };
     },
     sizeOf(epoch) {
       const size = { tokens: 0, cells: 0 };

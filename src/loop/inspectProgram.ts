@@ -9,9 +9,11 @@ import type { Inspection } from './inspect.ts';
 import { type LoadedModel, openModel } from './model.ts';
 import { openingOf } from './openTrained.ts';
 import { pairTrainGraph } from './pairPrograms.ts';
+import { sequenceLoss } from './sequenceLoss.ts';
+import { tokenLoss } from './tokenLoss.ts';
 import { parseConfig } from './parseConfig.ts';
 import { decodeGraph } from './decodeProgram.ts';
-import { scoreGraph, trainGraph } from './programs.ts';
+import { scoreGraph } from './programs.ts';
 import { readPeftFolder } from '../hub/peft.ts';
 import { runFolderAt } from './runFolder.ts';
 
@@ -72,9 +74,10 @@ export async function inspectProgram(
     const build: Readonly<Record<ProgramName, () => Graph>> = {
       train: () => {
         const options = { accumulate: false, recompute };
-        return objective.reduction === 'token'
-          ? trainGraph(model, adapter, objective, shape, options)
-          : pairTrainGraph(model, adapter, objective, shape, options);
+        if (objective.reduction === 'pair') return pairTrainGraph(model, adapter, objective, shape, options);
+        const loss =
+          objective.reduction === 'token' ? tokenLoss(model, objective, packed) : sequenceLoss(model, objective);
+        return loss.trainGraph(adapter, shape, options);
       },
       score: () => scoreGraph(model, kind === 'checkpoint' ? undefined : adapter, shape),
       decode: () =>

@@ -48,7 +48,7 @@ export async function openTask(config: TuneConfig, engine: Engine): Promise<Task
   if ((await kindOfModel(model.path)) === 'language')
     return taskOn(await openModel(openingOf(config, engine)), (loaded) => {
       const made = makeObjective(objective);
-      if (made.reduction === 'token') return languageTask(loaded, made, data);
+      if (made.reduction !== 'pair') return languageTask(loaded, made, data);
       if (dataStep.type !== 'none')
         throw new TypeError(`dataStep.type: expected none beside ${made.type} but found ${dataStep.type}`);
       return preferenceTask(loaded, made, data);

@@ -58,13 +58,13 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
   const { summary, notes, example } = task.preview(dataset, examples);
   if (maxLength < data.maxLength && summary.truncated > 0) notes.push(`The model has only ${maxPositions} positions`);
   const packing = { packLength: maxLength };
-  const paired = task.paired === true ? { pairs: true } : {};
-  const shared = { batchSize: train.batchSize, ...paired, ...(data.packing ? packing : {}) };
+  const counts = task.counts === undefined ? {} : { counts: task.counts };
+  const shared = { batchSize: train.batchSize, ...counts, ...(data.packing ? packing : {}) };
   const order = mixedOrder({ weights: data.weights, ...(data.shuffle ? { seed: train.seed } : {}) });
   const batches = makeBatches(examples, { ...shared, parts, order });
   const heldBatches = runData.held && makeBatches(runData.held.examples, shared);
   const packed = () => makeBatches(examples, { ...shared, ...packing, parts, order });
-  notes.push(...remarks(runData, batches, task.paired === true ? undefined : packed));
+  notes.push(...remarks(runData, batches, task.counts === undefined ? packed : undefined));
   const cursor = makeCursor(batches, train.gradientAccumulationSteps);
   const epochSteps = Math.ceil(train.epochs * cursor.windowsPerEpoch);
   const steps = train.maxSteps ?? epochSteps;

@@ -38,7 +38,7 @@ export function preferenceTask(
     loaded,
     language: loaded,
     packed: true,
-    paired: true,
+    counts: 'pairs',
     prepare: (rows, options) => preparePairs(rows, tokenizerOf(loaded), options),
     preview: (dataset, examples) => {
       const summary = summarizeDataset(dataset, tokenizerOf(loaded), examples);

@@ -10,8 +10,9 @@ import { stopGradient } from '../ir/ops/stopGradient.ts';
 import { vocabularyStatistics } from '../ir/ops/vocabulary.ts';
 import { type Emission, makeEmissions } from '../nn/emissions.ts';
 import type { LanguageModel } from '../nn/model.ts';
-import { plainSites, type Sites } from '../nn/sites.ts';
+import { plainSites, type Site, type Sites, wrapSites } from '../nn/sites.ts';
 import type { Objective, TokenStatistic, TokenStatistics } from '../objectives/objective.ts';
+import { predictedTokens } from './predictedTokens.ts';
 import { headOf, leafTable, parameterTable, replacedTable } from './programLeaves.ts';
 
 export interface TokenShape {
@@ -37,13 +38,20 @@ const referenceStatistics: ReadonlySet<TokenStatistic> = new Set([
   'referenceLogprobs',
 ]);
 
+export interface ForwardOptions {
+  readonly training: boolean;
+  readonly recompute: boolean;
+  /** How tokens are embedded, from the model's own tokens, as `SequenceObjective` has it. */
+  readonly embedding?: (predicted: Value) => Site<'embedding'>;
+}
+
 /** Statistics [N] of the fed targets and the weights that come with them. */
 export function forward<const S extends TokenStatistic>(
   model: LanguageModel,
   adapter: Adapter | undefined,
   shape: TokenShape,
   wanted: readonly S[],
-  options: { readonly training: boolean; readonly recompute: boolean },
+  options: ForwardOptions,
 ): Forward<S> {
   const { batch, length, packed } = shape;
   const tokens = leafTable((name) => input(name, 'i32', [batch, length]));
@@ -78,7 +86,20 @@ export function forward<const S extends TokenStatistic>(
     compares === undefined
       ? undefined
       : { hidden: stopGradient(hidden(plainSites, param)), head: param(model.head), ...shaping };
-  const rows = hidden(sites, replacedTable(param, adapter), emissions);
+  const mixed = (): Sites => {
+    if (!options.embedding) return sites;
+    // A pass of its own: what it emits counts once.
+    const first = adapter?.sites({ param, emissions: makeEmissions(), ...training }) ?? plainSites;
+    const { x, weight } = headOf(model, adapter, {
+      x: hidden(first, replacedTable(param, adapter)),
+      param,
+      sites: first,
+    });
+    const { topK } = vocabularyStatistics({ hidden: x, head: weight, ...shaping }, ['topK'], { k: 1 });
+    const likeliest = reshape(topK.indices, [batch, length]);
+    return wrapSites({ embedding: options.embedding(predictedTokens(tokens('ids'), likeliest, weights)) }, sites);
+  };
+  const rows = hidden(mixed(), replacedTable(param, adapter), emissions);
   const head = headOf(model, adapter, { x: rows, param, sites });
   const targets = flat(tokens('targets'));
   const own = wanted.flatMap((name: TokenStatistic) => (name === 'referenceLogprobs' ? [] : [name]));

@@ -12,13 +12,14 @@ import {
 import type { Row } from '../data/reader.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Model } from '../nn/model.ts';
-import type { Objective } from '../objectives/objective.ts';
+import type { Objective, SequenceObjective } from '../objectives/objective.ts';
 import type { Tensors } from '../runtime/engine.ts';
 import type { EvalMetric } from './best.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import type { TrainGraphOptions, TokenShape } from './programs.ts';
 import { meanLoss } from './score.ts';
+import { sequenceLoss } from './sequenceLoss.ts';
 import { tokenLoss } from './tokenLoss.ts';
 
 /** Loss over evaluation data. */
@@ -36,8 +37,8 @@ export interface Task {
   readonly language: LoadedModel | undefined;
   /** Rows hold several examples. */
   readonly packed: boolean;
-  /** Examples are pairs of sequences. */
-  readonly paired?: boolean;
+  /** What the loss is the mean of: tokens, or examples of a classifier, unless given. */
+  readonly counts?: 'sequences' | 'pairs';
   prepare(
     rows: AsyncIterable<Row>,
     options: { readonly maxLength: number; readonly store: ExampleStore },
@@ -65,13 +66,17 @@ type LanguageData = Pick<TuneConfig['data'], 'packing' | 'loss'> &
 /** Learning the tokens of texts. */
 export function languageTask(
   loaded: LoadedModel,
-  objective: Objective,
+  objective: Objective | SequenceObjective,
   { packing, loss, allowTemplateMismatch = false, allowUntrainedStop = false }: LanguageData,
 ): Task {
+  if (objective.reduction === 'sequence' && packing)
+    throw new TypeError(`data.packing: ${objective.type} reads one sequence in each row`);
   return {
     loaded,
     language: loaded,
-    ...tokenLoss(loaded.model, objective, packing),
+    ...(objective.reduction === 'sequence'
+      ? sequenceLoss(loaded.model, objective)
+      : tokenLoss(loaded.model, objective, packing)),
     prepare: (rows, options) =>
       prepareDataset(rows, tokenizerOf(loaded), {
         ...options,

@@ -1,5 +1,6 @@
 import type { Value } from '../ir/graph.ts';
 import type { VocabularyStatistics } from '../ir/ops/vocabulary.ts';
+import type { Site } from '../nn/sites.ts';
 
 /** Statistics of the target tokens, one per row of [N], in nats; the reference is the model without its adapter. */
 export interface TokenStatistics extends Pick<
@@ -52,4 +53,17 @@ export interface PairObjective {
   };
 }
 
-export type AnyObjective = Objective | PairObjective;
+/** A loss of whole sequences: the mean over them. */
+export interface SequenceObjective {
+  readonly type: string;
+  readonly reduction: 'sequence';
+  /**
+   * How tokens are embedded while training. `predicted`, i32 [B, T], has the token that the model itself takes for likeliest
+   * at each place that is learned, from the data's tokens before it, and the data's elsewhere; without it one pass is saved.
+   */
+  embedding?(predicted: Value): Site<'embedding'>;
+  /** Loss of each sequence [B]: logprobs of the next tokens and 1 where they are learned, [B, T]. */
+  losses(tokens: { readonly logprobs: Value; readonly weights: Value }): Value;
+}
+
+export type AnyObjective = Objective | PairObjective | SequenceObjective;

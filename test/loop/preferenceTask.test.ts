@@ -78,7 +78,7 @@ for (const [name, objective] of [
       const [chosen, rejected] = answers(result.ids[i] ?? assert.fail(), tokenizer.encode(prompt).length + bos);
       return pairExample(i, chosen ?? assert.fail(), rejected ?? assert.fail());
     });
-    const batch = makeBatches(examplesOf(pairs), { batchSize: 3, padMultiple: 8, pairs: true }).at(0, 0);
+    const batch = makeBatches(examplesOf(pairs), { batchSize: 3, padMultiple: 8, counts: 'pairs' }).at(0, 0);
     assert.equal(batch.supervisedTokens, 3);
     const trained = loaded.attached ?? assert.fail();
     const shape = { batch: batch.batch, length: batch.length, packed: true };
