@@ -63,17 +63,21 @@ export const dequantizeOp = defineOp<DequantizeAttrs>({
   },
   onnx: (emit, inputs, { attrs: { type, shape }, inputTypes }) => {
     const blocks = dimAt(required(inputTypes, 1).shape, 0);
-    const bytes = emit.reshape(required(inputs, 0), [blocks, codeBytes[type]]);
+    const [packed, scales] = [required(inputs, 0), required(inputs, 1)];
     const same = (value: number): string =>
       emit.constant(`u8 ${value}:${blocks}`, 'u8', [blocks], () => new Uint8Array(blocks).fill(value));
     const scalar = (value: number): string => emit.constant(`u8 ${value}`, 'u8', [], () => [value]);
-    let codes = bytes;
+    let codes = emit.reshape(packed, [blocks, codeBytes[type]]);
     if (type === 'int4') {
+      // Unpacked only once the scales are there, as what is held back: nothing of them joins the bytes.
+      const nothing = emit.cast(emit.slice(scales, 'f32', 0, 0, 0), 'u8');
+      const joined = emit.node('Concat', [packed, nothing], { axis: { int: 0 } });
+      const bytes = emit.reshape(joined, [blocks, codeBytes[type]]);
       const low = emit.node('BitwiseAnd', [bytes, scalar(15)]);
       const high = emit.node('BitShift', [bytes, scalar(4)], { direction: { string: 'RIGHT' } });
       codes = emit.node('Concat', [low, high], { axis: { int: 1 } });
     }
-    const wide = emit.node('DequantizeLinear', [codes, required(inputs, 1), same(codeOffset[type])], {
+    const wide = emit.node('DequantizeLinear', [codes, scales, same(codeOffset[type])], {
       axis: { int: 0 },
     });
     return [emit.reshape(wide, shape)];
