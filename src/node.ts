@@ -9,7 +9,7 @@ export { type Prompt } from './loop/generate.ts';
 export { type LoadedModel, openModel } from './loop/model.ts';
 export { newRunFolder, openRunFolder, type RunFolder } from './loop/runFolder.ts';
 export { meanLoss } from './loop/score.ts';
-export { peakBytes, runtimeVersions } from './runtime/node/host.ts';
+export { hostMemory, peakBytes, runtimeVersions } from './runtime/node/host.ts';
 export { type LinalgOptions, linalgPool } from './runtime/node/linalg-pool.ts';
 export { type LibrarySearch, findOnnxRuntime, onnxRuntimeVersion } from './runtime/node/library.ts';
 export { ortEngine, type OrtEngineOptions } from './runtime/node/ort-engine.ts';

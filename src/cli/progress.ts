@@ -1,4 +1,5 @@
 import type { TuneEvent } from '../loop/events.ts';
+import { memoryWords } from '../loop/memoryPlan.ts';
 import { formatBytes, formatDuration } from '../loop/units.ts';
 import type { Terminal } from './command.ts';
 
@@ -69,13 +70,23 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
   const onPlan = (event: Event<'plan'>): void => {
     plan = event;
     startedAt = now();
+    const { parts, trainBytes, evalBytes, stepSeconds, seconds } = event;
     const peaks = [
-      ...(event.trainBytes === undefined ? [] : [`${formatBytes(event.trainBytes)} for training`]),
-      ...(event.evalBytes === undefined ? [] : [`${formatBytes(event.evalBytes)} for evaluation`]),
+      ...(trainBytes === undefined ? [] : [`${formatBytes(trainBytes)} for training`]),
+      ...(evalBytes === undefined ? [] : [`${formatBytes(evalBytes)} for evaluation`]),
     ];
     line(
-      `Plan: ${event.steps} steps, ${event.stepsPerEpoch} an epoch${peaks.length === 0 ? '' : `; peak memory ${peaks.join(', ')}`}`,
+      [
+        `Plan: ${event.steps} steps, ${event.stepsPerEpoch} an epoch`,
+        ...(stepSeconds === undefined || seconds === undefined
+          ? []
+          : [
+              `about ${formatDuration(stepSeconds)} a step, ${formatDuration(seconds)} in all (from one pass, without evaluations)`,
+            ]),
+        ...(peaks.length === 0 ? [] : [`peak memory ${peaks.join(', ')}`]),
+      ].join('; '),
     );
+    if (parts) line(`Memory for training: ${memoryWords(parts)}`);
   };
 
   const onStarted = (event: Event<'started'>): void => {

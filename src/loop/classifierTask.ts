@@ -5,7 +5,7 @@ import { hashText } from '../data/hash.ts';
 import { labelledExample, problemTypeOf } from '../data/labelled.ts';
 import { type DatasetSummary, exampleLines, lengthsOf } from '../data/preview.ts';
 import { normalized } from '../data/texts.ts';
-import { buildGraph, input } from '../ir/graph.ts';
+import { buildGraph, type Graph, input } from '../ir/graph.ts';
 import { scalar } from '../ir/ops/constant.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import type { Classifier } from '../nn/model.ts';
@@ -50,6 +50,11 @@ export function classifierTask(
     const given = input('labels', 'f32', [shape.batch, labels.length]);
     const targets = options.training && smoothing > 0 ? smoothedLabels(given, smoothing) : given;
     return { ...built, total: sum(labelLosses[problemType()](built.logits, targets)) };
+  };
+
+  const evaluationGraph = (shape: ClassifierShape): Graph => {
+    const { logits, total } = losses(loaded.attached?.adapter, shape, { training: false, recompute: false });
+    return buildGraph({ logits, total });
   };
 
   return {
@@ -116,16 +121,13 @@ export function classifierTask(
     },
     feeds: (batch, graph) => classifierFeeds(batch, model, graph),
     metrics: () => (problemType() === 'single_label_classification' ? ['evalLoss', 'accuracy'] : ['evalLoss']),
+    evaluationGraph,
     evaluate: async (batches): Promise<Evaluation> => {
-      const adapter = loaded.attached?.adapter;
       const single = problemType() === 'single_label_classification';
       let [loss, count, right] = [0, 0, 0];
       for (const batch of batches) {
         const shape = { batch: batch.batch, length: batch.length };
-        const program = await programs.get(`evaluate ${JSON.stringify(shape)}`, () => {
-          const { logits, total } = losses(adapter, shape, { training: false, recompute: false });
-          return buildGraph({ logits, total });
-        });
+        const program = await programs.get(`evaluate ${JSON.stringify(shape)}`, () => evaluationGraph(shape));
         const { logits, total } = await program.run(classifierFeeds(batch, model, program.graph));
         loss += Number(total?.data[0]);
         count += batch.supervisedTokens;

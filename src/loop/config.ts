@@ -106,6 +106,10 @@ const train = z.strictObject({
     .optional()
     .describe('Checkpoints that are kept, the best of an evaluation among them; the oldest go'),
   seed: z.number().int().min(0).max(0xffffffff).default(42).describe('Fixes all randomness'),
+  allowMemoryExcess: z
+    .boolean()
+    .default(false)
+    .describe('Trains although more memory is planned than the machine has free'),
 });
 
 const reward = z.strictObject({

@@ -1,3 +1,5 @@
+import type { MemoryPlan } from './memoryPlan.ts';
+import type { TimePlan } from './timePlan.ts';
 import type { DatasetSummary } from '../data/preview.ts';
 import type { Best } from './best.ts';
 
@@ -80,15 +82,12 @@ export type TuneEvent =
       readonly notes: readonly string[];
       readonly example: readonly string[];
     }
-  | {
+  | ({
       readonly type: 'plan';
       readonly steps: number;
       readonly stepsPerEpoch: number;
-      /** Planned peaks of resident memory. */
-      readonly trainBytes?: number;
-      readonly evalBytes?: number;
       readonly maxTimeMinutes?: number;
-    }
+    } & Partial<MemoryPlan & TimePlan>)
   | StepEvent
   | EvalEvent
   | { readonly type: 'saved'; readonly step: number; readonly path: string }

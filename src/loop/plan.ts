@@ -18,6 +18,11 @@ export interface RunPlan {
   /** One example with `+` before each learned token. */
   readonly example: readonly string[];
   readonly cursor: Cursor;
+  /** Rows and tokens of the largest micro-batch that will come, and of the largest batch of evaluations. */
+  readonly trainShape: { readonly batch: number; readonly length: number };
+  readonly evalShape: { readonly batch: number; readonly length: number } | undefined;
+  /** The first micro-batch, and how many of its size a step has on average. */
+  readonly sample: { readonly batch: Batch; readonly passesPerStep: number };
   /** The next window as it is trained on, for step 1, 2, … */
   readonly windowOf: (step: number) => Window;
   /** Batches of the evaluation data, where there is any. */
@@ -76,6 +81,8 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
     // What it cannot do is known before step one.
     dataStep.apply(batches.at(0, 0), { ...context, step: steps });
   }
+  const first = batches.at(0, 0);
+  const firstHeld = heldBatches?.at(0, 0);
   const windowOf = (step: number): Window => {
     const window = cursor.next();
     if (!dataStep) return window;
@@ -86,6 +93,12 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
     notes,
     example: example(examples.at(0)),
     cursor,
+    trainShape: { batch: first.batch, length: batches.longest },
+    evalShape: heldBatches && firstHeld && { batch: firstHeld.batch, length: heldBatches.longest },
+    sample: {
+      batch: first,
+      passesPerStep: batches.sizeOf(0).cells / (first.batch * first.length) / cursor.windowsPerEpoch,
+    },
     windowOf,
     evaluation: heldBatches && (() => onceThrough(heldBatches)),
     heldIndexes: (count) => {

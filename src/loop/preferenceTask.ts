@@ -9,6 +9,7 @@ import type { TuneConfig } from './config.ts';
 import { tokenFeeds } from './feeds.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { pairScoreGraph, pairTrainGraph } from './pairPrograms.ts';
+import type { TokenShape } from './programs.ts';
 import type { Evaluation, Task } from './task.ts';
 
 type PairData = Pick<TuneConfig['data'], 'packing' | 'loss'> & Partial<Pick<TuneConfig['data'], 'allowUntrainedStop'>>;
@@ -34,6 +35,8 @@ export function preferenceTask(
   if (loss !== 'auto' && loss !== 'completion')
     throw new TypeError(`data.loss: expected completion, as ${objective.type} compares answers, but found ${loss}`);
   const { model, programs } = loaded;
+  const evaluationGraph = (shape: Pick<TokenShape, 'batch' | 'length'>): Graph =>
+    pairScoreGraph(model, loaded.attached?.adapter, objective, { ...shape, packed: true });
   return {
     loaded,
     language: loaded,
@@ -51,13 +54,12 @@ export function preferenceTask(
     },
     trainGraph: (adapter, shape, options) => pairTrainGraph(model, adapter, objective, shape, options),
     feeds: pairFeeds,
+    evaluationGraph,
     evaluate: async (batches): Promise<Evaluation> => {
       let [total, right, count] = [0, 0, 0];
       for (const batch of batches) {
-        const shape = { batch: batch.batch, length: batch.length, packed: true };
-        const program = await programs.get(`compare ${JSON.stringify(shape)}`, () =>
-          pairScoreGraph(model, loaded.attached?.adapter, objective, shape),
-        );
+        const shape = { batch: batch.batch, length: batch.length };
+        const program = await programs.get(`compare ${JSON.stringify(shape)}`, () => evaluationGraph(shape));
         const found = await program.run(pairFeeds(batch, program.graph));
         total += found['total']?.data[0] ?? Number.NaN;
         right += batch.batch * (found['rewardAccuracy']?.data[0] ?? Number.NaN);

@@ -48,7 +48,12 @@ const fact = (name: string, value: string): string => `<div><span>${escape(name)
 const list = (items: readonly (readonly [string, string])[]): string =>
   `<dl>${items.map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`).join('')}</dl>`;
 
-function facts(steps: readonly StepEvent[], evals: readonly EvalEvent[], done: DoneEvent | undefined): string {
+function facts(
+  steps: readonly StepEvent[],
+  evals: readonly EvalEvent[],
+  done: DoneEvent | undefined,
+  plan: RunRecord['plan'],
+): string {
   const [first, last] = [steps[0], steps.at(-1)];
   const [before, after] = [evals[0], evals.at(-1)];
   const tokens = steps.reduce((sum, step) => sum + step.tokens, 0);
@@ -71,6 +76,9 @@ function facts(steps: readonly StepEvent[], evals: readonly EvalEvent[], done: D
     stepMs > 0 ? fact('tokens per second', (tokens / (stepMs / 1000)).toFixed(0)) : '',
     fact('time in steps', formatDuration(stepMs / 1000)),
     peak === undefined ? '' : fact('peak memory', formatBytes(peak)),
+    plan?.trainBytes === undefined
+      ? ''
+      : fact('peak memory as planned', formatBytes(Math.max(plan.trainBytes, plan.evalBytes ?? 0))),
   ].join('');
 }
 
@@ -116,7 +124,7 @@ export function renderReport({ config, run, metrics }: ReportInput): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(title)}</title><style>${style}</style></head>
 <body><h1>${escape(title)}</h1>
 <p>The run ${escape(ending)}. It trained ${run.parameters.trained.toLocaleString('en')} parameters (adapter: ${escape(config.adapter.type)}), ${share}% of the model's ${run.parameters.all.toLocaleString('en')}.</p>
-<div class="facts">${facts(steps, evals, done)}</div>
+<div class="facts">${facts(steps, evals, done, run.plan)}</div>
 ${curves}
 <h2>What it was trained on</h2>
 ${list(data)}

@@ -23,8 +23,10 @@ import {
 import type { TuneConfig } from './config.ts';
 import type { DoneEvent, MetricsLine } from './events.ts';
 import { formatMetrics, metricsUpTo, parseMetrics } from './metrics.ts';
+import type { MemoryPlan } from './memoryPlan.ts';
 import { parseConfig } from './parseConfig.ts';
 import { renderReport } from './report.ts';
+import type { TimePlan } from './timePlan.ts';
 import { UsageError } from './usageError.ts';
 
 /** What a run knows of itself beyond its config; stands under `run` in config.json. */
@@ -44,6 +46,8 @@ export interface RunRecord {
   readonly parameters: { readonly all: number; readonly trained: number };
   /** What is trained on, in sentences, and one example with `+` before each learned token. */
   readonly preview: { readonly notes: readonly string[]; readonly example: readonly string[] };
+  /** Peaks of memory and time that were planned before the first step. */
+  readonly plan?: Partial<MemoryPlan & TimePlan>;
 }
 
 /** The files of one run. */

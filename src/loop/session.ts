@@ -9,10 +9,12 @@ import type { TuneConfig } from './config.ts';
 import type { Measure } from './evaluation.ts';
 import type { EvalEvent } from './events.ts';
 import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
+import type { MemoryPlan } from './memoryPlan.ts';
 import type { AttachedAdapter } from './model.ts';
 import type { RunPlan } from './plan.ts';
 import type { Stateful } from './stateful.ts';
 import type { Task } from './task.ts';
+import type { TimePlan } from './timePlan.ts';
 import type { Trainer } from './trainer.ts';
 import type { TuneOptions } from './tune.ts';
 
@@ -22,6 +24,7 @@ export interface Session {
   readonly task: Task;
   readonly attached: AttachedAdapter;
   readonly plan: RunPlan;
+  readonly memory: MemoryPlan | undefined;
   readonly trainer: Trainer;
   readonly measure: Measure | undefined;
   readonly watch: BestWatch;
@@ -66,14 +69,10 @@ export async function restore(session: Session): Promise<number | undefined> {
 }
 
 /** Writes config.json of a new run; on a resumed one checks that it reads what it was started with. */
-export async function beginRecord({
-  config,
-  task: { loaded },
-  attached,
-  plan,
-  trainer,
-  options,
-}: Session): Promise<void> {
+export async function beginRecord(
+  { config, task: { loaded }, attached, plan, trainer, options }: Session,
+  foreseen: Partial<MemoryPlan & TimePlan>,
+): Promise<void> {
   const { runFolder, engine, host } = options;
   const fingerprints = await fingerprintsOf(config, loaded);
   if (options.resume === true) {
@@ -87,6 +86,7 @@ export async function beginRecord({
     engine: { name: engine.name, precision: engine.precision, ...(threads === undefined ? {} : { threads }) },
     parameters: { all: countOf(loaded.model.parameters), trained: countOf(attached.adapter.parameters) },
     preview: { notes: plan.notes, example: plan.example },
+    plan: foreseen,
   });
 }
 

@@ -17,7 +17,7 @@ import type { Tensors } from '../runtime/engine.ts';
 import type { EvalMetric } from './best.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
-import type { TrainGraphOptions, TokenShape } from './programs.ts';
+import { scoreGraph, type TrainGraphOptions, type TokenShape } from './programs.ts';
 import { meanLoss } from './score.ts';
 import { sequenceLoss } from './sequenceLoss.ts';
 import { tokenLoss } from './tokenLoss.ts';
@@ -55,6 +55,8 @@ export interface Task {
   /** Loss (mean over the window by `normalizer`) and gradients of one micro-batch. */
   trainGraph(adapter: Adapter, shape: TokenShape, options: TrainGraphOptions): Graph;
   feeds(batch: Batch, graph: Graph): Tensors;
+  /** What an evaluation computes of one batch. */
+  evaluationGraph(shape: Pick<TokenShape, 'batch' | 'length'>): Graph;
   evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
   /** What evaluations tell that can be compared; known once the data is read. */
   metrics(): readonly EvalMetric[];
@@ -92,6 +94,7 @@ export function languageTask(
         example: (example) => exampleLines(example, tokenizerOf(loaded)),
       };
     },
+    evaluationGraph: (shape) => scoreGraph(loaded.model, loaded.attached?.adapter, { ...shape, packed: packing }),
     evaluate: (batches) => meanLoss(loaded, batches, packing),
     metrics: () => ['evalLoss'],
   };

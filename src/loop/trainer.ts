@@ -4,18 +4,18 @@ import type { Window } from '../data/cursor.ts';
 import { at, type Graph } from '../ir/graph.ts';
 import { randomKey } from '../ir/random.ts';
 import type { Model } from '../nn/model.ts';
-import type { Engine, Program, Tensors } from '../runtime/engine.ts';
+import type { Program, Tensors } from '../runtime/engine.ts';
 import { runHere } from '../runtime/linalg/job.ts';
 import { linearAlgebra } from '../runtime/linalg/service.ts';
 import { tensor } from '../runtime/tensor.ts';
-import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import { dropoutFeeds } from './feeds.ts';
 import type { AdapterWeights, ReadyModel } from './readyModel.ts';
+import { type Prepared, prepareUpdate } from './preparedUpdate.ts';
 import { emissionNames, gradientName, type TokenShape } from './programs.ts';
 import type { Stateful } from './stateful.ts';
 import { explainBatches } from './explainBatches.ts';
-import { checkUpdates, membersOf, partHandle, partsOf, type Update } from './update.ts';
-import { afterStepGraph, updateGraph, updateLeaves } from './updatePrograms.ts';
+import { checkUpdates, type Update } from './update.ts';
+import { afterStepGraph, updateLeaves } from './updatePrograms.ts';
 import { weightState } from './weightState.ts';
 
 /** What one update of a step came to. */
@@ -45,6 +45,8 @@ export interface Trainer {
    * the input lines when a loss or norm is NaN or infinite; the weights are then those before that update.
    */
   run(window: Window): Promise<StepOutcome>;
+  /** Milliseconds of a forward and backward pass, which changes nothing; undefined where passes change the adapter's state. */
+  time(batch: Batch): Promise<number | undefined>;
   /** What goes into checkpoints beside the trained values: steps, optimizers, the adapter's states. */
   readonly units: readonly Stateful[];
 }
@@ -58,63 +60,6 @@ export interface TrainerOptions {
   readonly steps?: number;
   /** Gradient checkpointing: less memory, one more forward pass. */
   readonly recompute: boolean;
-}
-
-/** An update with its memory and its programs. */
-interface Prepared {
-  readonly update: Update;
-  readonly parameters: readonly string[];
-  readonly gradients: readonly WeightHandle[];
-  /** Where a first micro-batch writes its gradients. */
-  readonly targets: Tensors;
-  readonly slots: readonly WeightGroup[];
-  readonly program: Program;
-}
-
-interface Memory {
-  readonly engine: Engine;
-  readonly store: ReadyModel['store'];
-  readonly attached: AdapterWeights;
-  readonly gradients: WeightGroup;
-}
-
-async function prepare(update: Update, { engine, store, attached, gradients }: Memory): Promise<Prepared> {
-  const { weights, adapter } = attached;
-  const decayed = new Map(adapter.parameters.map(({ name, decays }) => [name, decays]));
-  const parts = partsOf(weights, update, (name) => decayed.get(name) ?? true);
-  const members = membersOf(weights, parts);
-  const { optimizer } = update;
-  const { slots: slotNames, slotShape } = optimizer.rule;
-  const slots = slotNames.map((slot) =>
-    store.allocate(
-      `${slot} of ${update.name}`,
-      members.map(({ name, shape }) => ({ name: `${slot}.${name}`, shape: slotShape?.(slot, shape) ?? shape })),
-    ),
-  );
-  const handles = (group: WeightGroup): WeightHandle[] => parts.map((part) => partHandle(group, part, optimizer));
-  const params = handles(weights);
-  const program = await engine.load(
-    updateGraph(
-      optimizer,
-      params.map(({ shape }, part) => ({ shape, decays: at(parts, part).decays })),
-    ),
-  );
-  const due = handles(gradients);
-  let start = 0;
-  parts.forEach(({ from, to }, part) => {
-    program.bind(updateLeaves.params(part), at(params, part));
-    program.bind(updateLeaves.gradients(part), at(due, part));
-    // Slots hold the members of this update alone.
-    const own = { from: start, to: start + to - from };
-    slotNames.forEach((slot, index) =>
-      program.bind(updateLeaves.slot(slot, part), partHandle(at(slots, index), own, optimizer)),
-    );
-    start += to - from;
-  });
-  const targets: Record<string, Tensors[string]> = {};
-  for (const { name, shape } of members)
-    targets[gradientName(name)] = { dtype: 'f32', shape, data: await store.get(gradientName(name)).f32() };
-  return { update, parameters: members.map(({ name }) => name), gradients: due, targets, slots, program };
 }
 
 /** Sums what programs put out under names that start alike. */
@@ -140,7 +85,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     weights.members.map(({ name, shape }) => ({ name: gradientName(name), shape })),
   );
   const prepared: Prepared[] = [];
-  for (const update of updates) prepared.push(await prepare(update, { engine, store, attached, gradients }));
+  for (const update of updates) prepared.push(await prepareUpdate(update, { engine, store, attached, gradients }));
   const afterGraph = afterStepGraph(model, adapter);
   const after = afterGraph && (await programs.get('after step', () => afterGraph));
   let done = 0;
@@ -162,7 +107,12 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     return programs.get(key, () => update.task.trainGraph(adapter, shape, choices));
   };
 
-  const feedsOf = ({ update }: Prepared, window: Window, batch: Batch, graph: Graph): Tensors => ({
+  const feedsOf = (
+    { update }: Prepared,
+    window: Pick<Window, 'supervisedTokens'>,
+    batch: Batch,
+    graph: Graph,
+  ): Tensors => ({
     ...update.task.feeds(batch, graph),
     ...(adapter.drops ? dropoutFeeds(batch, randomKey(seed, 'dropout', done + 1)) : {}),
     normalizer: tensor('f32', [], [1 / window.supervisedTokens]),
@@ -254,6 +204,16 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     return { ...own, updates: others };
   };
 
+  const time = async (batch: Batch): Promise<number | undefined> => {
+    if (states.members.length > 0) return undefined;
+    const first = at(prepared, 0);
+    const program = await programFor(first, batch, false);
+    const inputs = feedsOf(first, batch, batch, program.graph);
+    const start = performance.now();
+    await program.run(inputs, { outputs: first.targets });
+    return performance.now() - start;
+  };
+
   const progress: Stateful = {
     name: 'trainer',
     version: 1,
@@ -276,6 +236,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
   return {
     step: () => done,
     run,
+    time,
     units: [progress, weightState('optimizer', slots), weightState('adapter-state', [states])],
   };
 }

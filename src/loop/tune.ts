@@ -7,6 +7,8 @@ import { writeState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
 import { makeMeasure } from './evaluation.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
+import { type HostMemory, type MemoryPlan, type PlannedRun, planMemory } from './memoryPlan.ts';
+import { refuseExcess } from './memoryRefusal.ts';
 import { readWeights } from './model.ts';
 import { openTask } from './openTrained.ts';
 import { planRun } from './plan.ts';
@@ -22,7 +24,9 @@ import {
   unitsOf,
   warnWithoutGain,
 } from './session.ts';
+import { planTime } from './timePlan.ts';
 import { makeTrainer } from './trainer.ts';
+import type { Update } from './update.ts';
 
 /** What the platform tells of itself. */
 export interface Host {
@@ -30,6 +34,8 @@ export interface Host {
   readonly versions: Readonly<Record<string, string>>;
   /** Peak resident memory of the process so far. */
   readonly peakBytes?: () => number;
+  /** Needed to plan memory, and to refuse what does not fit. */
+  readonly memory?: HostMemory;
 }
 
 export interface TuneOptions {
@@ -60,28 +66,36 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
     const plan = await planRun(config, task, options.dryRun === true ? undefined : scratch);
     const measure = await makeMeasure(config, task, plan);
+    const update: Update = {
+      name: config.objective.type,
+      task,
+      optimizer: makeOptimizer(config.optimizer),
+      learningRate: plan.learningRateAt,
+    };
+    const memory = await planned({ config, task, attached, updates: [update], plan, engine: loaded.engine }, options);
     await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const trainer = await makeTrainer(loaded, {
       attached,
-      updates: [
-        {
-          name: config.objective.type,
-          task,
-          optimizer: makeOptimizer(config.optimizer),
-          learningRate: plan.learningRateAt,
-        },
-      ],
+      updates: [update],
       seed: config.train.seed,
       steps: plan.steps,
       recompute: config.train.gradientCheckpointing,
     });
     const watch = bestWatch(config.train);
-    return await runPlan({ config, task, attached, plan, trainer, measure, watch, options });
+    return await runPlan({ config, task, attached, plan, memory, trainer, measure, watch, options });
   } finally {
     for (const file of files) file.close();
     await loaded.close();
   }
+}
+
+/** The plan of memory, where the platform tells of it. Throws RangeError where there is not enough. */
+async function planned(run: PlannedRun, { host }: TuneOptions): Promise<MemoryPlan | undefined> {
+  if (!host.memory) return undefined;
+  const plan = await planMemory(run, host.memory.residentBytes);
+  await refuseExcess(run, plan, host.memory.availableBytes());
+  return plan;
 }
 
 /** The objects that hold something. */
@@ -111,10 +125,13 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   });
   emit({ type: 'preview', summary: plan.summary, notes: plan.notes, example: plan.example });
   const { maxTimeMinutes } = train;
+  const time = await planTime(session);
+  const foreseen = { ...session.memory, ...time };
   emit({
     type: 'plan',
     steps: plan.steps,
     stepsPerEpoch: plan.stepsPerEpoch,
+    ...foreseen,
     ...(maxTimeMinutes === undefined ? {} : { maxTimeMinutes }),
   });
   const outcome = (stopReason: StopReason) => ({
@@ -126,7 +143,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     ...memory(),
   });
   if (options.dryRun === true) return { ...outcome('completed'), runFolder: runFolder.path };
-  await beginRecord(session);
+  await beginRecord(session, foreseen);
 
   let [saved, written] = [restored, undefined as number | undefined];
   const write = async (): Promise<void> => {

@@ -47,6 +47,8 @@ export interface WeightStore {
   names(): readonly string[];
   /** Bytes of f32 values in memory. */
   residentBytes(): number;
+  /** Bytes that stored tensors will take in f32 and were not read yet. */
+  unreadBytes(): number;
 }
 
 const alignment = 16;
@@ -91,7 +93,7 @@ export function weightStore(): WeightStore {
   const handles = new Map<string, WeightHandle>();
   // All at once would hold a buffer per tensor and block the event loop while they start.
   const few = limited(2);
-  let resident = 0;
+  let [resident, unread] = [0, 0];
 
   const register = (handle: WeightHandle): WeightHandle => {
     if (handles.has(handle.name)) throw new RangeError(`Expected a new weight name but found ${handle.name} twice`);
@@ -101,11 +103,14 @@ export function weightStore(): WeightStore {
 
   const add = (source: TensorSource): WeightHandle => {
     let loading: Promise<Float32Array> | undefined;
+    const bytes = 4 * sizeOf(source.shape);
+    unread += bytes;
     const load = async (): Promise<Float32Array> => {
       const values = new Float32Array(new ArrayBuffer(4 * Math.max(1, sizeOf(source.shape))), 0, sizeOf(source.shape));
       await source.readF32(values);
       await checkFinite(source.name, values);
-      resident += values.byteLength;
+      resident += bytes;
+      unread -= bytes;
       return values;
     };
     return register({
@@ -208,6 +213,7 @@ export function weightStore(): WeightStore {
     has: (name) => handles.has(name),
     names: () => [...handles.keys()],
     residentBytes: () => resident,
+    unreadBytes: () => unread,
   };
 }
 

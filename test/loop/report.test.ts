@@ -101,7 +101,7 @@ test('smoothing keeps a constant and starts at the first value', () => {
 test('units read well', () => {
   assert.deepEqual([999, 12e6, 2.5e9].map(formatBytes), ['1 kB', '12 MB', '2.50 GB']);
   assert.deepEqual([0.04, 9.96, 59.7, 61, 3599, 3600, 7290].map(formatDuration), [
-    '0.0 s',
+    '40 ms',
     '10.0 s',
     '1 min 00 s',
     '1 min 01 s',
