@@ -37,13 +37,21 @@ function linesOf(box: Box): PlacedBox['lines'] {
   ];
 }
 
+/** The layer of each box: below what it reads; one that reads nothing of the card stands right above its first reader. */
+function ranksOf(boxes: Card['boxes']): number[] {
+  const ranks: number[] = [];
+  boxes.forEach(({ reads }, i) => (ranks[i] = Math.max(-1, ...reads.map((read) => ranks[read] ?? -1)) + 1));
+  const readers = boxes.map((): number[] => []);
+  boxes.forEach(({ reads }, i) => reads.forEach((read) => readers[read]?.push(ranks[i] ?? 0)));
+  return ranks.map((rank, i) => (rank === 0 && readers[i]?.length ? Math.min(...readers[i]) - 1 : rank));
+}
+
 /**
  * Layers of boxes: each below what it reads, or above it where the card is turned over, each layer in the order of what
  * its boxes read.
  */
 export function layOut({ boxes, phase }: Card): CardLayout {
-  const ranks: number[] = [];
-  boxes.forEach(({ reads }, i) => (ranks[i] = Math.max(-1, ...reads.map((read) => ranks[read] ?? -1)) + 1));
+  const ranks = ranksOf(boxes);
   const layers: number[][] = [];
   ranks.forEach((rank, i) => (layers[rank] ??= []).push(i));
   const sized = boxes.map((box) => {

@@ -4,6 +4,7 @@ import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, type Node, parameter, type Value } from '../../src/ir/graph.ts';
 import * as ir from '../../src/ir/index.ts';
 import { drawGraph } from '../../src/ir/picture.ts';
+import { layOut } from '../../src/ir/pictureLayout.ts';
 import { type Place, placeNodes } from '../../src/ir/places.ts';
 import { printGraph } from '../../src/ir/print.ts';
 
@@ -77,4 +78,15 @@ test('a graph is printed under its places', () => {
   assert.match(text, /# a\.w <&>\n%\d+ f32\[2, 4\] = linear/);
   assert.match(text, /# outside the model\n%\d+ f32\[2, 4\] = mul/);
   assert.doesNotMatch(printGraph(graph), /#/);
+});
+
+test('a box that reads nothing of its card stands right above its first reader', () => {
+  const plain = { composite: false, module: '', type: 'f32[2]', leaves: [], outputs: [] };
+  const box = (op: string, reads: readonly number[]) => ({ ...plain, op, reads });
+  const boxes = [box('first', []), box('joined', []), box('second', [0]), box('third', [2, 1]), box('loose', [])];
+  const { boxes: placed } = layOut({ block: 'net.0', phase: 'forward', boxes });
+  const [first, joined, second, third, loose] = placed.map(({ y }) => y);
+  assert.equal(joined, second);
+  assert.equal(loose, first);
+  assert.ok((third ?? 0) > (second ?? 0));
 });
