@@ -11,8 +11,8 @@ import { distance } from './opCases.ts';
 
 /** The operand in another dtype, with small whole numbers. */
 function as(dtype: DType, operand: Dense): Dense {
-  const whole = (x: number): number =>
-    dtype === 'bool' ? (x > 0 ? 1 : 0) : Math.max(-3, Math.min(3, Math.round(2 * x)));
+  const least = dtype === 'bool' || dtype === 'u8' ? 0 : -3;
+  const whole = (x: number): number => Math.max(least, Math.min(dtype === 'bool' ? 1 : 3, Math.round(2 * x)));
   return { dtype, shape: operand.shape, data: operand.data.map(whole) };
 }
 
@@ -39,7 +39,7 @@ for (const op of ops) {
     const floats = sample.inputs.flatMap((operand, i) => (operand?.dtype === 'f32' ? [i] : []));
     const others = sample.inputs.flatMap((operand, i) => (operand && operand.dtype !== 'f32' ? [[i]] : []));
     const places: readonly (readonly number[])[] = [...floats.map((place) => [place]), floats];
-    for (const dtype of ['i32', 'bool', 'f32'] as const) {
+    for (const dtype of ['i32', 'bool', 'u8', 'f32'] as const) {
       for (const which of dtype === 'f32' ? others : places) {
         const operands = changed(sample, dtype, (i) => which.includes(i));
         const outputs = which.length === 0 ? null : attempt(op, sample, operands);

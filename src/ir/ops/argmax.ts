@@ -10,7 +10,7 @@ export const argmaxOp = defineOp<NoAttrs>({
   formula: 'y = the first index of the maximum of the last axis',
   infer: (inputs) => {
     const x = required(inputs, 0);
-    if (x.dtype === 'bool' || x.shape.length === 0)
+    if ((x.dtype !== 'f32' && x.dtype !== 'i32') || x.shape.length === 0)
       throw new TypeError(`Expected rows of f32 or i32 but found ${formatType(x)}`);
     return [tensorType('i32', x.shape.slice(0, -1))];
   },

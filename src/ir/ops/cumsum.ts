@@ -16,7 +16,7 @@ export const cumsumOp: Op<CumsumAttrs> = defineOp<CumsumAttrs>({
   formula: 'y_i = Σ_{j <= i} x_j along an axis; j < i where exclusive, j >= i where reverse',
   infer: (inputs, { axis }) => {
     const x = required(inputs, 0);
-    if (x.dtype === 'bool') throw new TypeError('Expected f32 or i32 but found bool');
+    if (x.dtype !== 'f32' && x.dtype !== 'i32') throw new TypeError(`Expected f32 or i32 but found ${x.dtype}`);
     dimAt(x.shape, axis);
     return [x];
   },

@@ -18,7 +18,7 @@ export const padOp = defineOp<PadAttrs>({
   formula: 'y = x with a constant before and after it along each axis',
   infer: (inputs, { pads }) => {
     const x = required(inputs, 0);
-    if (x.dtype === 'bool') throw new TypeError('Expected f32 or i32 but found bool');
+    if (x.dtype !== 'f32' && x.dtype !== 'i32') throw new TypeError(`Expected f32 or i32 but found ${x.dtype}`);
     if (pads.length !== x.shape.length || pads.flat().some((pad) => !Number.isInteger(pad) || pad < 0)) {
       throw new RangeError(`Expected ${x.shape.length} pairs of whole numbers >= 0 but found ${JSON.stringify(pads)}`);
     }

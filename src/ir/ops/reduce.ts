@@ -24,7 +24,7 @@ export function reducedShape(shape: Shape, { axes, keepDims }: ReduceAttrs): Sha
 
 export function inferReduction(inputs: readonly (TensorType | null)[], attrs: ReduceAttrs): readonly TensorType[] {
   const x = required(inputs, 0);
-  if (x.dtype === 'bool') throw new TypeError('Expected f32 or i32 but found bool');
+  if (x.dtype !== 'f32' && x.dtype !== 'i32') throw new TypeError(`Expected f32 or i32 but found ${x.dtype}`);
   return [tensorType(x.dtype, reducedShape(x.shape, attrs))];
 }
 

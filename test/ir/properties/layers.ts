@@ -2,8 +2,9 @@ import { f32, normal } from '../../../src/ir/dense.ts';
 import { at, type Value } from '../../../src/ir/graph.ts';
 import * as ir from '../../../src/ir/index.ts';
 import { after } from '../../../src/ir/ops/after.ts';
+import { codeBytes, dequantize, quantizedBlock } from '../../../src/ir/ops/dequantize.ts';
 import type { Dense, Shape } from '../../../src/ir/types.ts';
-import { type Draw, maybe, moderate, type Property } from './draw.ts';
+import { type Draw, generator, maybe, moderate, type Property } from './draw.ts';
 
 function linear(draw: Draw): Value {
   const [batch, time, inner, out, rank] = [
@@ -234,6 +235,19 @@ export const layerProperties: readonly Property[] = [
   {
     name: 'after',
     build: (draw) => [after(draw.f32(draw.shape()), draw.f32(draw.shape()))],
+  },
+  {
+    name: 'dequantize',
+    skipGradient: 'it has none',
+    build: (draw) => {
+      const [blocks, type] = [1 + draw.pick(5), draw.pick(2) === 0 ? 'int8' : 'int4'] as const;
+      const shape = draw.pick(2) === 0 ? [blocks, quantizedBlock] : [4, (blocks * quantizedBlock) / 4];
+      const codes = draw.plain([blocks * codeBytes[type]], (bytes, seed) => {
+        const pick = generator(seed);
+        return { dtype: 'u8', shape: bytes, data: Float64Array.from({ length: bytes[0] ?? 0 }, () => pick(256)) };
+      });
+      return [dequantize(codes, draw.f32([blocks]), type, shape)];
+    },
   },
   {
     name: 'keepMask',
