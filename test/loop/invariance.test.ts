@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import type { Adapter } from '../../src/adapters/adapter.ts';
 import { lora } from '../../src/adapters/lora.ts';
 import { collate, makeBatches } from '../../src/data/batches.ts';
 import { makeCursor } from '../../src/data/cursor.ts';
 import { examplesOf, type TrainExample } from '../../src/data/examples.ts';
 import { permutation, randomKey } from '../../src/ir/random.ts';
+import type { TaskModel } from '../../src/nn/model.ts';
 import { openModel } from '../../src/loop/model.ts';
+import { trainGraph } from '../../src/loop/programs.ts';
+import { languageModel } from '../../src/nn/models/index.ts';
 import { meanLoss } from '../../src/loop/score.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
 import { languageTask } from '../../src/loop/task.ts';
@@ -14,7 +18,8 @@ import { adamw } from '../../src/optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
-import { fixture, relativeError } from '../parity.ts';
+import { fastEngines } from '../runtime/engines.ts';
+import { fixture, readFixture, relativeError } from '../parity.ts';
 
 const engine = ortEngine({ threads: 2 });
 after(() => engine.close());
@@ -41,28 +46,37 @@ interface Outcome {
   readonly weights: ReadonlyMap<string, Float32Array>;
 }
 
+// A large ε: else an element whose gradient is all but rounding takes a whole step either way.
+const rule = { beta1: 0.9, beta2: 0.999, eps: 1e-2, weightDecay: 0.01 };
+
+const adapterOn =
+  (dropout: number) =>
+  (model: TaskModel): Adapter =>
+    lora(
+      {
+        r: 4,
+        loraAlpha: 8,
+        loraDropout: dropout,
+        useRslora: false,
+        targetModules: 'all-linear',
+        rankPattern: {},
+        alphaPattern: {},
+        initLoraWeights: true,
+      },
+      model,
+    );
+
 /** Trains for three epochs of one step. */
 async function train(plan: Plan): Promise<Outcome> {
   const { batchSize, accumulation, packed = false, dropout = 0, recompute = false, seed = 7 } = plan;
-  const config = {
-    r: 4,
-    loraAlpha: 8,
-    loraDropout: dropout,
-    useRslora: false,
-    targetModules: 'all-linear',
-    rankPattern: {},
-    alphaPattern: {},
-    initLoraWeights: true,
-  };
   const loaded = await openModel({
     model: fixture('models/chat'),
-    newAdapter: { make: (model) => lora(config, model), seed },
+    newAdapter: { make: adapterOn(dropout), seed },
     engine,
   });
   const { attached } = loaded;
   assert.ok(attached);
-  // A large ε: else an element whose gradient is all but rounding takes a whole step either way.
-  const optimizer = chain(clipByGlobalNorm(1), adamw({ beta1: 0.9, beta2: 0.999, eps: 1e-2, weightDecay: 0.01 }));
+  const optimizer = chain(clipByGlobalNorm(1), adamw(rule));
   const updates = [
     {
       name: 'sft',
@@ -127,6 +141,20 @@ for (const dropout of [0, 0.3]) {
       (await train({ batchSize: 8, accumulation: 1, dropout, seed: 8 })).weights,
       (await whole).weights,
     );
+  });
+}
+
+for (const each of fastEngines) {
+  test(`gradient checkpointing takes less memory on ${each.name}`, async () => {
+    const config = { ...(readFixture('models/chat/config.json') as Record<string, never>), num_hidden_layers: 8 };
+    const model = languageModel(config);
+    const shape = { batch: 4, length: 128, packed: false };
+    const bytesOf = async (recompute: boolean): Promise<number> => {
+      const graph = trainGraph(model, adapterOn(0)(model), sft, shape, { accumulate: false, recompute });
+      return (await each.plan(graph)).scratchBytes;
+    };
+    const [kept, again] = [await bytesOf(false), await bytesOf(true)];
+    assert.ok(again < 0.6 * kept, `${again} bytes against ${kept}`);
   });
 }
 

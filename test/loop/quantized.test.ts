@@ -6,12 +6,13 @@ import { tokenFeeds } from '../../src/loop/feeds.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { trainGraph } from '../../src/loop/programs.ts';
 import { languageModel } from '../../src/nn/models/index.ts';
+import { quantizedModel } from '../../src/nn/quantized.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
-import { engines } from '../runtime/engines.ts';
-import { evaluateExactly, fixture, relativeError } from '../parity.ts';
+import { engines, fastEngines } from '../runtime/engines.ts';
+import { evaluateExactly, fixture, readFixture, relativeError } from '../parity.ts';
 
-const config = { r: 4, loraAlpha: 8, loraDropout: 0, useRslora: false, initLoraWeights: false } as const;
+const loraConfig = { r: 4, loraAlpha: 8, loraDropout: 0, useRslora: false, initLoraWeights: false } as const;
 const targets = { targetModules: 'all-linear', rankPattern: {}, alphaPattern: {} } as const;
 const ids = [5, 9, 17, 33, 2, 8, 41, 7];
 const batch = collate([[{ index: 0, ids: Int32Array.from(ids), mask: new Uint8Array(8).fill(1) }]], 8, 0);
@@ -24,7 +25,7 @@ for (const engine of engines) {
     ['architectures/gpt2', 'int4', false],
   ] as const) {
     test(`${name} in ${quantization} on ${engine.name}${recompute ? ', recomputing,' : ''}: loss and gradients are those of its rounded weights`, async () => {
-      const make = (model: Parameters<typeof lora>[1]) => lora({ ...config, ...targets }, model);
+      const make = (model: Parameters<typeof lora>[1]) => lora({ ...loraConfig, ...targets }, model);
       const model = fixture(name);
       const loaded = await openModel({ model, engine, quantization, newAdapter: { make, seed: 3 } });
       const { adapter } = loaded.attached ?? assert.fail();
@@ -38,6 +39,25 @@ for (const engine of engines) {
       for (const [output, { data }] of Object.entries(expected))
         assert.ok(relativeError(found[output]?.data ?? [], data) < 2e-5, output);
       await loaded.close();
+    });
+  }
+}
+
+for (const engine of fastEngines) {
+  for (const recompute of [false, true]) {
+    test(`on ${engine.name} a weight is wide only where it is read${recompute ? ', with gradient checkpointing too' : ''}`, async () => {
+      const config = { ...(readFixture('models/default/config.json') as Record<string, never>), num_hidden_layers: 12 };
+      const plain = languageModel(config);
+      const scratchOf = async (model: typeof plain): Promise<number> => {
+        const adapter = lora({ ...loraConfig, ...targets }, model);
+        const options = { accumulate: false, recompute };
+        return (await engine.plan(trainGraph(model, adapter, sft, shape, options))).scratchBytes;
+      };
+      const widest = Math.max(...plain.linears.map(({ inFeatures, outFeatures }) => 4 * inFeatures * outFeatures));
+      for (const type of ['int8', 'int4'] as const) {
+        const more = (await scratchOf(quantizedModel(plain, type))) - (await scratchOf(plain));
+        assert.ok(more < 6 * widest, `${type}: ${more} bytes more, where the largest weight has ${widest}`);
+      }
     });
   }
 }
