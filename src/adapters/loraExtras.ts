@@ -61,7 +61,12 @@ function biases(which: 'all' | 'lora_only', model: TaskModel, targeted: Readonly
     }));
 }
 
-function tokensPart(given: PeftLoraConfig['trainableTokenIndices'], model: TaskModel): AdapterPart[] {
+/** Rows of embeddings; TypeError where `trained` modules hold all of them. */
+function tokensPart(
+  given: PeftLoraConfig['trainableTokenIndices'],
+  model: TaskModel,
+  trained: (module: string) => boolean,
+): AdapterPart[] {
   if (given === undefined) return [];
   const byName = Array.isArray(given)
     ? [[at(model.embeddings, 0).name, given as readonly number[]] as const]
@@ -77,7 +82,13 @@ function tokensPart(given: PeftLoraConfig['trainableTokenIndices'], model: TaskM
     if (indices.length < tokens.length)
       throw new RangeError('Expected trainableTokenIndices once each but found one twice');
     const { name: module, width } = embedding;
-    return trainableTokens({ module, indices, width, tied: !isClassifier(model) && model.head === `${module}.weight` });
+    const head = !isClassifier(model) && model.head === `${module}.weight` ? model.headModule : undefined;
+    const twice = [module, ...(head === undefined ? [] : [head])].find(trained);
+    if (twice !== undefined)
+      throw new TypeError(
+        `Expected trainableTokenIndices of a module that is not trained otherwise but found ${twice}`,
+      );
+    return trainableTokens({ module, indices, width, tied: head !== undefined });
   });
 }
 
@@ -88,5 +99,10 @@ export function extraParts(config: PeftLoraConfig, model: TaskModel, targeted: R
   const modules = new Set(saved.map(({ module }) => module));
   const biased = bias === 'none' ? [] : biases(bias, model, targeted).filter(({ module }) => !modules.has(module));
   const replaced = [...saved, ...biased];
-  return [...(replaced.length > 0 ? [replaceTensors(replaced)] : []), ...tokensPart(trainableTokenIndices, model)];
+  const adapted = new Set(model.embeddings.flatMap(({ name }) => (targeted.has(name) ? [name] : [])));
+  const trained = (module: string): boolean => modules.has(module) || adapted.has(module);
+  return [
+    ...(replaced.length > 0 ? [replaceTensors(replaced)] : []),
+    ...tokensPart(trainableTokenIndices, model, trained),
+  ];
 }

@@ -4,11 +4,14 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { loraUnit } from '../../src/adapters/lora.ts';
 import { full } from '../../src/adapters/full.ts';
 import { readAdapter, writeAdapter } from '../../src/adapters/peftFolder.ts';
 import { collate } from '../../src/data/batches.ts';
 import { openCheckpoint } from '../../src/hub/checkpoint.ts';
 import { readPeftFolder, writePeftFolder } from '../../src/hub/peft.ts';
+import { randomKey } from '../../src/ir/random.ts';
+import { sizeOf } from '../../src/ir/types.ts';
 import { tokenFeeds } from '../../src/loop/feeds.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { gradientName, trainGraph } from '../../src/loop/programs.ts';
@@ -17,6 +20,9 @@ import { languageModel } from '../../src/nn/models/index.ts';
 import { ownValues } from '../../src/nn/ownNames.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
+import { runHere } from '../../src/runtime/linalg/job.ts';
+import { linearAlgebra } from '../../src/runtime/linalg/service.ts';
+import { randomService } from '../../src/runtime/random.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
 import { mergeAdapter } from '../../src/surgery/merge.ts';
 import { collect, evaluateExactly, examplesOf, fixture, readFixture } from '../parity.ts';
@@ -128,6 +134,63 @@ for (const name of names) {
     const own = [...want.tensors.keys()].filter((each) => !copies?.has(each));
     assert.deepEqual([...found.tensors.keys()].toSorted(), own.toSorted());
     for (const key of own) assert.deepEqual(found.tensors.get(key), want.tensors.get(key));
+  });
+}
+
+test('options that contradict each other are refused by name', () => {
+  const model = (name: string) =>
+    languageModel(readFixture(`architectures/${name}/config.json`) as Record<string, unknown>);
+  const make =
+    (options: Record<string, unknown>, name = 'qwen2') =>
+    () =>
+      loraUnit.make(loraUnit.schema.parse(options), model(name));
+  const trainableTokenIndices = [5];
+  for (const [options, message] of [
+    [{ targetModules: ['embed_tokens'], trainableTokenIndices }, /not trained otherwise but found model\.embed_tokens/],
+    [{ modulesToSave: ['embed_tokens'], trainableTokenIndices }, /not trained otherwise but found model\.embed_tokens/],
+    [{ modulesToSave: ['lm_head'], trainableTokenIndices }, /not trained otherwise but found lm_head/],
+    [{ trainableTokenIndices: [48] }, /trainableTokenIndices below 48 but found 48/],
+    [{ trainableTokenIndices: [3, 3] }, /once each but found one twice/],
+    [{ modulesToSave: ['nothing'] }, /modulesToSave to name modules of the model but found nothing/],
+    [
+      { targetModules: ['up_proj'], modulesToSave: ['proj'] },
+      /in targetModules or in modulesToSave but found it in both/,
+    ],
+    [{ targetModules: '.*q_proj', layersToTransform: [1] }, /list of targetModules beside layersToTransform/],
+    [{ layersPattern: 'layers' }, /layersToTransform beside layersPattern/],
+    [{ loraBias: true, useDora: true }, /beside loraBias/],
+    [{ loraBias: true, targetModules: ['embed_tokens'] }, /linear modules for loraBias but found model\.embed_tokens/],
+    [{ targetModules: ['embed_tokens'], initLoraWeights: 'gaussian' }, /true or false for model\.embed_tokens/],
+  ] as const)
+    assert.throws(make(options), message, JSON.stringify(options));
+  assert.doesNotThrow(make({ modulesToSave: ['lm_head'], trainableTokenIndices }, 'mistral'), 'a head of its own');
+});
+
+for (const [initLoraWeights, deviations] of [
+  ['gaussian', { A: 1 / 16, B: 0 }],
+  ['false', { A: 1 / Math.sqrt(3 * 32), B: 1 / Math.sqrt(3 * 16) }],
+  [true, { A: 1 / Math.sqrt(3 * 32), B: 0 }],
+] as const) {
+  test(`initLoraWeights ${initLoraWeights} has PEFT's law`, async () => {
+    const model = languageModel({
+      ...(readFixture('models/default/config.json') as Record<string, unknown>),
+      num_hidden_layers: 1,
+    });
+    const config = loraUnit.schema.parse({ r: 16, targetModules: ['gate_proj'], initLoraWeights });
+    for (const { name, shape, initialize } of loraUnit.make(config, model).parameters) {
+      const values = new Float32Array(sizeOf(shape));
+      const services = { random: randomService(), linalg: linearAlgebra(runHere()), base: () => assert.fail(name) };
+      await initialize(values, { key: randomKey(3, name), ...services });
+      const want = deviations[name.includes('lora_A') ? 'A' : 'B'];
+      const found = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+      assert.ok(Math.abs(found - want) <= 0.1 * want, `${name}: ${found} against ${want}`);
+      const limit = initLoraWeights === 'gaussian' ? Infinity : Math.sqrt(3) * want * 1.0001;
+      assert.ok(
+        values.every((value) => Math.abs(value) <= limit),
+        'uniform between bounds',
+      );
+      if (want > 0 && initLoraWeights === 'gaussian') assert.ok(values.some((value) => Math.abs(value) > 2 * want));
+    }
   });
 }
 
