@@ -106,13 +106,13 @@ export function llamaTensorName(name: string, more: Architecture['modules'] = {}
   return module === undefined ? outer[name] : `model.layers.${layer}.${module}.${kind}`;
 }
 
-const parts = new Map(Object.entries(modules).map(([part, module]) => [module, part]));
 const outerParts = new Map(Object.entries(outer).map(([part, name]) => [name, part]));
 
-/** The GGUF name of a Hugging Face llama tensor; undefined where there is none. */
-export function ggufLlamaName(name: string): string | undefined {
+/** The GGUF name of a Hugging Face tensor of an architecture that llama.cpp calls so; undefined where there is none. */
+export function ggufDecoderName(name: string, architecture: string): string | undefined {
   const [, layer, module = '', kind] = /^model\.layers\.(\d+)\.([\w.]+)\.(weight|bias)$/.exec(name) ?? [];
-  const part = parts.get(module);
+  const all = Object.entries({ ...modules, ...architectures[architecture]?.modules });
+  const part = all.find(([, each]) => each === module)?.[0];
   return part === undefined ? outerParts.get(name) : `blk.${layer}.${part}.${kind}`;
 }
 

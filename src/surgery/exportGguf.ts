@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../hub/checkpoint.ts';
 import { writeFileAtomic } from '../hub/files.ts';
 import { type GgufField, ggufBytes } from '../hub/gguf-bytes.ts';
-import { type GgufParts, ggufOfLlama } from '../hub/gguf-write-llama.ts';
+import { ggufDecoders, ggufOfDecoder } from '../hub/gguf-write-decoder.ts';
 import { ggufTokenizerFields } from '../hub/gguf-write-tokenizer.ts';
 import { isRecord } from '../hub/json.ts';
 import { blockElementsOf } from '../runtime/storage.ts';
@@ -12,11 +12,6 @@ const fileTypes = { f32: 0, f16: 1, bf16: 32, q8_0: 7, q4_0: 2 } as const;
 
 export type GgufDtype = keyof typeof fileTypes;
 export const ggufDtypes = Object.keys(fileTypes) as readonly GgufDtype[];
-
-type GgufArchitecture = (json: Readonly<Record<string, unknown>>, tensors: Iterable<TensorSource>) => GgufParts;
-
-/** Architectures by the hub's model_type. */
-const architectures: Readonly<Record<string, GgufArchitecture>> = { llama: ggufOfLlama };
 
 /**
  * How a tensor is stored: vectors in f32 as llama.cpp wants them, embedding and head in no less than 8 bits (they suffer
@@ -61,13 +56,11 @@ export async function exportGguf(
   options: { readonly dtype: GgufDtype; readonly name?: string },
 ): Promise<GgufExport> {
   const { config, tokenizer } = checkpoint;
-  const type = String(config['model_type']);
-  const parts = Object.hasOwn(architectures, type)
-    ? architectures[type]?.(config, checkpoint.tensors.values())
-    : undefined;
+  const parts = ggufOfDecoder(config, checkpoint.tensors.values());
   if (parts === undefined) {
-    const known = Object.keys(architectures).join(', ');
-    throw new TypeError(`${checkpoint.path}: expected model_type ${known} for a GGUF but found ${type}`);
+    throw new TypeError(
+      `${checkpoint.path}: expected model_type ${ggufDecoders.join(', ')} for a GGUF but found ${String(config['model_type'])}`,
+    );
   }
   if (tokenizer === undefined) throw new Error(`${checkpoint.path}: expected a tokenizer for a GGUF but found none`);
   const generation = isRecord(checkpoint.generationConfig) ? checkpoint.generationConfig : {};

@@ -3,7 +3,7 @@ import type { OnnxModel, OnnxTensor } from '../runtime/onnx/encode.ts';
 import { onnxTypeCode } from '../runtime/onnx/dtypes.ts';
 import { blockElementsOf } from '../runtime/storage.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
-import type { LlamaConfig } from '../nn/models/llama.ts';
+import type { PlainDecoder } from '../hub/plainDecoder.ts';
 import { blockInitializers, f16Initializer, f32Initializer } from './onnxWeights.ts';
 
 /** How weights are stored in an exported ONNX model; computation is in f32. */
@@ -82,14 +82,14 @@ interface Positions {
   readonly batch: string;
   readonly sequence: string;
   readonly total: string;
-  /** 0 where a key may be seen, else a large negative number: [B, 1, T, S]. */
-  readonly mask: string;
+  /** 0 where a key may be seen, else a large negative number: [B, 1, T, S]; by the layer's window. */
+  readonly mask: (window: number | null) => string;
   /** [B, 1, T, width / 2] */
   readonly cos: string;
   readonly sin: string;
 }
 
-function positionsOf({ emit }: Decoder, { rope }: LlamaConfig): Positions {
+function positionsOf({ emit }: Decoder, { rope }: PlainDecoder): Positions {
   const sizeAt = (x: string, axis: number): string =>
     emit.node('Shape', [x], { start: { int: axis }, end: { int: axis + 1 } });
   const [batch, sequence] = [sizeAt('input_ids', 0), sizeAt('input_ids', 1)];
@@ -101,10 +101,24 @@ function positionsOf({ emit }: Decoder, { rope }: LlamaConfig): Positions {
   // Keys are in the order of the cache: a query sees those up to its own place, and no padding.
   const keys = emit.node('Range', [zero, scalar(total), one]);
   const queries = emit.node('Range', [scalar(past), scalar(total), one]);
-  const before = emit.node('LessOrEqual', [keys, emit.node('Unsqueeze', [queries, emit.ints([1])])]);
+  const rows = emit.node('Unsqueeze', [queries, emit.ints([1])]);
+  const before = emit.node('LessOrEqual', [keys, rows]);
   const present = emit.node('Unsqueeze', [emit.cast('attention_mask', 'bool'), emit.ints([1, 2])]);
-  const seen = emit.node('And', [emit.node('Unsqueeze', [before, emit.ints([0, 1])]), present]);
-  const mask = emit.node('Where', [seen, emit.scalar(0), emit.scalar(-3e38)]);
+  const maskOf = (visible: string): string => {
+    const seen = emit.node('And', [emit.node('Unsqueeze', [visible, emit.ints([0, 1])]), present]);
+    return emit.node('Where', [seen, emit.scalar(0), emit.scalar(-3e38)]);
+  };
+  const masks = new Map<number | null, string>();
+  const mask = (window: number | null): string => {
+    const known = masks.get(window);
+    if (known !== undefined) return known;
+    const size = window === null ? '' : emit.constant(`i64 window ${window}`, 'i64', [], () => [window]);
+    // Keys nearer than the window, the query's own among them.
+    const near = (): string => emit.node('Greater', [keys, emit.node('Sub', [rows, size])]);
+    const made = maskOf(window === null ? before : emit.node('And', [before, near()]));
+    masks.set(window, made);
+    return made;
+  };
   const frequencies = emit.constant(
     'frequencies',
     'f32',
@@ -135,7 +149,7 @@ function rotated({ emit, slice }: Decoder, x: string, width: number, { cos, sin 
 
 async function attention(
   decoder: Decoder,
-  config: LlamaConfig,
+  config: PlainDecoder,
   layer: number,
   x: string,
   positions: Positions,
@@ -147,8 +161,13 @@ async function attention(
     linear(x, `${prefix}.${name}.weight`, config.biases.qkv ? await vector(`${prefix}.${name}.bias`) : null);
   const split = (y: string, count: number): string =>
     transpose(reshape(y, positions.batch, positions.sequence, emit.ints([count, headWidth])), 0, 2, 1, 3);
-  const q = rotated(decoder, split(await project('q_proj'), heads), headWidth, positions);
-  const k = rotated(decoder, split(await project('k_proj'), kvHeads), headWidth, positions);
+  const turned = async (name: string, count: number): Promise<string> => {
+    const y = split(await project(`${name}_proj`), count);
+    const weight = config.qkNorm ? await vector(`${prefix}.${name}_norm.weight`) : undefined;
+    const normed = weight === undefined ? y : decoder.rmsNorm(y, weight, config.rmsNormEps);
+    return rotated(decoder, normed, headWidth, positions);
+  };
+  const [q, k] = [await turned('q', heads), await turned('k', kvHeads)];
   const appended = (name: string, y: string): string =>
     emit.node('Concat', [`past_key_values.${layer}.${name}`, y], { axis: { int: 2 } });
   const keys = appended('key', k);
@@ -158,7 +177,7 @@ async function attention(
   const scaledQ = emit.node('Mul', [grouped(q), emit.scalar(headWidth ** -0.5)]);
   const scores = emit.node('MatMul', [scaledQ, transpose(keys, 0, 1, 3, 2)]);
   const shape = [positions.batch, emit.ints([heads]), positions.sequence, positions.total];
-  const masked = emit.node('Add', [reshape(scores, ...shape), positions.mask]);
+  const masked = emit.node('Add', [reshape(scores, ...shape), positions.mask(config.windows[layer] ?? null)]);
   const weights = emit.node('Softmax', [masked], { axis: { int: -1 } });
   const groups = [positions.batch, emit.ints([kvHeads, -1]), positions.total];
   const mixed = emit.node('MatMul', [heads === kvHeads ? weights : reshape(weights, ...groups), values]);
@@ -168,7 +187,7 @@ async function attention(
   return { out: await linear(flat, `${prefix}.o_proj.weight`, bias), keys, values };
 }
 
-async function mlp({ emit, vector, linear }: Decoder, config: LlamaConfig, layer: number, x: string): Promise<string> {
+async function mlp({ emit, vector, linear }: Decoder, config: PlainDecoder, layer: number, x: string): Promise<string> {
   const prefix = `model.layers.${layer}.mlp`;
   const project = async (name: string, y: string): Promise<string> =>
     linear(y, `${prefix}.${name}.weight`, config.biases.mlp ? await vector(`${prefix}.${name}.bias`) : null);
@@ -178,11 +197,11 @@ async function mlp({ emit, vector, linear }: Decoder, config: LlamaConfig, layer
 }
 
 /**
- * A Llama as an ONNX graph of the kind that transformers.js and optimum know: input_ids, attention_mask, position_ids [B, T]
+ * A decoder as an ONNX graph of the kind that transformers.js and optimum know: input_ids, attention_mask, position_ids [B, T]
  * and the caches in, logits [B, T, V] and the longer caches out. Throws TypeError for an activation other than silu.
  */
-export async function onnxOfLlama(
-  config: LlamaConfig,
+export async function onnxOfDecoder(
+  config: PlainDecoder,
   tensors: ReadonlyMap<string, TensorSource>,
   dtype: OnnxDtype,
 ): Promise<OnnxModel> {

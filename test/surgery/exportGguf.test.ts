@@ -10,10 +10,11 @@ import { openLlama, withoutLlama } from '../loop/llama-cpp.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-gguf-'));
 after(() => rmSync(folder, { recursive: true }));
-const modelPath = (name: string): string => fileURLToPath(new URL(`../fixtures/models/${name}`, import.meta.url));
+const modelPath = (name: string): string =>
+  fileURLToPath(new URL(`../fixtures/${name.includes('/') ? name : `models/${name}`}`, import.meta.url));
 
-/** A byte-level tokenizer of as many tokens as the tiny models have. */
-const letters = Array.from({ length: 64 }, (_, i) => String.fromCharCode(33 + i));
+/** A byte-level tokenizer of no more tokens than the tiny models have. */
+const letters = Array.from({ length: 48 }, (_, i) => String.fromCharCode(33 + i));
 const tinyTokenizer: NonNullable<Checkpoint['tokenizer']> = {
   tokenizerJson: {
     added_tokens: [],
@@ -27,18 +28,23 @@ const tinyTokenizer: NonNullable<Checkpoint['tokenizer']> = {
   namedTemplates: {},
 };
 
+type Rows = readonly (readonly (number | null)[])[];
+
 interface Expected {
   readonly ids: readonly (readonly number[])[];
   readonly lengths: readonly number[];
-  readonly logprobs: { readonly float64: readonly (readonly (number | null)[])[] };
+  readonly logprobs: Rows | { readonly float64: Rows };
 }
 
 async function write(name: string, dtype: GgufDtype, changes: Record<string, unknown> = {}): Promise<string> {
   const checkpoint = await openCheckpoint(modelPath(name));
-  const out = join(folder, `${name}.${dtype}.gguf`);
+  const out = join(folder, `${name.replace('/', '-')}.${dtype}.gguf`);
   const config = { ...checkpoint.config, ...changes };
-  await exportGguf({ ...checkpoint, config, tokenizer: tinyTokenizer }, out, { dtype });
-  await checkpoint.close();
+  try {
+    await exportGguf({ ...checkpoint, config, tokenizer: tinyTokenizer }, out, { dtype });
+  } finally {
+    await checkpoint.close();
+  }
   return out;
 }
 
@@ -60,16 +66,24 @@ const written = [
   'llama3',
   'old-llama3',
   'yarn',
+  'architectures/mistral-no-window',
+  'architectures/qwen2',
+  'architectures/qwen3',
 ];
 
-for (const name of written) {
+// Within its window, which is the context that the file names, a Mistral is a Llama.
+for (const [name, places] of [
+  ...written.map((each) => [each, [1, 5, 12, 19]] as const),
+  ['architectures/mistral', [1, 3, 5]] as const,
+]) {
   test(`${name}: llama.cpp computes what transformers does`, { skip: withoutLlama }, async () => {
     const expected = JSON.parse(readFileSync(join(modelPath(name), 'expected.json'), 'utf8')) as Expected;
-    const llama = await openLlama(await write(name, 'f32'), 64);
+    const rows = 'float64' in expected.logprobs ? expected.logprobs.float64 : expected.logprobs;
+    const llama = await openLlama(await write(name, 'f32'), name.includes('/') ? 48 : 64);
     try {
       const ids = expected.ids[0] ?? [];
-      for (const t of [1, 5, 12, 23]) {
-        const wanted = expected.logprobs.float64[0]?.[t] ?? Number.NaN;
+      for (const t of places) {
+        const wanted = rows[0]?.[t] ?? Number.NaN;
         const found = logprob(await llama.logits(ids.slice(0, t)), ids[t] ?? 0);
         // llama.cpp keeps keys and values in f16 unless told otherwise.
         assert.ok(Math.abs(found - wanted) < 0.02, `token ${t}: ${found} instead of ${wanted}`);
@@ -117,6 +131,24 @@ test('what llama.cpp has no place for is refused by name', async () => {
   await assert.rejects(write('yarn-no-truncate', 'f16'), /beta_fast/);
   await assert.rejects(
     write('default', 'f16', { model_type: 'mamba' }),
-    /expected model_type .*llama.* but found mamba/,
+    /expected model_type llama, mistral, qwen2, qwen3 for a GGUF but found mamba/,
   );
+  await assert.rejects(write('architectures/gpt2', 'f16'), /expected model_type .* but found gpt2/);
+  await assert.rejects(write('architectures/gemma3', 'f16'), /expected model_type .* but found gemma3_text/);
+  await assert.rejects(write('architectures/qwen2-window', 'f16'), /use_sliding_window: a qwen2 GGUF/);
+  await assert.rejects(write('architectures/qwen3-bias', 'f16'), /use_sliding_window|attention_bias/);
+  const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, rope_theta: 10000, original_max_position_embeddings: 32 }; // prettier-ignore
+  await assert.rejects(
+    write('architectures/qwen2', 'f16', { rope_parameters: llama3 }),
+    /a qwen2 GGUF has no place for this rope_type/,
+  );
+});
+
+test('a Mistral names the window as its context', async () => {
+  const read = await openCheckpoint(await write('architectures/mistral', 'f32'));
+  try {
+    assert.deepEqual([read.config['model_type'], read.config['max_position_embeddings']], ['llama', 5]);
+  } finally {
+    await read.close();
+  }
 });

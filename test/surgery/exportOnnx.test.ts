@@ -12,20 +12,27 @@ import type { OnnxDtype } from '../../src/surgery/onnxDecoder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-onnx-'));
 after(() => rmSync(folder, { recursive: true }));
-const modelPath = (name: string): string => fileURLToPath(new URL(`../fixtures/models/${name}`, import.meta.url));
+const modelPath = (name: string): string =>
+  fileURLToPath(new URL(`../fixtures/${name.includes('/') ? name : `models/${name}`}`, import.meta.url));
+
+type Rows = readonly (readonly (number | null)[])[];
 
 interface Expected {
   readonly ids: readonly (readonly number[])[];
-  readonly logprobs: { readonly float64: readonly (readonly (number | null)[])[] };
+  readonly logprobs: Rows | { readonly float64: Rows };
 }
 
 /** Largest |Δ ln p| of the first sequence from transformers', the second half over a cache. */
 async function distance(name: string, dtype: OnnxDtype): Promise<number> {
   const checkpoint = await openCheckpoint(modelPath(name));
-  const out = join(folder, `${name}-${dtype}`);
-  await exportOnnx(checkpoint, out, dtype);
-  await checkpoint.close();
+  const out = join(folder, `${name.replace('/', '-')}-${dtype}`);
+  try {
+    await exportOnnx(checkpoint, out, dtype);
+  } finally {
+    await checkpoint.close();
+  }
   const { ids, logprobs } = JSON.parse(readFileSync(join(modelPath(name), 'expected.json'), 'utf8')) as Expected;
+  const rows = 'float64' in logprobs ? logprobs.float64 : logprobs;
   const row = ids[0] ?? [];
   const model = languageModel(checkpoint.config);
   const decoder = await openOnnxDecoder(join(out, onnxFile(dtype)), model, { threads: 1 });
@@ -35,7 +42,7 @@ async function distance(name: string, dtype: OnnxDtype): Promise<number> {
     for (let t = 1; t < row.length; t++) {
       const at = logits.subarray((t - 1) * model.vocabSize, t * model.vocabSize);
       const total = Math.log(at.reduce((sum, z) => sum + Math.exp(z), 0));
-      worst = Math.max(worst, Math.abs((at[row[t] ?? 0] ?? NaN) - total - (logprobs.float64[0]?.[t] ?? NaN)));
+      worst = Math.max(worst, Math.abs((at[row[t] ?? 0] ?? NaN) - total - (rows[0]?.[t] ?? NaN)));
     }
     return worst;
   } finally {
@@ -54,6 +61,12 @@ for (const name of [
   'llama3',
   'yarn',
   'yarn-mscale',
+  'architectures/mistral',
+  'architectures/mistral-no-window',
+  'architectures/qwen2',
+  'architectures/qwen2-window',
+  'architectures/qwen3',
+  'architectures/qwen3-bias',
 ]) {
   test(`${name}: the exported graph computes what transformers does, over a cache too`, async () => {
     assert.ok((await distance(name, 'fp32')) < 1e-4);
@@ -72,4 +85,49 @@ test('weights in f16, 8 and 4 bits are off by what their rounding costs', async 
 
 test('what has no export is refused by name', async () => {
   await assert.rejects(distance('gelu', 'fp32'), /hidden_act gelu_pytorch_tanh/);
+  await assert.rejects(
+    distance('architectures/gpt2', 'fp32'),
+    /expected model_type llama, mistral, qwen2, qwen3 for ONNX but found gpt2/,
+  );
 });
+
+interface Generation {
+  readonly generation: {
+    readonly prompts: readonly (readonly number[])[];
+    readonly ids: readonly (readonly number[])[];
+  };
+}
+
+for (const name of ['mistral', 'qwen2', 'qwen3']) {
+  test(`${name}: transformers.js generates what transformers does`, async () => {
+    const checkpoint = await openCheckpoint(modelPath(`architectures/${name}`));
+    await exportOnnx(checkpoint, join(folder, name), 'fp32');
+    await checkpoint.close();
+    const { generation } = JSON.parse(
+      readFileSync(join(modelPath(`architectures/${name}`), 'expected.json'), 'utf8'),
+    ) as Generation;
+    const { AutoModelForCausalLM, env, Tensor } = await import('@huggingface/transformers');
+    env.allowRemoteModels = false;
+    env.localModelPath = folder;
+    const model = await AutoModelForCausalLM.from_pretrained(name, { dtype: 'fp32', device: 'cpu' });
+    for (const [row, prompt] of generation.prompts.entries()) {
+      const all = generation.ids[row] ?? [];
+      // It ends at the stop token, which the fixture goes past.
+      const stop = all.indexOf(Number(checkpoint.config['eos_token_id']));
+      const wanted = stop < 0 ? all : all.slice(0, stop + 1);
+      const ids = BigInt64Array.from(prompt, BigInt);
+      const inputs = {
+        input_ids: new Tensor('int64', ids, [1, prompt.length]),
+        attention_mask: new Tensor(
+          'int64',
+          ids.map(() => 1n),
+          [1, prompt.length],
+        ),
+      };
+      const made = (await model.generate({ ...inputs, max_new_tokens: all.length, do_sample: false })) as {
+        tolist(): bigint[][];
+      };
+      assert.deepEqual((made.tolist()[0] ?? []).slice(prompt.length).map(Number), wanted);
+    }
+  });
+}

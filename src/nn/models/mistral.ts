@@ -17,7 +17,7 @@ import type { LanguageModel, ModelInputs, ModelOutputs } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 import { ropeFrequencies } from '../rope.ts';
 
-interface MistralConfig extends DecoderSizes {
+export interface MistralConfig extends DecoderSizes {
   readonly rmsNormEps: number;
   readonly activation: Activation;
   readonly window: number | null;
@@ -26,7 +26,7 @@ interface MistralConfig extends DecoderSizes {
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): MistralConfig {
+export function parseMistralConfig(json: Readonly<Record<string, unknown>>): MistralConfig {
   const fields = configFields(json);
   expectOnly(fields, 'mistral', { attention_dropout: 0 });
   const sizes = decoderSizes(fields, { maxPositions: 131072, tied: false });
@@ -73,7 +73,7 @@ function hidden(config: MistralConfig, inputs: ModelInputs): ModelOutputs {
 
 /** Mistral: a Llama whose layers see a window of keys (Jiang et al. 2023, §2; transformers' MistralForCausalLM). */
 export function mistral(json: Readonly<Record<string, unknown>>): LanguageModel {
-  const config = parseConfig(json);
+  const config = parseMistralConfig(json);
   const linears = gatedDecoderLinears(config, { qkv: false, output: false, mlp: false });
   const norms = ['input_layernorm', 'post_attention_layernorm'].map((name) => [name, config.hiddenSize] as const);
   return {

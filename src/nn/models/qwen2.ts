@@ -17,7 +17,7 @@ import type { LanguageModel, ModelInputs, ModelOutputs } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 import { ropeFrequencies } from '../rope.ts';
 
-interface Qwen2Config extends DecoderSizes {
+export interface Qwen2Config extends DecoderSizes {
   readonly rmsNormEps: number;
   readonly activation: Activation;
   /** Of each layer; null sees all that came before. */
@@ -27,7 +27,7 @@ interface Qwen2Config extends DecoderSizes {
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): Qwen2Config {
+export function parseQwen2Config(json: Readonly<Record<string, unknown>>): Qwen2Config {
   const fields = configFields(json);
   expectOnly(fields, 'qwen2', { attention_dropout: 0 });
   const sizes = decoderSizes(fields, { maxPositions: 32768, tied: false });
@@ -74,7 +74,7 @@ function hidden(config: Qwen2Config, inputs: ModelInputs): ModelOutputs {
 
 /** Qwen 2 and 2.5: biases on q, k and v, a window in later layers (Yang et al. 2024, §2.2.1; transformers' Qwen2ForCausalLM). */
 export function qwen2(json: Readonly<Record<string, unknown>>): LanguageModel {
-  const config = parseConfig(json);
+  const config = parseQwen2Config(json);
   const linears = gatedDecoderLinears(config, { qkv: true, output: false, mlp: false });
   const norms = ['input_layernorm', 'post_attention_layernorm'].map((name) => [name, config.hiddenSize] as const);
   return {

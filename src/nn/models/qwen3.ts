@@ -17,7 +17,7 @@ import type { LanguageModel, ModelInputs, ModelOutputs } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 import { ropeFrequencies } from '../rope.ts';
 
-interface Qwen3Config extends DecoderSizes {
+export interface Qwen3Config extends DecoderSizes {
   readonly rmsNormEps: number;
   readonly activation: Activation;
   readonly attentionBias: boolean;
@@ -28,7 +28,7 @@ interface Qwen3Config extends DecoderSizes {
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): Qwen3Config {
+export function parseQwen3Config(json: Readonly<Record<string, unknown>>): Qwen3Config {
   const fields = configFields(json);
   expectOnly(fields, 'qwen3', { attention_dropout: 0 });
   const sizes = decoderSizes(fields, { maxPositions: 32768, tied: false, headWidth: 128 });
@@ -79,7 +79,7 @@ function hidden(config: Qwen3Config, inputs: ModelInputs): ModelOutputs {
 
 /** Qwen 3: queries and keys are normed in each head (Yang et al. 2025, §2; transformers' Qwen3ForCausalLM). */
 export function qwen3(json: Readonly<Record<string, unknown>>): LanguageModel {
-  const config = parseConfig(json);
+  const config = parseQwen3Config(json);
   const linears = gatedDecoderLinears(config, { qkv: config.attentionBias, output: config.attentionBias, mlp: false });
   const norms = [
     ['input_layernorm', config.hiddenSize],
