@@ -131,12 +131,15 @@ export function weightStore(): WeightStore {
     const names = quantizedNames(source.name);
     const blocks = sizeOf(source.shape) / quantizedBlock;
     let loading: Promise<QuantizedWeights> | undefined;
+    const bytes = blocks * (codeBytes[type] + 4);
+    unread += bytes;
     const load = async (): Promise<QuantizedWeights> => {
       const values = new Float32Array(sizeOf(source.shape));
       await source.readF32(values);
       await checkFinite(source.name, values);
       const made = quantized(type, values);
-      resident += made.codes.byteLength + made.scales.byteLength;
+      resident += bytes;
+      unread -= bytes;
       return made;
     };
     const loaded = (): Promise<QuantizedWeights> => (loading ??= few(load));

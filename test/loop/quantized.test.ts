@@ -67,9 +67,11 @@ test('the weights of linear layers are held in few bits, once; the others as the
   assert.ok(engine);
   const bytesOf = async (quantization?: 'int8' | 'int4'): Promise<number> => {
     const loaded = await openModel({ model: fixture('models/default'), engine, quantization });
+    const planned = loaded.store.unreadBytes();
     for (const { name } of loaded.model.parameters) await loaded.store.get(name).f32();
     await loaded.close();
-    return loaded.store.residentBytes();
+    assert.deepEqual([loaded.store.residentBytes(), loaded.store.unreadBytes()], [planned, 0]);
+    return planned;
   };
   const { linears, parameters } = languageModel(
     (await openModel({ model: fixture('models/default'), engine })).checkpoint.config,
