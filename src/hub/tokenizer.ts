@@ -65,7 +65,7 @@ export function loadTokenizer(
   const json = named('tokenizer.json', () => checkedJson(files.tokenizerJson));
   const names = specialNames(settings);
   const vocabulary = vocabularyOf(json);
-  const added = addedTokens(json, names, vocabulary);
+  const added = named('tokenizer.json', () => addedTokens(json, names, vocabulary));
   const library = failing(() => new Library({ ...json, added_tokens: added }, settings));
   repairByteFallback(library.decoder);
   repairModel(library);
