@@ -115,6 +115,7 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
         return line(`step ${event.step}: saved ${event.path}`);
       case 'warning':
         return line(`Warning: ${event.message}`);
+      case 'samples':
       case 'done':
         return;
     }

@@ -1,4 +1,5 @@
 import type { TensorSource } from '../runtime/tensor-source.ts';
+import { cardLicense } from './cardLicense.ts';
 import { openTensors } from './checkpoint-tensors.ts';
 import { joinPath, jsonIn, listFolder, openFile, pathKind } from './files.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -24,6 +25,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorSource>;
   readonly tokenizer?: CheckpointTokenizer;
   readonly generationConfig?: unknown;
+  /** The hub's short name of its licence, where its card or metadata tells. */
+  readonly license?: string;
   /** SHA-256 over all tensors whole: names, shapes, storage types and bytes. */
   fingerprint(): Promise<string>;
   /** Closes the files; the sources cannot be read after that. */
@@ -74,6 +77,7 @@ async function openFolder(path: string): Promise<Checkpoint> {
     tensors,
     ...present('tokenizer', tokenizer),
     ...present('generationConfig', generationConfig),
+    ...present('license', await cardLicense(path)),
     fingerprint: once(() => fingerprintOf(tensors.values())),
     close: () => opened.close(),
   };
@@ -91,6 +95,12 @@ function ggufGenerationConfig(gguf: Gguf): Record<string, unknown> {
   };
 }
 
+/** Metadata for people: of another kind it is as if it were not there. */
+function ggufLicense({ metadata }: Gguf): string | undefined {
+  const license = metadata.get('general.license');
+  return typeof license === 'string' ? license : undefined;
+}
+
 async function openGguf(path: string): Promise<Checkpoint> {
   const file = await openFile(path);
   try {
@@ -104,6 +114,7 @@ async function openGguf(path: string): Promise<Checkpoint> {
       tensors,
       ...present('tokenizer', ggufTokenizer(gguf)),
       generationConfig: ggufGenerationConfig(gguf),
+      ...present('license', ggufLicense(gguf)),
       fingerprint: once(() => fingerprintOf(tensors.values())),
       close: () => file.close(),
     };

@@ -44,5 +44,8 @@ export function hubIdOfSnapshot(path: string): HubId | undefined {
   return { id: id.replace('--', '/'), revision: commit };
 }
 
+/** The repository on the hub that a text names, as an id or as a folder of the hub's cache; undefined where it names none. Any path must be absolute. */
+export const repositoryOf = (text: string): string | undefined => hubIdOfSnapshot(text)?.id ?? parseHubId(text)?.id;
+
 /** What others call a model: its id where it lies in the hub's cache, else its path. */
 export const modelName = (path: string): string => hubIdOfSnapshot(path)?.id ?? path;

@@ -24,10 +24,12 @@ function instead(files: readonly string[]): string {
   return pickled === undefined ? '' : `; it holds ${pickled}, a pickle, which is not read`;
 }
 
-/** Config, tokenizer, templates and, unless left out, the safetensors in one file or in the shards that the index names. Error where there are none. */
+/** Config, tokenizer, templates and, unless left out, the card and the safetensors in one file or in the shards that the index names. Error where there are none. */
 export async function modelFiles(files: readonly string[], read: Read, weights = true): Promise<string[]> {
-  const texts = files.filter(isText);
-  if (!weights) return texts;
+  const tokenizer = files.filter(isText);
+  if (!weights) return tokenizer;
+  // Its licence goes into the cards of what comes of it.
+  const texts = files.filter((name) => isText(name) || name === 'README.md');
   if (!files.includes('config.json'))
     throw new Error(`expected a model with config.json but found none${instead(files)}`);
   if (files.includes('model.safetensors')) return [...texts, 'model.safetensors'];

@@ -11,9 +11,11 @@ import { sum } from '../ir/ops/reduceSum.ts';
 import type { Classifier } from '../nn/model.ts';
 import { labelLosses, smoothedLabels } from '../objectives/labelLosses.ts';
 import { classifierFeeds, classifierForward, type ClassifierShape } from './classifierPrograms.ts';
+import { classify } from './classifier.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { lossGraph } from './programs.ts';
+import type { Sample } from './samples.ts';
 import type { Evaluation, Task } from './task.ts';
 
 /** The label of an example in words: names of what is 1, or the numbers. */
@@ -25,6 +27,15 @@ function labelText(labels: readonly string[], type: string, { label }: TrainExam
 
 const largest = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((best, value, i, all) => (value > (all[best] ?? -Infinity) ? i : best), 0);
+
+/** What logits say: the likeliest label, each that is likelier than not, or the numbers. */
+function predicted(type: string, logits: readonly number[]): Float32Array {
+  if (type === 'regression') return Float32Array.from(logits, (value) => Number(value.toFixed(3)));
+  const best = largest(logits);
+  return Float32Array.from(logits, (value, i) =>
+    Number(type === 'single_label_classification' ? i === best : value > 0),
+  );
+}
 
 /** Learning a classifier's labels. TypeError on options that are only for tokens. */
 export function classifierTask(
@@ -120,6 +131,21 @@ export function classifierTask(
       return lossGraph({ ...built, weight: scalar(shape.batch) }, adapter, options);
     },
     feeds: (batch, graph) => classifierFeeds(batch, model, graph),
+    answer: async (examples) => {
+      const said: Sample[] = [];
+      for await (const { index, logits } of classify(loaded, examples, { batchSize: examples.length })) {
+        const example = examples.find((each) => each.index === index);
+        if (!example) continue;
+        const label = predicted(problemType(), logits);
+        said.push({
+          index,
+          prompt: tokenizerOf(loaded).decode([...example.ids]),
+          expected: labelText(labels, problemType(), example),
+          text: labelText(labels, problemType(), { ...example, label }),
+        });
+      }
+      return said;
+    },
     metrics: () => (problemType() === 'single_label_classification' ? ['evalLoss', 'accuracy'] : ['evalLoss']),
     evaluationGraph,
     evaluate: async (batches): Promise<Evaluation> => {

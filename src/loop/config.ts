@@ -122,6 +122,13 @@ const reward = z.strictObject({
   maxNewTokens: count(1).optional().describe('Longest answer in tokens; 128 unless given'),
 });
 
+const samples = z.strictObject({
+  prompts: count(0)
+    .default(4)
+    .describe('Evaluation prompts (else training prompts) whose answers before and after the report shows; 0 for none'),
+  maxNewTokens: count(1).default(64).describe('Longest of these answers in tokens'),
+});
+
 const engine = z.strictObject({
   name: z
     .enum(['auto', 'native', 'ort', 'reference'])
@@ -144,6 +151,7 @@ export const tuneSchema = z
     schedule: z.discriminatedUnion('type', scheduleSchemas).prefault({}),
     train: train.prefault({}),
     reward: reward.prefault({}),
+    samples: samples.prefault({}),
     engine: engine.prefault({}),
   })
   .superRefine((config, context) => {

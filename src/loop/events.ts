@@ -2,6 +2,7 @@ import type { MemoryPlan } from './memoryPlan.ts';
 import type { TimePlan } from './timePlan.ts';
 import type { DatasetSummary } from '../data/preview.ts';
 import type { Best } from './best.ts';
+import type { SampleSet } from './samples.ts';
 
 /** Why a run ended: all epochs done, one of its limits, no better evaluation for long, or somebody asked. */
 export type StopReason = 'completed' | 'max-steps' | 'max-time' | 'early-stopping' | 'interrupted';
@@ -90,6 +91,7 @@ export type TuneEvent =
     } & Partial<MemoryPlan & TimePlan>)
   | StepEvent
   | EvalEvent
+  | ({ readonly type: 'samples' } & SampleSet)
   | { readonly type: 'saved'; readonly step: number; readonly path: string }
   | { readonly type: 'warning'; readonly message: string }
   | DoneEvent;

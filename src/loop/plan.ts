@@ -1,5 +1,6 @@
 import { type Batch, type Batches, makeBatches } from '../data/batches.ts';
 import { type Cursor, makeCursor, type Window } from '../data/cursor.ts';
+import type { TrainExample } from '../data/dataset.ts';
 import { makeDataStep } from '../data/dataSteps.ts';
 import type { Scratch } from '../data/examples.ts';
 import { mixedOrder } from '../data/mix.ts';
@@ -27,6 +28,11 @@ export interface RunPlan {
   readonly windowOf: (step: number) => Window;
   /** Batches of the evaluation data, where there is any. */
   readonly evaluation: (() => Iterable<Batch>) | undefined;
+  /** The first evaluation examples that fit, or training examples where nothing is held out. */
+  readonly firstExamples: (
+    count: number,
+    fits: (example: TrainExample) => boolean,
+  ) => { readonly held: boolean; readonly examples: readonly TrainExample[] };
   /** Numbers of the first rows of the evaluation data. */
   readonly heldIndexes: (count: number) => number[];
   readonly steps: number;
@@ -101,6 +107,12 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
     },
     windowOf,
     evaluation: heldBatches && (() => onceThrough(heldBatches)),
+    firstExamples: (count, fits) => {
+      const from = runData.held?.examples ?? examples;
+      const found: TrainExample[] = [];
+      for (let i = 0; i < from.count && found.length < count; i++) if (fits(from.at(i))) found.push(from.at(i));
+      return { held: runData.held !== undefined, examples: found };
+    },
     heldIndexes: (count) => {
       const held = runData.held?.examples;
       return Array.from({ length: Math.min(count, held?.count ?? 0) }, (_, i) => held?.at(i).index ?? 0);

@@ -11,7 +11,7 @@ import {
 } from '../hub/files.ts';
 import { appendText } from '../hub/files-append.ts';
 import { assertWritableFolder, isLeftover, removeLeftovers, removePath } from '../hub/files-remove.ts';
-import { recordOf } from '../hub/json.ts';
+import { parseJson, recordOf } from '../hub/json.ts';
 import {
   type Checkpoint,
   checkpointOf,
@@ -27,6 +27,7 @@ import type { MemoryPlan } from './memoryPlan.ts';
 import { parseConfig } from './parseConfig.ts';
 import { renderReport } from './report.ts';
 import type { TimePlan } from './timePlan.ts';
+import type { SampleSet } from './samples.ts';
 import { UsageError } from './usageError.ts';
 
 /** What a run knows of itself beyond its config; stands under `run` in config.json. */
@@ -44,6 +45,8 @@ export interface RunRecord {
   };
   readonly engine: { readonly name: string; readonly precision: string; readonly threads?: number };
   readonly parameters: { readonly all: number; readonly trained: number };
+  /** When the run was started, ISO 8601. */
+  readonly startedAt?: string;
   /** What is trained on, in sentences, and one example with `+` before each learned token. */
   readonly preview: { readonly notes: readonly string[]; readonly example: readonly string[] };
   /** Peaks of memory and time that were planned before the first step. */
@@ -63,6 +66,9 @@ export interface RunFolder {
   replaceConfig(config: TuneConfig): Promise<void>;
   append(line: MetricsLine): Promise<void>;
   metrics(): Promise<MetricsLine[]>;
+  /** Answers to the same prompts after some steps; those of a step that is there already are not added. */
+  samples(): Promise<SampleSet[]>;
+  addSamples(samples: SampleSet): Promise<void>;
   /** Drops the lines past `step`, a broken last line and the end, so that no step stands there twice. */
   rewindMetrics(step: number): Promise<void>;
   /** Writes checkpoints/step-N whole or not at all; those that are not kept go. */
@@ -77,7 +83,7 @@ export interface RunFolder {
 }
 
 const configName = 'config.json';
-const entries = [configName, 'metrics.jsonl', 'adapter', 'model', 'checkpoints', 'report.html'];
+const entries = [configName, 'metrics.jsonl', 'samples.jsonl', 'adapter', 'model', 'checkpoints', 'report.html'];
 
 /** A config.json to config and record; `run` may be absent. */
 function parseRunConfig(value: unknown, file: string): { config: TuneConfig; run: RunRecord | undefined } {
@@ -93,6 +99,7 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
   const at = (name: string): string => joinPath(path, name);
   const configPath = at(configName);
   const metricsPath = at('metrics.jsonl');
+  const samplesPath = at('samples.jsonl');
   /** RangeError where a link stands there that leads out of the run. */
   const checkpoints = async (): Promise<string> => (await fileIn(path, 'checkpoints')) ?? at('checkpoints');
 
@@ -105,6 +112,12 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
   };
   const metrics = async (): Promise<MetricsLine[]> =>
     (await pathKind(metricsPath)) === undefined ? [] : parseMetrics(await readTextFile(metricsPath));
+
+  const samples = async (): Promise<SampleSet[]> => {
+    if ((await pathKind(samplesPath)) === undefined) return [];
+    const lines = (await readTextFile(samplesPath)).trimEnd().split('\n');
+    return lines.map((line, i) => parseJson(line, `${samplesPath}, line ${i + 1}`) as SampleSet);
+  };
 
   return {
     path,
@@ -122,6 +135,12 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
     },
     append: (line) => appendText(metricsPath, formatMetrics([line])),
     metrics,
+    samples,
+    async addSamples(set) {
+      const there = await samples();
+      if (there.some(({ step }) => step === set.step)) return;
+      await writeFileAtomic(samplesPath, [...there, set].map((line) => `${JSON.stringify(line)}\n`).join(''));
+    },
     async rewindMetrics(step) {
       await removeLeftovers(path);
       await writeFileAtomic(metricsPath, formatMetrics(metricsUpTo(await metrics(), step)));
@@ -134,7 +153,10 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
       return last?.type === 'done' && last.stopReason !== 'interrupted' ? last : undefined;
     },
     async writeReport() {
-      await writeFileAtomic(at('report.html'), renderReport({ ...(await read()), metrics: await metrics() }));
+      await writeFileAtomic(
+        at('report.html'),
+        renderReport({ ...(await read()), metrics: await metrics(), samples: await samples() }),
+      );
     },
   };
 }

@@ -12,6 +12,7 @@ import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
 import type { MemoryPlan } from './memoryPlan.ts';
 import type { AttachedAdapter } from './model.ts';
 import type { RunPlan } from './plan.ts';
+import type { makeSampler } from './samples.ts';
 import type { Stateful } from './stateful.ts';
 import type { Task } from './task.ts';
 import type { TimePlan } from './timePlan.ts';
@@ -27,6 +28,7 @@ export interface Session {
   readonly memory: MemoryPlan | undefined;
   readonly trainer: Trainer;
   readonly measure: Measure | undefined;
+  readonly sampler: ReturnType<typeof makeSampler>;
   readonly watch: BestWatch;
   readonly options: TuneOptions;
 }
@@ -81,6 +83,7 @@ export async function beginRecord(
   }
   const { threads } = config.engine;
   return runFolder.start(config, {
+    startedAt: new Date().toISOString(),
     versions: host.versions,
     fingerprints,
     engine: { name: engine.name, precision: engine.precision, ...(threads === undefined ? {} : { threads }) },

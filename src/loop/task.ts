@@ -18,6 +18,7 @@ import type { EvalMetric } from './best.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { scoreGraph, type TrainGraphOptions, type TokenShape } from './programs.ts';
+import { answerSamples, type Sample } from './samples.ts';
 import { meanLoss } from './score.ts';
 import { sequenceLoss } from './sequenceLoss.ts';
 import { tokenLoss } from './tokenLoss.ts';
@@ -58,6 +59,11 @@ export interface Task {
   /** What an evaluation computes of one batch. */
   evaluationGraph(shape: Pick<TokenShape, 'batch' | 'length'>): Graph;
   evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
+  /** What the model says to the prompts of examples, greedily, or which labels it gives them. */
+  answer(
+    examples: readonly TrainExample[],
+    options: { readonly maxNewTokens: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<Sample[]>;
   /** What evaluations tell that can be compared; known once the data is read. */
   metrics(): readonly EvalMetric[];
 }
@@ -96,6 +102,7 @@ export function languageTask(
     },
     evaluationGraph: (shape) => scoreGraph(loaded.model, loaded.attached?.adapter, { ...shape, packed: packing }),
     evaluate: (batches) => meanLoss(loaded, batches, packing),
+    answer: (examples, options) => answerSamples(loaded, examples, options),
     metrics: () => ['evalLoss'],
   };
 }

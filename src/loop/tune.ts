@@ -1,4 +1,4 @@
-import { joinPath } from '../hub/files.ts';
+import { joinPath, writeFileAtomic } from '../hub/files.ts';
 import { type ScratchFile, scratchFile } from '../hub/files-scratch.ts';
 import { makeOptimizer } from '../optimizers/index.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -10,6 +10,7 @@ import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
 import { type HostMemory, type MemoryPlan, type PlannedRun, planMemory } from './memoryPlan.ts';
 import { refuseExcess } from './memoryRefusal.ts';
 import { readWeights } from './model.ts';
+import { modelCard } from './modelCard.ts';
 import { openTask } from './openTrained.ts';
 import { planRun } from './plan.ts';
 import type { RunFolder } from './runFolder.ts';
@@ -25,6 +26,7 @@ import {
   warnWithoutGain,
 } from './session.ts';
 import { planTime } from './timePlan.ts';
+import { makeSampler } from './samples.ts';
 import { makeTrainer } from './trainer.ts';
 import type { Update } from './update.ts';
 
@@ -73,6 +75,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
       learningRate: plan.learningRateAt,
     };
     const memory = await planned({ config, task, attached, updates: [update], plan, engine: loaded.engine }, options);
+    const sampler = makeSampler(config, task, plan);
     await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const trainer = await makeTrainer(loaded, {
@@ -83,7 +86,7 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
       recompute: config.train.gradientCheckpointing,
     });
     const watch = bestWatch(config.train);
-    return await runPlan({ config, task, attached, plan, memory, trainer, measure, watch, options });
+    return await runPlan({ config, task, attached, plan, memory, trainer, measure, sampler, watch, options });
   } finally {
     for (const file of files) file.close();
     await loaded.close();
@@ -108,7 +111,7 @@ const bestOf = (watch: BestWatch): { best?: Best } => {
 };
 
 async function runPlan(session: Session): Promise<TuneSummary> {
-  const { config, task, attached, plan, trainer, measure, watch, options } = session;
+  const { config, task, attached, plan, trainer, measure, sampler, watch, options } = session;
   const { loaded } = task;
   const { runFolder, engine, host, emit, signal } = options;
   const { train } = config;
@@ -210,7 +213,17 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     return maxTimeMinutes !== undefined && minutes >= maxTimeMinutes ? 'max-time' : undefined;
   };
 
-  if (trainer.step() === 0) await evaluate();
+  const sample = async (step: number): Promise<void> => {
+    const samples = await sampler?.(step, signal);
+    if (!samples) return;
+    await runFolder.addSamples(samples);
+    emit({ type: 'samples', ...samples });
+  };
+
+  if (trainer.step() === 0) {
+    await evaluate();
+    await sample(0);
+  }
   let stopReason = stopBefore();
   while (stopReason === undefined) {
     await step();
@@ -223,9 +236,16 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   if (stopReason !== 'interrupted') await warnWithoutGain(session);
   const loads = train.loadBestModelAtEnd && stopReason !== 'interrupted';
   const adapterStep = loads ? await takeBest(session, write) : trainer.step();
+  if (stopReason !== 'interrupted') await sample(adapterStep);
   const done = { ...outcome(stopReason), adapterStep };
   await runFolder.append({ type: 'done', ...done });
   await runFolder.writeReport();
+  const card = { ...(await runFolder.read()), metrics: await runFolder.metrics(), kind: attached.files.folder };
+  const { license } = loaded.checkpoint;
+  await writeFileAtomic(
+    joinPath(runFolder.path, attached.files.folder, 'README.md'),
+    modelCard({ ...card, classifies: task.language === undefined, license }),
+  );
   emit({ type: 'done', ...done });
   return {
     ...done,

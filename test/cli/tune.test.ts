@@ -62,6 +62,7 @@ test('a run goes from data to an adapter, and a resumed one to the same bits', a
     'config.json',
     'metrics.jsonl',
     'report.html',
+    'samples.jsonl',
   ]);
   const config = JSON.parse(read('whole', 'config.json').toString()) as {
     schemaVersion: number;

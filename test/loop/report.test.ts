@@ -12,7 +12,10 @@ const run = {
   fingerprints: { model: 'abc', data: 'def' },
   engine: { name: 'ort', precision: 'fp32' },
   parameters: { all: 1000, trained: 50 },
-  preview: { notes: ['4 examples, 27 tokens'], example: ['      1 "<script>alert(1)</script>"', '+     2 "learned"'] },
+  preview: {
+    notes: ['4 examples, 27 tokens', 'Warning: look'],
+    example: ['      1 "<script>alert(1)</script>"', '+     2 "learned"'],
+  },
 };
 const metrics: MetricsLine[] = [
   { type: 'eval', step: 0, evalLoss: 3.25, supervisedTokens: 3, evalMs: 1 },
@@ -32,8 +35,14 @@ const metrics: MetricsLine[] = [
   { type: 'done', stopReason: 'max-steps', step: 2000, adapterStep: 2000, seconds: 12, peakBytes: 2.5e9 },
 ];
 
+const answer = (text: string) => ({ index: 3, prompt: '<|user|>2 + 2?', expected: '4', text });
+const samples = [
+  { step: 0, held: true, samples: [answer('The <b>'), answer('')], sampleMs: 5 },
+  { step: 2000, held: true, samples: [answer('4'), answer('four')], sampleMs: 5 },
+];
+
 test('the report says what happened, in one small page without anything from outside', () => {
-  const html = renderReport({ config, run, metrics });
+  const html = renderReport({ config, run, metrics, samples });
   assert.ok(html.length < 60_000, `${html.length} characters`);
   for (const fact of [
     '3.000 → 1.001',
@@ -44,20 +53,38 @@ test('the report says what happened, in one small page without anything from out
     '5.00%',
     'reached its number of steps',
     'abc',
+    '&lt;|user|&gt;2 + 2?',
+    'The &lt;b&gt;',
+    '(nothing)',
+    'After 2000 steps',
+    'which the model was not trained on',
+    'median 0.0 s, 2000 tokens/s',
   ]) {
     assert.ok(html.includes(fact), fact);
   }
   assert.doesNotMatch(html, /<script|src=|href=|url\(|@import/);
   assert.ok(html.includes('a&lt;b&gt;&amp;&quot;model'));
-  assert.ok(html.includes('<mark>+     2 &quot;learned&quot;</mark>'));
+  assert.ok(html.includes('<mark><span class="token" title="token 2">learned</span></mark>'));
+  assert.ok(html.includes('<span class="token" title="token 1">&lt;script&gt;alert(1)&lt;/script&gt;</span>'));
+  assert.ok(html.includes('<li class="warn">Warning: look</li>'));
   assert.match(html, /prefers-color-scheme:dark/);
   assert.match(html, /name="viewport"/);
 });
 
 test('a run without any step has a report too', () => {
-  const html = renderReport({ config, run, metrics: [] });
+  const html = renderReport({ config, run, metrics: [], samples: [] });
   assert.match(html, /has not ended yet/);
   assert.doesNotMatch(html, /NaN|undefined|<svg/);
+});
+
+test('prompts of the training data, answers that stay as they were and a run under way are told as such', () => {
+  const [before] = samples;
+  const same = { ...before, step: 9, held: false } as (typeof samples)[number];
+  const html = renderReport({ config, run, metrics, samples: [{ ...same, step: 0 }, same] });
+  assert.match(html, /since nothing was held out/);
+  assert.match(html, /All answers are the same as before/);
+  const open = renderReport({ config, run, metrics: [], samples: [same] });
+  assert.doesNotMatch(open, /After \d+ steps|same as before/);
 });
 
 test('curves stay inside their scale', () => {

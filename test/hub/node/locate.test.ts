@@ -17,6 +17,7 @@ test('a model comes whole, in the hub cache’s own layout, without what is not 
     const folder = join(settings.cache, 'models--org--tiny');
     assert.equal(located.path, join(folder, 'snapshots', hub.commit));
     assert.deepEqual((await readdir(located.path)).sort(), [
+      'README.md',
       'chat_template.jinja',
       'config.json',
       'model-1.safetensors',
