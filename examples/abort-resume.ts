@@ -5,8 +5,7 @@
  */
 import { resume, tune } from 'tuneloop';
 
-const [model = 'HuggingFaceTB/SmolLM2-135M-Instruct', data = 'train.jsonl', out = 'runs/stopped'] =
-  process.argv.slice(2);
+const [model = 'nano', data = 'train.jsonl', out = 'runs/stopped'] = process.argv.slice(2);
 
 const controller = new AbortController();
 const first = tune(

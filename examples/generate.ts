@@ -5,7 +5,7 @@
  */
 import { generate, loadModel, streamGenerate } from 'tuneloop';
 
-const [name = 'HuggingFaceTB/SmolLM2-135M-Instruct', adapter = 'runs/first/adapter', ...texts] = process.argv.slice(2);
+const [name = 'nano', adapter = 'runs/first/adapter', ...texts] = process.argv.slice(2);
 const prompts = texts.length > 0 ? texts : ['Once upon a time'];
 
 const base = await loadModel(name);

@@ -5,7 +5,7 @@
  */
 import { generate, loadModel, score, tune, writeRows } from 'tuneloop';
 
-const [model = 'HuggingFaceTB/SmolLM2-135M-Instruct', out = 'runs/sums'] = process.argv.slice(2);
+const [model = 'nano', out = 'runs/sums'] = process.argv.slice(2);
 
 const sums = Array.from({ length: 100 }, (_, i) => [i % 10, Math.floor(i / 10)] as const);
 const rows = sums.map(([a, b]) => ({ prompt: `${a} + ${b} =`, completion: ` ${a + b}` }));

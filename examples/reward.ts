@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { exactMatch, generate, loadModel, type Reward } from 'tuneloop';
 
-const [name = 'HuggingFaceTB/SmolLM2-135M-Instruct', file = 'prompts.jsonl', adapter] = process.argv.slice(2);
+const [name = 'nano', file = 'prompts.jsonl', adapter] = process.argv.slice(2);
 const rows = readFileSync(file, 'utf8')
   .trim()
   .split('\n')

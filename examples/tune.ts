@@ -7,7 +7,7 @@
  */
 import { tune } from 'tuneloop';
 
-const [model = 'HuggingFaceTB/SmolLM2-135M-Instruct', data = 'train.jsonl', out = 'runs/first'] = process.argv.slice(2);
+const [model = 'nano', data = 'train.jsonl', out = 'runs/first'] = process.argv.slice(2);
 
 const run = tune(
   {

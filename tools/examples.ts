@@ -16,7 +16,7 @@ export interface ExampleCall {
 
 /** The examples with their arguments, in the order in which they need each other; data and runs go to `folder`. */
 export function exampleCalls(folder: string): readonly ExampleCall[] {
-  const model = join(root, 'assets', 'pico');
+  const model = join(root, 'assets', 'nano');
   const data = join(folder, 'train.jsonl');
   const pairs = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'].map((prompt, i) => ({
     prompt,

@@ -63,7 +63,7 @@ try {
 /** Config files on the machine's own Node: a module that imports the package works, TypeScript too or is refused with what to do. */
 function tryConfigs(): void {
   const config = {
-    model: { path: join(folder, 'node_modules', 'tuneloop', 'assets', 'pico') },
+    model: { path: join(folder, 'node_modules', 'tuneloop', 'assets', 'nano') },
     data: { path: join(folder, 'rows.jsonl') },
   };
   writeFileSync(config.data.path, `${JSON.stringify({ prompt: 'one', completion: ' 1' })}\n`);

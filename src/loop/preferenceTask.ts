@@ -10,6 +10,7 @@ import { tokenFeeds } from './feeds.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { pairScoreGraph, pairTrainGraph } from './pairPrograms.ts';
 import type { TokenShape } from './programs.ts';
+import { answerSamples } from './samples.ts';
 import type { Evaluation, Task } from './task.ts';
 
 type PairData = Pick<TuneConfig['data'], 'packing' | 'loss'> & Partial<Pick<TuneConfig['data'], 'allowUntrainedStop'>>;
@@ -67,6 +68,8 @@ export function preferenceTask(
       }
       return { loss: total / count, supervisedTokens: count, accuracy: right / count };
     },
+    // Of a pair the chosen answer comes first, so it is what the data says.
+    answer: (examples, options) => answerSamples(loaded, examples, options),
     metrics: () => ['evalLoss', 'accuracy'],
   };
 }

@@ -155,7 +155,7 @@ export function renderReport(input: ReportInput): string {
 ${story(input, told)}
 <div class="facts">${facts(told, run.plan)}</div>
 ${curves(told)}
-${samplesSection(samples)}
+${samplesSection(samples, config.samples.maxNewTokens)}
 ${dataSection(config, run)}
 ${timing(told, samples)}
 <h2>How to do it again</h2>

@@ -12,7 +12,7 @@ function card(before: Sample, after: Sample | undefined, step: number): string {
 }
 
 /** What the model said to the same prompts before the first step and with the weights that the run came to. */
-export function samplesSection(sets: readonly SampleSet[]): string {
+export function samplesSection(sets: readonly SampleSet[], maxNewTokens: number): string {
   const [before, ...later] = sets;
   const after = later.at(-1);
   if (before === undefined) return '';
@@ -24,6 +24,6 @@ export function samplesSection(sets: readonly SampleSet[]): string {
       ? '<p>All answers are the same as before.</p>'
       : '';
   return `<h2>Answers before and after</h2>
-<p>The likeliest answer to the same prompts, token by token. ${source}</p>${unchanged}
+<p>The likeliest answer to the same prompts, token by token, cut after ${maxNewTokens} tokens. ${source}</p>${unchanged}
 ${before.samples.map((sample, i) => card(sample, after?.samples[i], after?.step ?? 0)).join('\n')}`;
 }
