@@ -1,10 +1,12 @@
 import { colaRecipe } from './026-cola.ts';
+import { maskedThoughtRecipe } from './037-masked-thought.ts';
 import { intruderDimsRecipe } from './052-intruder-dims.ts';
+import { dftRecipe } from './092-dft.ts';
 import { catalogue, type Paper } from './catalogue.ts';
 import type { Recipe } from './recipe.ts';
 
 /** All recipes, by number. */
-export const recipes: readonly Recipe[] = [colaRecipe, intruderDimsRecipe];
+export const recipes: readonly Recipe[] = [colaRecipe, maskedThoughtRecipe, intruderDimsRecipe, dftRecipe];
 
 /** A paper by its number (52 or 052) or slug. */
 export const findPaper = (name: string): Paper | undefined =>

@@ -41,7 +41,7 @@ export interface LabOptions {
 }
 
 /** Most tokens of an answer and of a sample. */
-const [answerTokens, sampleTokens] = [16, 48];
+const [answerTokens, sampleTokens] = [64, 48];
 
 export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
   const stop = signal ? { signal } : {};
