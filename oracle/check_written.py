@@ -100,7 +100,7 @@ def largest(found, lines, key):
 
 def check(name, base, flags, folder):
     kind, key = (AutoModelForSequenceClassification, "logits") if base == "classifier" else (AutoModelForCausalLM, "logprobs")
-    model, run, data = folder / base, folder / name, folder / ("labels.jsonl" if base == "classifier" else "texts.jsonl")
+    model, run, data = folder / base, folder / f"run of {name}", folder / ("labels.jsonl" if base == "classifier" else "texts.jsonl")
     tuneloop("tune", "--model", model, "--data", data, "--out", run, "--lora-r", 3, "--lora-alpha", 5, "--learning-rate", 0.02,
              "--max-steps", 5, "--batch-size", 3, "--quiet", *(["--loss", "all"] if key == "logprobs" else []), *flags)
     tuneloop("score", "--model", model, "--adapter", run / "adapter", "--data", data, "--out", run / "scores.jsonl")
