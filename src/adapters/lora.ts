@@ -115,6 +115,14 @@ const copiedTables = ({ embeddings, heads }: Targets, head: string): ReadonlyMap
     ...heads.map((each) => [`${each.name}.base_layer.weight`, decomposes(each) ? undefined : head] as const),
   ]);
 
+/** What the files hold, in a few words. */
+function summaryOf(config: PeftLoraConfig, { r, lora_alpha: alpha }: Readonly<Record<string, unknown>>): string {
+  const { initLoraWeights: init, useRslora, useDora } = config;
+  const started = decomposes({ init }) ? [`started by ${String(init)} of rank ${config.r}`] : [];
+  const further = [...(useRslora ? ['rsLoRA'] : []), ...(useDora === true ? ['DoRA'] : []), ...started];
+  return [`Rank ${String(r)}`, `alpha ${String(alpha)}`, ...further].join(', ');
+}
+
 /**
  * LoRA: y = x Wᵀ + (α/r) dropout(x) Aᵀ Bᵀ, rsLoRA with α/√r (Hu et al. 2021, eq. 3; Kalajdzievski 2023, eq. 4); target
  * modules, patterns, scaling and what is trained beside the factors as PEFT's LoraConfig. Throws RangeError when no module
@@ -135,15 +143,17 @@ export function lora(config: PeftLoraConfig, model: TaskModel): Adapter {
   ];
   const combined = combineParts(parts);
   const decomposed = [...linears, ...heads].filter(decomposes);
+  const convert = decomposed.length > 0 ? plainLora(resolved, combined.parameters, decomposed) : undefined;
+  const json = peftConfigJson(resolved);
   return {
     type: 'lora',
     ...combined,
     drops: config.loraDropout > 0,
     peft: {
-      config: peftConfigJson(resolved),
-      summary: `Rank ${config.r}, alpha ${config.loraAlpha}${config.useRslora ? ', rsLoRA' : ''}${config.useDora ? ', DoRA' : ''}`,
+      config: json,
+      summary: summaryOf(resolved, convert?.config ?? json),
       copies: copiedTables(targets, headWeight),
-      ...(decomposed.length > 0 ? { convert: plainLora(resolved, combined.parameters, decomposed) } : {}),
+      ...(convert && { convert: convert.contents }),
     },
   };
 }
@@ -167,6 +177,11 @@ function trainedConfig(config: PeftLoraConfig, file: string): PeftLoraConfig {
 /** Ranks, scales and modules of the factors that a file holds. */
 function describeLora(config: PeftLoraConfig, tensors: readonly string[]): Readonly<Record<string, Described>> {
   const names = modulesIn(tensors);
+  const { trainableTokenIndices: given } = config;
+  const tokens =
+    given === undefined || Array.isArray(given)
+      ? (given as readonly number[] | undefined)
+      : Object.values(given).flat();
   const distinct = (values: readonly number[]): number[] => [...new Set(values)].toSorted((a, b) => a - b);
   return {
     ranks: distinct(names.map((name) => rankOf(config, name))),
@@ -174,6 +189,10 @@ function describeLora(config: PeftLoraConfig, tensors: readonly string[]): Reado
     dropout: config.loraDropout,
     targets: [...new Set(names.map(lastPart))],
     modules: names.length,
+    ...(config.useDora === true ? { dora: true } : {}),
+    ...(config.bias === undefined ? {} : { bias: config.bias }),
+    ...(config.modulesToSave === undefined ? {} : { 'trained whole': config.modulesToSave }),
+    ...(tokens === undefined ? {} : { tokens }),
   };
 }
 

@@ -15,7 +15,7 @@ export function plainLora(
   config: PeftLoraConfig,
   parameters: readonly AdapterParameter[],
   modules: readonly LoraModule[],
-): NonNullable<PeftFiles['convert']> {
+): { readonly config: Readonly<Record<string, unknown>>; readonly contents: NonNullable<PeftFiles['convert']> } {
   const owners = new Map(
     modules.flatMap((module) => {
       const { a, b } = loraNames(module.name);
@@ -31,7 +31,7 @@ export function plainLora(
     rankPattern: times(config.rankPattern, 2),
     alphaPattern: times(config.alphaPattern, alphaFactor),
   });
-  return (values) => ({
+  const contents: NonNullable<PeftFiles['convert']> = (values) => ({
     config: plain,
     tensors: parameters.map((parameter) => {
       const name = fileName(parameter);
@@ -43,4 +43,5 @@ export function plainLora(
         : { name, shape: [module.outFeatures, rank], values: b };
     }),
   });
+  return { config: plain, contents };
 }

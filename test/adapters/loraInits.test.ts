@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +139,10 @@ for (const name of await readdir(fixture('lora_inits'))) {
     // What is written is a plain LoRA, and so is what PEFT converts.
     const { config } = await readPeftFolder(out);
     assert.equal(config['init_lora_weights'], true);
+    assert.match(
+      readFileSync(join(out, 'README.md'), 'utf8'),
+      /Rank 6, alpha .*, started by (?:pissa|olora) of rank 3/,
+    );
     const converted = fixture(`lora_inits/${name}/converted`);
     if (existsSync(converted))
       assert.deepEqual(config, {

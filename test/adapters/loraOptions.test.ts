@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { loraUnit } from '../../src/adapters/lora.ts';
 import { full } from '../../src/adapters/full.ts';
-import { readAdapter, writeAdapter } from '../../src/adapters/peftFolder.ts';
+import { describeAdapter, readAdapter, writeAdapter } from '../../src/adapters/peftFolder.ts';
 import { collate } from '../../src/data/batches.ts';
 import { openCheckpoint } from '../../src/hub/checkpoint.ts';
 import { readPeftFolder, writePeftFolder } from '../../src/hub/peft.ts';
@@ -136,6 +136,15 @@ for (const name of names) {
     for (const key of own) assert.deepEqual(found.tensors.get(key), want.tensors.get(key));
   });
 }
+
+test("a folder's description has what is trained beside the factors", async () => {
+  const figures = async (name: string) => (await describeAdapter(fixture(`lora_options/${name}`))).figures;
+  assert.equal((await figures('dora'))['dora'], true);
+  assert.equal((await figures('bias-all'))['bias'], 'all');
+  assert.deepEqual((await figures('modules-to-save-head-tied'))['trained whole'], ['lm_head']);
+  assert.deepEqual((await figures('tokens'))['tokens'], [5, 40, 9]);
+  assert.deepEqual(Object.keys(await figures('head')), ['ranks', 'scales', 'dropout', 'targets', 'modules']);
+});
 
 test('options that contradict each other are refused by name', () => {
   const model = (name: string) =>
