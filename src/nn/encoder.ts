@@ -1,10 +1,10 @@
-import { checkpoint } from '../ir/checkpoint.ts';
 import type { Value } from '../ir/graph.ts';
 import { attention } from '../ir/ops/attention.ts';
 import { embedding } from '../ir/ops/embedding.ts';
 import { reshape } from '../ir/ops/reshape.ts';
 import { dimAt, sizeOf } from '../ir/types.ts';
 import { describe } from '../ir/errors.ts';
+import { makeEmissions, recomputed } from './emissions.ts';
 import type { Fields } from './fields.ts';
 import type { EncoderInputs, ParameterSpec, ProblemType } from './model.ts';
 import type { SiteOperands } from './sites.ts';
@@ -14,7 +14,7 @@ export type Attend = (name: string, operands: Omit<SiteOperands['attention'], 'p
 
 /** The blocks `path`.0, `path`.1, … of an encoder one after another, each through its site. */
 export function encodeBlocks(
-  { segments, sites, recompute }: EncoderInputs,
+  { segments, sites, emissions = makeEmissions(), recompute }: EncoderInputs,
   path: string,
   layers: number,
   first: Value,
@@ -34,7 +34,7 @@ export function encodeBlocks(
     const name = `${path}.${layer}`;
     const compute = (operand: Value): Value =>
       sites.block({ x: operand }, (given) => block(name, given.x, attend), name);
-    x = recompute ? checkpoint(compute)(x) : compute(x);
+    x = recompute ? recomputed(compute, x, emissions) : compute(x);
   }
   return x;
 }

@@ -104,7 +104,10 @@ export interface LanguageModel extends Model {
   hidden(inputs: ModelInputs): ModelOutputs;
 }
 
-export interface EncoderInputs extends Pick<ModelInputs, 'param' | 'ids' | 'positionLimit' | 'sites' | 'recompute'> {
+export interface EncoderInputs extends Pick<
+  ModelInputs,
+  'param' | 'ids' | 'positionLimit' | 'sites' | 'emissions' | 'recompute'
+> {
   /** i32 [B, T]: from 0 in every sequence. */
   readonly positions: Value;
   /** i32 [B, T]: tokens see their own segment only; padding is one of its own. */

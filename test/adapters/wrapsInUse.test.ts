@@ -4,27 +4,30 @@ import type { Adapter } from '../../src/adapters/adapter.ts';
 import { collate } from '../../src/data/batches.ts';
 import { at } from '../../src/ir/graph.ts';
 import { add } from '../../src/ir/ops/add.ts';
+import { scalar } from '../../src/ir/ops/constant.ts';
+import { div } from '../../src/ir/ops/div.ts';
 import { linear } from '../../src/ir/ops/linear.ts';
 import { mul } from '../../src/ir/ops/mul.ts';
+import { mean } from '../../src/ir/ops/reduceMean.ts';
 import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { reshape } from '../../src/ir/ops/reshape.ts';
-import { div } from '../../src/ir/ops/div.ts';
 import type { Dense } from '../../src/ir/types.ts';
-import { tokenFeeds } from '../../src/loop/feeds.ts';
-import { type LoadedModel, openModel } from '../../src/loop/model.ts';
-import { trainGraph } from '../../src/loop/programs.ts';
+import { classifierForward } from '../../src/loop/classifierPrograms.ts';
 import { startDecoding } from '../../src/loop/decoding.ts';
+import { tokenFeeds } from '../../src/loop/feeds.ts';
+import { type LoadedModel, openClassifier, openModel } from '../../src/loop/model.ts';
+import { emissionNames, lossGraph, trainGraph } from '../../src/loop/programs.ts';
+import { score } from '../../src/loop/score.ts';
 import { languageTask } from '../../src/loop/task.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
-import { score } from '../../src/loop/score.ts';
 import { wrapSites } from '../../src/nn/sites.ts';
+import { sft } from '../../src/objectives/sft.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
 import { sgd } from '../../src/optimizers/sgd.ts';
-import { sft } from '../../src/objectives/sft.ts';
 import { evaluate } from '../../src/runtime/evaluate.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
-import { collect, fixture, relativeError } from '../parity.ts';
+import { collect, evaluateExactly, fixture, relativeError } from '../parity.ts';
 import { adapterOf, drawn, leavesOf, prompt, routed, rows } from './exampleAdapters.ts';
 
 const engine = ortEngine({ threads: 1 });
@@ -86,6 +89,47 @@ test('a term that is a mean over tokens counts alike in one batch and in two acc
   assert.ok((whole?.figures[1] ?? 0) > 0.01);
   assert.ok(relativeError(accumulated?.figures.map(Number) ?? [], whole?.figures.map(Number) ?? []) < 1e-6);
   assert.ok(relativeError(accumulated?.weights ?? [], whole?.weights ?? []) < 1e-6);
+});
+
+test("what a wrap emits inside of a classifier's recomputed blocks counts as without recomputing", async () => {
+  const module = 'bert.encoder.layer.1.attention.self.query';
+  const penalty = adapterOf([drawn('a', [2, 16]), drawn('b', [16, 2])], ({ param, emissions, training }) =>
+    wrapSites({
+      linear: (operands, base, name) => {
+        if (name !== module) return base(operands);
+        const y = linear(linear(operands.x, param('a')), param('b'));
+        if (training) emissions.emit({ kind: 'loss', name: 'size', value: mean(mul(y, y)), weight: 0.5 });
+        return add(base(operands), y);
+      },
+    }),
+  );
+  const model = fixture('classifiers/bert');
+  const loaded = await openClassifier({ model, newAdapter: { make: () => penalty, seed: 5 }, engine });
+  const results: Record<string, Dense>[] = [];
+  for (const recompute of [false, true]) {
+    const { logits, param, emitted } = classifierForward(
+      loaded.model,
+      penalty,
+      { batch: 2, length: 4 },
+      { training: true, recompute },
+    );
+    const graph = lossGraph({ total: sum(logits), weight: scalar(2), param, emitted }, penalty, { accumulate: false });
+    const i32 = (values: number[]) => tensor('i32', [2, 4], values);
+    const feeds = {
+      ids: i32([2, 9, 14, 3, 2, 22, 3, 0]),
+      positions: i32([0, 1, 2, 3, 0, 1, 2, 3]),
+      segments: i32([0, 0, 0, 0, 0, 0, 0, -1]),
+      'token types': i32([0, 0, 0, 0, 0, 0, 0, 0]),
+      places: tensor('i32', [2], [0, 4]),
+      normalizer: tensor('f32', [], [0.5]),
+    };
+    results.push(await evaluateExactly(graph, feeds, loaded.store));
+  }
+  await loaded.close();
+  const [kept, again] = results;
+  assert.ok((kept?.[emissionNames.loss('size')]?.data[0] ?? 0) > 0.01);
+  for (const [name, { data }] of Object.entries(kept ?? {}))
+    assert.ok(relativeError(again?.[name]?.data ?? [], data) < 1e-12, name);
 });
 
 test('a key-value prompt stands before every one of packed rows', async () => {
