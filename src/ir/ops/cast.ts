@@ -9,7 +9,11 @@ export const castOp = defineOp<CastAttrs>({
   name: 'cast',
   formula:
     'y = x in another dtype; to i32 towards zero, to bool x ≠ 0. No gradient: an i32 or bool has none to pass on',
-  infer: (inputs, { to }) => [tensorType(to, required(inputs, 0).shape)],
+  infer: (inputs, { to }) => {
+    const x = required(inputs, 0);
+    if (to === 'u8' || x.dtype === 'u8') throw new TypeError(`Expected f32, i32 or bool but found ${x.dtype} to ${to}`);
+    return [tensorType(to, x.shape)];
+  },
   vjp: 'nondifferentiable',
   reference: (inputs, { to }) => {
     const x = required(inputs, 0);

@@ -1,0 +1,24 @@
+// Runs every sample of every op and random operands on a library that was built with a sanitizer, on every instruction set. Started by
+// sanitize.ts, with the sanitizer's runtime loaded before Node.
+import { nativeEngine } from '../../src/runtime/node/native-engine.ts';
+import { loadNativeLibrary } from '../../src/runtime/node/native-library.ts';
+import { checkProperties } from '../../test/ir/properties/check.ts';
+import { propertyGroups } from '../../test/ir/properties/groups.ts';
+import { opCases, opError } from '../../test/runtime/opCases.ts';
+
+const [library = '', draws = '10'] = process.argv.slice(2);
+
+for (const instructionSet of loadNativeLibrary(library).tl_instruction_sets().split(',')) {
+  const engine = nativeEngine({ library, threads: 3, instructionSet });
+  for (const each of opCases) {
+    const { error = 0 } = (await opError(engine, each)) ?? {};
+    if (!(error <= each.tolerance)) throw new Error(`${each.name} on ${instructionSet}: relative error ${error}`);
+  }
+  let compared = 0;
+  for (const properties of Object.values(propertyGroups)) {
+    const said = await checkProperties(properties, [engine], { seconds: 0, least: Number(draws), first: 9001 });
+    compared += Number(/(\d+) values/.exec(said)?.[1] ?? 0);
+  }
+  engine.close();
+  console.log(`${instructionSet}: ${opCases.length} samples and gradients, ${compared} values of random operands`);
+}
