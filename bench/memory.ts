@@ -17,6 +17,7 @@ const options = readOptions(
     shapes: { help: 'LIST of rows x tokens', default: '2x512,4x128' },
     threads: { help: 'N', default: '2' },
     adapter: { help: 'lora or none (the model itself)', default: 'lora' },
+    quantization: { help: 'none, int8 or int4 weights under the adapter', default: 'none' },
     out: { help: 'FILE for the result as JSON' },
   },
 );
@@ -54,6 +55,8 @@ function measure(engine: string, shape: string, checkpointing: boolean): Row {
     run: [
       '--adapter',
       options.adapter ?? 'lora',
+      '--model.quantization',
+      options.quantization ?? 'none',
       '--max-steps',
       '2',
       '--data.allowUntrainedStop',
@@ -103,4 +106,4 @@ try {
 } finally {
   rmSync(folder, { recursive: true });
 }
-writeResult(options.out, { conditions: setting, adapter: options.adapter, rows });
+writeResult(options.out, { conditions: setting, adapter: options.adapter, quantization: options.quantization, rows });

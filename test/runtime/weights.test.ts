@@ -19,12 +19,12 @@ test('a stored weight is read when it is first asked for, and once', async () =>
   const store = weightStore();
   const { source, reads } = counted('w', Float32Array.of(1, 2, 3));
   const handle = store.add(source);
-  assert.deepEqual([reads(), store.residentBytes()], [0, 0]);
+  assert.deepEqual([reads(), store.residentBytes(), store.unreadBytes()], [0, 0, 12]);
   const [first, second] = await Promise.all([handle.f32(), handle.f32()]);
   assert.equal(first, second);
   assert.equal(await store.get('w').f32(), first);
   assert.deepEqual([...first], [1, 2, 3]);
-  assert.deepEqual([reads(), store.residentBytes()], [1, 12]);
+  assert.deepEqual([reads(), store.residentBytes(), store.unreadBytes()], [1, 12, 0]);
 });
 
 test('a weight that is stored in 16 bits is widened and says how it is stored', async () => {
@@ -116,4 +116,16 @@ test('names are unique and what is missing is named', () => {
   assert.throws(() => store.allocate('group', [{ name: 'w', shape: [1] }]), /found w twice/);
   assert.throws(() => store.get('v'), /weight named v but the store has none/);
   assert.deepEqual([store.has('w'), store.has('v')], [true, false]);
+});
+
+test('a quantised weight counts by its codes and scales, before it is read and after', async () => {
+  const store = weightStore();
+  const { source } = counted(
+    'w',
+    Float32Array.from({ length: 64 }, (_, i) => i),
+  );
+  const handle = store.addQuantized(source, 'int4');
+  assert.deepEqual([store.residentBytes(), store.unreadBytes()], [0, 2 * (16 + 4)]);
+  await handle.f32();
+  assert.deepEqual([store.residentBytes(), store.unreadBytes()], [2 * (16 + 4), 0]);
 });
