@@ -1,6 +1,7 @@
 /** Rows of a data set's file, one by one, with their place in it. */
 import type { ByteFile } from '../hub/byte-file.ts';
 import { type Json, parseJson } from '../hub/python-text.ts';
+import { reasonOf } from '../ir/errors.ts';
 import { csvRecords } from './csv.ts';
 import { jsonItems } from './jsonItems.ts';
 import { byteLines, decodeText, maxTextBytes, textPieces } from './lines.ts';
@@ -135,10 +136,7 @@ function parsed(text: string, place: string): Json {
   try {
     return parseJson(text);
   } catch (cause) {
-    throw new SyntaxError(
-      `${place}: expected JSON but found: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new SyntaxError(`${place}: expected JSON but found: ${reasonOf(cause, 'none')}`, { cause });
   }
 }
 

@@ -223,9 +223,10 @@ const isBelow = (folder: string, path: string): boolean => {
 
 /** Path of a file that another file of `folder` names. RangeError where it, or the link that stands there, leads out; links of the hub's cache from snapshots/REVISION to its blobs are allowed. */
 export async function pathInFolder(folder: string, name: string, namedBy: string): Promise<string> {
-  const escapes = (): RangeError => new RangeError(`${namedBy}: expected a file inside the folder but found ${name}`);
-  // A backslash separates on Windows, so such a name means another file there.
-  if (name.includes('\0') || name.includes('\\') || isAbsolute(name)) throw escapes();
+  const escapes = (): RangeError =>
+    new RangeError(`${namedBy}: expected a file inside the folder but found ${name.slice(0, 200)}`);
+  // A backslash separates on Windows, so such a name means another file there; no system has names so long.
+  if (name.length > 1024 || name.includes('\0') || name.includes('\\') || isAbsolute(name)) throw escapes();
   const path = join(folder, name);
   if (!isBelow(resolve(folder), resolve(path))) throw escapes();
   try {

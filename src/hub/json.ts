@@ -1,4 +1,4 @@
-import { describe } from '../ir/errors.ts';
+import { describe, reasonOf } from '../ir/errors.ts';
 
 export { describe } from '../ir/errors.ts';
 
@@ -7,7 +7,7 @@ export function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new SyntaxError(`${where}: expected JSON but found: ${cause instanceof Error ? cause.message : ''}`, {
+    throw new SyntaxError(`${where}: expected JSON but found: ${reasonOf(cause, 'none')}`, {
       cause,
     });
   }

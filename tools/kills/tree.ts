@@ -3,11 +3,11 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path';
 
 /** What must not differ between runs: times and memory. */
-const times: ReadonlySet<string> = new Set(['stepMs', 'evalMs', 'seconds', 'peakBytes']);
+const times: ReadonlySet<string> = new Set(['stepMs', 'evalMs', 'sampleMs', 'seconds', 'peakBytes']);
 
-/** Lines of a metrics.jsonl without times; a last line without its end is what a kill leaves. */
-export function metricsOf(run: string): string[] {
-  const path = join(run, 'metrics.jsonl');
+/** Lines of a run's metrics.jsonl or samples.jsonl without times; a last line without its end is what a kill leaves. */
+export function linesOf(run: string, name: string): string[] {
+  const path = join(run, name);
   const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
   return text
     .slice(0, text.lastIndexOf('\n') + 1)

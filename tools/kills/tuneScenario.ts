@@ -6,7 +6,7 @@ import { checkpointsIn, latestCheckpoint } from '../../src/loop/checkpoints.ts';
 import { readPeftFolder } from '../../src/hub/peft.ts';
 import { cli, measured, succeed } from './cli.ts';
 import type { Scenario } from './scenario.ts';
-import { metricsOf, treeOf } from './tree.ts';
+import { linesOf, treeOf } from './tree.ts';
 
 export const model = fileURLToPath(new URL('../../test/fixtures/models/chat', import.meta.url));
 
@@ -32,15 +32,23 @@ export function tuneArgs(folder: string, { steps = 12, base = model } = {}): rea
   ];
 }
 
-const names: ReadonlySet<string> = new Set(['config.json', 'metrics.jsonl', 'adapter', 'checkpoints', 'report.html']);
+const names: ReadonlySet<string> = new Set([
+  'config.json',
+  'metrics.jsonl',
+  'samples.jsonl',
+  'adapter',
+  'checkpoints',
+  'report.html',
+]);
 const isLeftover = (name: string): boolean => /\.(?:tmp|old)-[0-9a-f]{8}$/.test(name);
 
-/** What a run comes to: its adapter, its last checkpoints and its metrics. */
+/** What a run comes to: its adapter, its last checkpoints, its metrics and its answers. */
 export function resultOf(run: string): unknown {
   return {
     adapter: treeOf(join(run, 'adapter')),
     checkpoints: treeOf(join(run, 'checkpoints')),
-    metrics: metricsOf(run),
+    metrics: linesOf(run, 'metrics.jsonl'),
+    samples: linesOf(run, 'samples.jsonl'),
   };
 }
 
@@ -50,7 +58,8 @@ export async function assertWhole(run: string): Promise<void> {
   for (const name of readdirSync(run)) assert.ok(names.has(name) || isLeftover(name), `${name} in the run folder`);
   if (existsSync(join(run, 'config.json'))) JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
   if (existsSync(join(run, 'adapter'))) await readPeftFolder(join(run, 'adapter'));
-  metricsOf(run);
+  linesOf(run, 'metrics.jsonl');
+  linesOf(run, 'samples.jsonl');
   const checkpoints = join(run, 'checkpoints');
   const count = (await checkpointsIn(checkpoints)).length;
   const { damaged, good } = await latestCheckpoint(checkpoints);
