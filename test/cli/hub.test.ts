@@ -41,7 +41,7 @@ test('a model by its id is brought once, pinned in the run’s config, and named
   assert.match(err, /org\/chat: model\.safetensors, .* \(100%\)/);
   const json = (path: string): Record<string, unknown> =>
     JSON.parse(readFileSync(join(out, path), 'utf8')) as Record<string, unknown>;
-  assert.deepEqual(json('config.json')['model'], { path: `org/chat@${hub.commit}` });
+  assert.deepEqual(json('config.json')['model'], { path: `org/chat@${hub.commit}`, quantization: 'none' });
   assert.equal(json('adapter/adapter_config.json')['base_model_name_or_path'], 'org/chat');
   const asked = hub.seen.length;
   const resumed = await runCli(['tune', '--resume', out, '--max-steps', '2']);
