@@ -1,7 +1,7 @@
 // Runs the test files named on the command line, or all of test/; the last line printed is `N passed, N failed, N skipped`.
-import { globSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { relative, resolve } from 'node:path';
+import { globSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
 import { createSummary } from './summary.ts';
@@ -12,10 +12,15 @@ const files = (named.length > 0 ? named.flatMap(expand) : globSync('test/**/*.te
   .map((file) => resolve(file));
 const summary = createSummary((line) => process.stdout.write(`${line}\n`), process.cwd());
 
+// What runs keep for later ones goes away with the tests.
+const cache = mkdtempSync(join(tmpdir(), 'tuneloop-cache-'));
+process.env['TUNELOOP_CACHE'] = cache;
+
 if (files.length > 0) {
   const events: AsyncIterable<TestEvent> = run({ files, concurrency: availableParallelism(), timeout: 900_000 });
   for await (const event of events) summary.take(event);
 }
+rmSync(cache, { recursive: true, force: true });
 process.exitCode = summary.end() ? 0 : 1;
 
 function expand(path: string): string[] {

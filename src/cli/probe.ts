@@ -48,7 +48,7 @@ Unit: ${probe.unit}; ${probe.direction}. Cost: ${probe.cost}. Noise: ${probe.noi
           linalg,
           signal: context.signal,
           onProgress: (done, total) => {
-            if (context.tty) context.err(`\r\u001b[K${done} of ${total} linear layers`);
+            if (context.tty) context.err(`\r\u001b[K${done} of ${total}`);
           },
         });
         if (context.tty) context.err('\r\u001b[K');

@@ -13,6 +13,9 @@ function measuredText({ evalLoss, accuracy, reward, graded, best }: Extract<Tune
   ].join(', ');
 }
 
+const forgottenText = ({ forgetting, abilities, klNats }: Extract<TuneEvent, { type: 'forgetting' }>): string =>
+  `forgot ${forgetting.value.toFixed(3)} nats/token, abilities ${abilities.right} of ${abilities.of}, KL to the base ${klNats.own.value.toFixed(3)} and on the task ${klNats.target.value.toFixed(3)}`;
+
 export interface Progress {
   readonly emit: (event: TuneEvent) => void;
   /** Ends the line that is rewritten. */
@@ -111,6 +114,10 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
         return onStep(event);
       case 'eval':
         return line(`step ${event.step}: ${measuredText(event)} (${formatDuration(event.evalMs / 1000)})`);
+      case 'forgetting':
+        return line(`step ${event.step}: ${forgottenText(event)} (${formatDuration(event.measureMs / 1000)})`);
+      case 'drift':
+        return;
       case 'saved':
         return line(`step ${event.step}: saved ${event.path}`);
       case 'warning':

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { readExample, supervisedFormats } from '../data/formats.ts';
 import { readRows } from '../data/reader.ts';
 import { at } from '../ir/graph.ts';
@@ -7,6 +8,7 @@ import type { TuneConfig } from '../loop/config.ts';
 import { listOf } from '../loop/dataPaths.ts';
 import { gradeTask, type TaskAnswer, taskItem } from '../loop/gradeTask.ts';
 import { type LoadedModel, openModel, tokenizerOf } from '../loop/model.ts';
+import { type OutcomeRow, outcomeRows, outcomeText, type RunOutcome } from '../loop/outcome.ts';
 import { parseConfig } from '../loop/parseConfig.ts';
 import { newRunFolder } from '../loop/runFolder.ts';
 import { formatDuration } from '../loop/units.ts';
@@ -17,6 +19,7 @@ import type { Args } from './args.ts';
 import { assetPath } from './assets.ts';
 import type { Command, Context } from './command.ts';
 import { Interrupted } from './errors.ts';
+import { openFile } from './openFile.ts';
 import { tuneProgress } from './progress.ts';
 import { quoted } from './quoted.ts';
 
@@ -38,7 +41,7 @@ function configOf(args: Args): TuneConfig {
     schedule: { type: 'cosine', warmupSteps: 10 },
     train: {
       batchSize: 10,
-      epochs: 3,
+      epochs: 6,
       seed: args.number('seed') ?? 42,
       ...(maxSteps === undefined ? {} : { maxSteps }),
     },
@@ -90,10 +93,12 @@ function shareOf(answers: readonly TaskAnswer[]): Share {
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)}%`;
 const shareText = ({ right, of, interval: [low, high] }: Share): string =>
-  `${right} of ${of} right (95%: ${percent(low)} to ${percent(high)})`;
+  `${right} of ${of} (${percent(low)} to ${percent(high)})`;
 
 interface Outcome {
   readonly seconds: number;
+  /** Gain, forgetting and drift, as every run measures them. */
+  readonly measured: RunOutcome;
   readonly loss: { readonly before: number; readonly after: number };
   readonly exactMatch: { readonly before: Share; readonly after: Share };
   readonly samples: readonly {
@@ -109,17 +114,21 @@ interface Outcome {
 
 /** What there is to say at the end. */
 function summaryText(outcome: Outcome): string {
-  const { loss, exactMatch: match, samples, seconds, runFolder, adapter, report } = outcome;
+  const { measured, exactMatch: match, samples, seconds, runFolder, adapter, report } = outcome;
+  const task: OutcomeRow = {
+    name: 'gain: exact match',
+    before: shareText(match.before),
+    after: shareText(match.after),
+    change: '',
+  };
   const shown = samples.map(
     ({ question, before, after }) =>
       `  ${question}\n    before: ${before.trim() || '(nothing)'}\n    after:  ${after.trim() || '(nothing)'}`,
   );
   return `
-Tuned in ${formatDuration(seconds)}. On ${match.after.of} examples that it was not trained on:
+Tuned in ${formatDuration(seconds)}. What was gained on ${match.after.of} examples that it was not trained on, what was forgotten and how far it drifted:
 
-                 before                                 after
-  loss (nats)    ${loss.before.toFixed(3).padEnd(39)}${loss.after.toFixed(3)}
-  exact match    ${shareText(match.before).padEnd(39)}${shareText(match.after)}
+${outcomeText([task, ...outcomeRows(measured)])}
 
 ${shown.join('\n')}
 
@@ -128,7 +137,7 @@ Report   ${report}
 Run      ${runFolder}
 
 Now your own model and data, lines of {"prompt", "completion"}, {"messages"} or {"text"}:
-  npx tuneloop tune --model MODEL_FOLDER --data data.jsonl --out runs/mine
+  npx tuneloop tune --model MODEL --data data.jsonl --out runs/mine
 `;
 }
 
@@ -151,13 +160,14 @@ async function run(args: Args, context: Context): Promise<number> {
       if (event.type === 'eval') losses.push(event.evalLoss);
       progress.emit(event.type === 'preview' ? { ...event, example: [] } : event);
     }
-    const { stopReason } = await run.summary;
+    const { stopReason, outcome: measuredOutcome } = await run.summary;
     progress.end();
     if (stopReason === 'interrupted')
       throw new Interrupted(`Stopped and saved; go on with: npx tuneloop tune --resume ${quoted(folder.path)}`);
     const after = await measured(config, engine, context.signal, folder.adapterPath);
     const outcome: Outcome = {
       seconds: (performance.now() - begun) / 1000,
+      measured: measuredOutcome ?? { gain: {} },
       loss: { before: losses[0] ?? Number.NaN, after: losses.at(-1) ?? Number.NaN },
       exactMatch: { before: shareOf(before), after: shareOf(after) },
       samples: before.slice(0, 3).map(({ question, reference, answer }, i) => ({
@@ -171,7 +181,10 @@ async function run(args: Args, context: Context): Promise<number> {
       report: joinPath(folder.path, 'report.html'),
     };
     if (context.json) await context.out(`${JSON.stringify(outcome)}\n`);
-    else if (!context.quiet) await context.out(summaryText(outcome));
+    else if (!context.quiet) {
+      await context.out(summaryText(outcome));
+      if (context.tty) openFile(outcome.report, process.platform, process.env);
+    }
     return 0;
   } finally {
     progress.end();
@@ -194,7 +207,7 @@ export const startCommand: Command = {
     {
       name: 'max-steps',
       kind: { type: 'integer', least: 1 },
-      description: 'Steps in all; three times through the data without it',
+      description: 'Steps in all; six times through the data without it',
     },
     {
       name: 'threads',

@@ -1,4 +1,5 @@
 import type { StopReason, TuneSummary } from '../loop/events.ts';
+import { outcomeRows, outcomeText } from '../loop/outcome.ts';
 import type { TuneRun } from '../loop/tuneRun.ts';
 import { formatDuration } from '../loop/units.ts';
 import { UsageError } from '../loop/usageError.ts';
@@ -36,6 +37,7 @@ const endings: Readonly<Record<StopReason, string>> = {
   'max-steps': 'all steps done',
   'max-time': 'time limit reached',
   'early-stopping': 'no better evaluation for long',
+  'max-forgetting': 'more forgotten than allowed',
   interrupted: 'interrupted',
 };
 
@@ -68,15 +70,18 @@ async function follow(run: TuneRun, args: Args, context: Context): Promise<numbe
 
 async function tell(summary: TuneSummary, context: Context): Promise<void> {
   if (context.json) return context.out(`${JSON.stringify(summary)}\n`);
-  const { stopReason, step, adapterStep, best, loss, evalLoss, seconds, runFolder } = summary;
+  const { stopReason, step, adapterStep, best, loss, evalLoss, seconds, runFolder, outcome } = summary;
   const losses = [
     ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
     ...(evalLoss === undefined ? [] : [`evaluation loss ${evalLoss.toFixed(4)}`]),
-    ...(best === undefined || adapterStep === step ? [] : [`weights of step ${best.step}, the best evaluation`]),
+    ...(adapterStep === step
+      ? []
+      : [`weights of step ${adapterStep}${best?.step === adapterStep ? ', the best evaluation' : ''}`]),
   ];
-  context.err(
-    `${[`Step ${step}: ${endings[stopReason]}`, ...losses, formatDuration(seconds)].join(', ')}\n${runFolder}\n`,
-  );
+  const rows = outcome ? outcomeRows(outcome) : [];
+  const table = rows.length === 0 ? '' : `\n${outcomeText(rows)}\n\n`;
+  const ending = [`Step ${step}: ${endings[stopReason]}`, ...losses, formatDuration(seconds)].join(', ');
+  context.err(`${table}${ending}\n${runFolder}\n`);
 }
 
 async function sayFinished({ runFolder, step, stopReason }: TuneSummary, context: Context): Promise<number> {

@@ -50,6 +50,7 @@ export const aliases: Readonly<Record<string, string>> = {
   'save-steps': 'train.saveSteps',
   'save-total-limit': 'train.saveTotalLimit',
   'gradient-checkpointing': 'train.gradientCheckpointing',
+  'max-forgetting': 'forgetting.max',
   seed: 'train.seed',
   engine: 'engine.name',
   threads: 'engine.threads',

@@ -129,6 +129,24 @@ const samples = z.strictObject({
   maxNewTokens: count(1).default(64).describe('Longest of these answers in tokens'),
 });
 
+const forgetting = z.strictObject({
+  measure: z
+    .boolean()
+    .default(true)
+    .describe('Measures what a language model forgets and how far it drifts, beside what it gains'),
+  steps: count(1)
+    .optional()
+    .describe('Steps between these measurements, beside before and after; unless given one comes halfway'),
+  data: path.optional().describe('Texts of your own that should not be forgotten, in place of the bundled ones'),
+  max: z
+    .number()
+    .min(0)
+    .optional()
+    .describe(
+      'Most that a token of those texts may cost more than before, in nats: past it the run stops, with the weights of the last measurement within it',
+    ),
+});
+
 const engine = z.strictObject({
   name: z
     .enum(['auto', 'native', 'ort', 'reference'])
@@ -152,6 +170,7 @@ export const tuneSchema = z
     train: train.prefault({}),
     reward: reward.prefault({}),
     samples: samples.prefault({}),
+    forgetting: forgetting.prefault({}),
     engine: engine.prefault({}),
   })
   .superRefine((config, context) => {
@@ -176,6 +195,12 @@ export const tuneSchema = z
       refuse(['model', 'quantization'], 'none with adapter none, which trains the weights themselves,');
     if (data.evalShare !== undefined && (data.evalPath ?? data.evalSplit) !== undefined)
       refuse(['data', 'evalShare'], 'no data.evalPath or data.evalSplit beside it');
+    const { forgetting } = config;
+    for (const name of ['steps', 'data', 'max'] as const)
+      if (!forgetting.measure && forgetting[name] !== undefined)
+        refuse(['forgetting', name], 'forgetting.measure with it');
+    if (forgetting.max !== undefined && train.loadBestModelAtEnd)
+      refuse(['forgetting', 'max'], 'no train.loadBestModelAtEnd beside it, since both choose the weights,');
     const sets = Array.isArray(data.path) ? data.path.length : 1;
     if (data.weights !== undefined && data.weights.length !== sets)
       refuse(['data', 'weights'], `as many numbers as there are data sets, ${sets},`);

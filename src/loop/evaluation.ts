@@ -59,8 +59,8 @@ export async function makeMeasure(config: TuneConfig, task: Task, plan: RunPlan)
     );
   if (!evaluation) return undefined;
   const loss: Measure = async () => {
-    const { loss: evalLoss, ...rest } = await task.evaluate(evaluation());
-    return { evalLoss, ...rest };
+    const { loss: evalLoss, error, ...rest } = await task.evaluate(evaluation());
+    return { evalLoss, ...rest, ...(error === undefined ? {} : { evalLossError: error }) };
   };
   const { language } = task;
   if (path === undefined || !language) return loss;
@@ -69,6 +69,9 @@ export async function makeMeasure(config: TuneConfig, task: Task, plan: RunPlan)
     const answers = await gradeTask(language, items, reward, { maxNewTokens, batchSize: config.train.batchSize });
     const scores = answers.flatMap(({ score }) => score ?? []);
     const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-    return { ...(await loss()), ...(scores.length === 0 ? {} : { reward: mean }), graded: scores.length };
+    const squares = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0);
+    const error = scores.length < 2 ? {} : { rewardError: Math.sqrt(squares / (scores.length - 1) / scores.length) };
+    const graded = scores.length === 0 ? {} : { reward: mean, ...error };
+    return { ...(await loss()), ...graded, graded: scores.length };
   };
 }

@@ -1,11 +1,13 @@
 import type { MemoryPlan } from './memoryPlan.ts';
 import type { TimePlan } from './timePlan.ts';
 import type { DatasetSummary } from '../data/preview.ts';
+import type { Estimate } from '../probes/pairedChange.ts';
 import type { Best } from './best.ts';
+import type { RunOutcome } from './outcome.ts';
 import type { SampleSet } from './samples.ts';
 
-/** Why a run ended: all epochs done, one of its limits, no better evaluation for long, or somebody asked. */
-export type StopReason = 'completed' | 'max-steps' | 'max-time' | 'early-stopping' | 'interrupted';
+/** Why a run ended: all epochs done, one of its limits, no better evaluation for long, too much forgotten, or somebody asked. */
+export type StopReason = 'completed' | 'max-steps' | 'max-time' | 'early-stopping' | 'max-forgetting' | 'interrupted';
 
 /** One optimizer step; a line of metrics.jsonl. */
 export interface StepEvent {
@@ -44,9 +46,51 @@ export interface EvalEvent {
   /** Mean grade of the answers to evaluation prompts that could be graded, and their number. */
   readonly reward?: number;
   readonly graded?: number;
+  /** Standard errors of loss and mean grade, over examples and over answers. */
+  readonly evalLossError?: number;
+  readonly rewardError?: number;
   /** Whether no evaluation after an earlier step was better. */
   readonly best?: boolean;
   readonly evalMs: number;
+}
+
+/** Loss on texts in nats a token, the base's, and how much more it is. */
+export interface TextFigures {
+  readonly loss: number;
+  readonly baseLoss: number;
+  readonly change: Estimate;
+}
+
+/** What the model kept of its base after `step` steps, with 95% intervals; a line of metrics.jsonl. */
+export interface ForgettingEvent {
+  readonly type: 'forgetting';
+  readonly step: number;
+  /** How much more the user's texts cost, or the general ones and the base's own samples together; nats a token. */
+  readonly forgetting: Estimate;
+  readonly texts: { readonly general: TextFigures; readonly own: TextFigures; readonly user?: TextFigures };
+  /** Questions whose right answer is likelier than a wrong one, and by how much on average. */
+  readonly abilities: {
+    readonly right: number;
+    readonly of: number;
+    readonly low: number;
+    readonly high: number;
+    readonly marginNats: number;
+  };
+  /** KL(base‖model) in nats a token, on what the base writes by itself and to the task's prompts. */
+  readonly klNats: { readonly own: Estimate; readonly target: Estimate };
+  readonly measureMs: number;
+}
+
+/** How far the weights that a run ends with moved: ‖W - W⁰‖ / ‖W⁰‖, in all and by layer, or why that is not known. */
+export interface DriftEvent {
+  readonly type: 'drift';
+  readonly step: number;
+  readonly distance?: number;
+  readonly layers?: Readonly<Record<string, number>>;
+  readonly unknown?: string;
+  /** What those weights kept, where they are not the last measured ones. */
+  readonly kept?: ForgettingEvent;
+  readonly measureMs: number;
 }
 
 /** How a run ended; the last line of metrics.jsonl. */
@@ -63,7 +107,7 @@ export interface DoneEvent {
   readonly peakBytes?: number;
 }
 
-export type MetricsLine = StepEvent | EvalEvent | DoneEvent;
+export type MetricsLine = StepEvent | EvalEvent | ForgettingEvent | DriftEvent | DoneEvent;
 
 /** What a run tells while it goes on. */
 export type TuneEvent =
@@ -92,6 +136,8 @@ export type TuneEvent =
   | StepEvent
   | EvalEvent
   | ({ readonly type: 'samples' } & SampleSet)
+  | ForgettingEvent
+  | DriftEvent
   | { readonly type: 'saved'; readonly step: number; readonly path: string }
   | { readonly type: 'warning'; readonly message: string }
   | DoneEvent;
@@ -103,4 +149,6 @@ export interface TuneSummary extends Omit<DoneEvent, 'type'> {
   readonly loss?: number;
   /** The last evaluation's. */
   readonly evalLoss?: number;
+  /** Gain, forgetting and drift, as far as they were measured. */
+  readonly outcome?: RunOutcome;
 }

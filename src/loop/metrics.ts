@@ -1,7 +1,7 @@
 import { isRecord } from '../hub/json.ts';
 import type { MetricsLine } from './events.ts';
 
-const types: ReadonlySet<unknown> = new Set(['step', 'eval', 'done']);
+const types: ReadonlySet<unknown> = new Set(['step', 'eval', 'forgetting', 'drift', 'done']);
 
 function lineOf(text: string): MetricsLine | undefined {
   try {
@@ -22,7 +22,7 @@ export function parseMetrics(text: string): MetricsLine[] {
 
 /** The lines that stay when a run goes on from `step`: all up to it, without the end. From step 0 on everything is done again. */
 export function metricsUpTo(lines: readonly MetricsLine[], step: number): MetricsLine[] {
-  return step === 0 ? [] : lines.filter((line) => line.type !== 'done' && line.step <= step);
+  return step === 0 ? [] : lines.filter((line) => line.type !== 'done' && line.type !== 'drift' && line.step <= step);
 }
 
 /** Lines as metrics.jsonl holds them. */

@@ -4,6 +4,7 @@ import type { TuneConfig } from './config.ts';
 import type { DoneEvent, EvalEvent, MetricsLine, StepEvent, StopReason } from './events.ts';
 import { definitions, escapeHtml } from './html.ts';
 import { dataSection } from './reportData.ts';
+import { forgettingSection } from './reportForgetting.ts';
 import { samplesSection } from './reportSamples.ts';
 import { reportStyle } from './reportStyle.ts';
 import type { RunRecord } from './runFolder.ts';
@@ -23,6 +24,7 @@ const endings: Readonly<Record<StopReason, string>> = {
   'max-steps': 'reached its number of steps',
   'max-time': 'reached its time limit',
   'early-stopping': 'stopped because no evaluation was better for long',
+  'max-forgetting': 'stopped because it forgot more than allowed',
   interrupted: 'was interrupted and can go on',
 };
 
@@ -154,6 +156,7 @@ export function renderReport(input: ReportInput): string {
 <body><h1>${escapeHtml(title)}</h1>
 ${story(input, told)}
 <div class="facts">${facts(told, run.plan)}</div>
+${forgettingSection(metrics, told.done?.adapterStep)}
 ${curves(told)}
 ${samplesSection(samples, config.samples.maxNewTokens)}
 ${dataSection(config, run)}

@@ -39,6 +39,9 @@ export async function resolvedConfig(config: TuneConfig, options: SnapshotOption
     reward: isRewardModule(config.reward.path)
       ? { ...config.reward, path: resolvePath(config.reward.path) }
       : config.reward,
+    ...(config.forgetting.data === undefined
+      ? {}
+      : { forgetting: { ...config.forgetting, data: resolvePath(config.forgetting.data) } }),
     adapter:
       'init' in adapter && adapter.init !== undefined
         ? { ...adapter, init: await brought(adapter.init, locateAdapter, options) }

@@ -83,7 +83,16 @@ export interface RunFolder {
 }
 
 const configName = 'config.json';
-const entries = [configName, 'metrics.jsonl', 'samples.jsonl', 'adapter', 'model', 'checkpoints', 'report.html'];
+const entries = [
+  configName,
+  'metrics.jsonl',
+  'samples.jsonl',
+  'base.json',
+  'adapter',
+  'model',
+  'checkpoints',
+  'report.html',
+];
 
 /** A config.json to config and record; `run` may be absent. */
 function parseRunConfig(value: unknown, file: string): { config: TuneConfig; run: RunRecord | undefined } {

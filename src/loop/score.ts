@@ -21,19 +21,41 @@ async function scoreBatch(
   return { logprobs: logprobs?.data ?? [], total: total?.data[0] ?? Number.NaN };
 }
 
-/** Mean negative log-likelihood in nats of the supervised tokens of all batches, and their number. */
+/** Sum of the losses and number of the supervised tokens of each example of a batch. */
+function exampleSums(batch: Batch, logprobs: ArrayLike<number>): { nats: number; tokens: number }[] {
+  const sums: { nats: number; tokens: number }[] = [];
+  for (let i = 0; i < batch.weights.length; i++) {
+    const begins = i % batch.length === 0 || batch.segments[i] !== batch.segments[i - 1];
+    if (begins) sums.push({ nats: 0, tokens: 0 });
+    const sum = sums.at(-1);
+    const weight = batch.weights[i] ?? 0;
+    if (!sum || weight === 0) continue;
+    sum.nats -= weight * (logprobs[i] ?? Number.NaN);
+    sum.tokens += weight;
+  }
+  return sums.filter(({ tokens }) => tokens > 0);
+}
+
+/** Mean negative log-likelihood in nats of the supervised tokens of all batches, their number, and the mean's standard error over examples. */
 export async function meanLoss(
   loaded: ReadyModel,
   batches: Iterable<Batch>,
   packed: boolean,
-): Promise<{ loss: number; supervisedTokens: number }> {
+): Promise<{ loss: number; supervisedTokens: number; error?: number }> {
   let total = 0;
   let supervisedTokens = 0;
+  const sums: { nats: number; tokens: number }[] = [];
   for (const batch of batches) {
-    total += (await scoreBatch(loaded, batch, packed)).total;
+    const found = await scoreBatch(loaded, batch, packed);
+    total += found.total;
     supervisedTokens += batch.supervisedTokens;
+    sums.push(...exampleSums(batch, found.logprobs));
   }
-  return { loss: total / supervisedTokens, supervisedTokens };
+  const loss = total / supervisedTokens;
+  const k = sums.length;
+  const squares = sums.reduce((sum, { nats, tokens }) => sum + (nats - loss * tokens) ** 2, 0);
+  const error = k < 2 ? {} : { error: Math.sqrt((k / (k - 1)) * squares) / supervisedTokens };
+  return { loss, supervisedTokens, ...error };
 }
 
 /** One line of `tuneloop score`. */

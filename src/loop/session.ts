@@ -93,12 +93,13 @@ export async function beginRecord(
   });
 }
 
-/** Puts the weights of the best evaluation where the run's result lies; gives the step whose weights lie there then. */
-export async function takeBest(
-  { attached, trainer, watch, options: { runFolder, emit } }: Session,
+/** Puts the weights of a step that has a checkpoint where the run's result lies; gives the step whose weights lie there then. */
+export async function takeStep(
+  { attached, trainer, options: { runFolder, emit } }: Session,
+  step: number | undefined,
   write: () => Promise<void>,
 ): Promise<number> {
-  const step = watch.best()?.step ?? trainer.step();
+  if (step === undefined) return trainer.step();
   if (step === trainer.step()) return step;
   try {
     const { path } = await runFolder.checkpointOf(step);
@@ -107,7 +108,7 @@ export async function takeBest(
     const reason = cause instanceof Error ? cause.message : String(cause);
     emit({
       type: 'warning',
-      message: `the weights of step ${trainer.step()} stay, not of the best evaluation: ${reason}`,
+      message: `the weights of step ${trainer.step()} stay, not those of step ${step}: ${reason}`,
     });
     return trainer.step();
   }

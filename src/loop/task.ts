@@ -27,6 +27,8 @@ import { tokenLoss } from './tokenLoss.ts';
 export interface Evaluation {
   readonly loss: number;
   readonly supervisedTokens: number;
+  /** Standard error of the loss over examples. */
+  readonly error?: number;
   /** Share of examples whose most likely label is right, where there is one label for each. */
   readonly accuracy?: number;
 }

@@ -12,7 +12,10 @@ import { refuseExcess } from './memoryRefusal.ts';
 import { readWeights } from './model.ts';
 import { modelCard } from './modelCard.ts';
 import { openTask } from './openTrained.ts';
+import { outcomeOf } from './outcome.ts';
 import { planRun } from './plan.ts';
+import { withSchedule } from './retention.ts';
+import { measureDrift, watchRetention } from './retentionWatch.ts';
 import type { RunFolder } from './runFolder.ts';
 import {
   assertTrained,
@@ -21,7 +24,7 @@ import {
   lastEvaluation,
   restore,
   type Session,
-  takeBest,
+  takeStep,
   unitsOf,
   warnWithoutGain,
 } from './session.ts';
@@ -54,8 +57,8 @@ export interface TuneOptions {
 }
 
 /** Trains as the config says, into a run folder. Throws on data with nothing supervised and on NaN, naming the step. */
-export async function tune(config: TuneConfig, options: TuneOptions): Promise<TuneSummary> {
-  const task = await openTask(config, options.engine);
+export async function tune(given: TuneConfig, options: TuneOptions): Promise<TuneSummary> {
+  const task = await openTask(given, options.engine);
   const { loaded } = task;
   const files: ScratchFile[] = [];
   const scratch = (): ScratchFile => {
@@ -66,7 +69,8 @@ export async function tune(config: TuneConfig, options: TuneOptions): Promise<Tu
   try {
     const { attached } = loaded;
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
-    const plan = await planRun(config, task, options.dryRun === true ? undefined : scratch);
+    const plan = await planRun(given, task, options.dryRun === true ? undefined : scratch);
+    const config = withSchedule(given, plan.steps);
     const measure = await makeMeasure(config, task, plan);
     const update: Update = {
       name: config.objective.type,
@@ -147,6 +151,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   });
   if (options.dryRun === true) return { ...outcome('completed'), runFolder: runFolder.path };
   await beginRecord(session, foreseen);
+  const retention = await watchRetention(session, restored !== undefined);
 
   let [saved, written] = [restored, undefined as number | undefined];
   const write = async (): Promise<void> => {
@@ -159,7 +164,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     if (saved !== step) {
       const keeping = {
         limit: train.saveTotalLimit,
-        always: train.loadBestModelAtEnd ? watch.best()?.step : undefined,
+        always: train.loadBestModelAtEnd ? watch.best()?.step : retention?.within(),
       };
       const store = (folder: string): Promise<void> => writeState(folder, attached.files, step, unitsOf(session));
       const { path } = await runFolder.saveCheckpoint(step, store, keeping);
@@ -181,6 +186,11 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     await runFolder.append(event);
     emit(event);
     if (event.best && train.loadBestModelAtEnd) await save();
+  };
+  /** What was forgotten so far; weights within a limit have a checkpoint. */
+  const measureRetention = async (): Promise<void> => {
+    await retention?.measure(trainer.step());
+    if (retention?.within() === trainer.step()) await save();
   };
   let lastLoss: number | undefined;
   const step = async (): Promise<void> => {
@@ -208,6 +218,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   const stopBefore = (): StopReason | undefined => {
     if (trainer.step() >= plan.steps) return plan.limited ? 'max-steps' : 'completed';
     if (watch.exhausted()) return 'early-stopping';
+    if (retention?.exceeded() === true) return 'max-forgetting';
     if (signal?.aborted) return 'interrupted';
     const minutes = (performance.now() - startedAt) / 60000;
     return maxTimeMinutes !== undefined && minutes >= maxTimeMinutes ? 'max-time' : undefined;
@@ -220,23 +231,37 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     emit({ type: 'samples', ...samples });
   };
 
+  const isMeasured = (step: number): boolean => step % (config.forgetting.steps ?? Infinity) === 0;
   if (trainer.step() === 0) {
     await evaluate();
     await sample(0);
   }
+  // Also where a run was killed between a step's checkpoint and this.
+  if (isMeasured(trainer.step())) await measureRetention();
   let stopReason = stopBefore();
   while (stopReason === undefined) {
     await step();
     if (train.evalSteps !== undefined && trainer.step() % train.evalSteps === 0) await evaluate();
+    if (isMeasured(trainer.step())) await measureRetention();
     if (trainer.step() % train.saveSteps === 0) await save();
     stopReason = stopBefore();
   }
-  if (stopReason !== 'interrupted') await evaluate();
+  const ended = stopReason !== 'interrupted';
+  if (ended) {
+    await evaluate();
+    await measureRetention();
+  }
   await save();
-  if (stopReason !== 'interrupted') await warnWithoutGain(session);
-  const loads = train.loadBestModelAtEnd && stopReason !== 'interrupted';
-  const adapterStep = loads ? await takeBest(session, write) : trainer.step();
-  if (stopReason !== 'interrupted') await sample(adapterStep);
+  if (ended) await warnWithoutGain(session);
+  let adapterStep = trainer.step();
+  if (ended && train.loadBestModelAtEnd) adapterStep = await takeStep(session, watch.best()?.step, write);
+  if (ended && retention?.exceeded() === true) adapterStep = await takeStep(session, retention.within(), write);
+  if (ended && retention) {
+    const drift = await measureDrift(session, adapterStep, await retention.ofOthers(adapterStep));
+    await runFolder.append(drift);
+    emit(drift);
+  }
+  if (ended) await sample(adapterStep);
   const done = { ...outcome(stopReason), adapterStep };
   await runFolder.append({ type: 'done', ...done });
   await runFolder.writeReport();
@@ -250,6 +275,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   return {
     ...done,
     runFolder: runFolder.path,
+    outcome: outcomeOf(await runFolder.metrics(), adapterStep),
     ...(lastLoss === undefined ? {} : { loss: lastLoss }),
     ...(evaluated ? { evalLoss: evaluated.evalLoss } : {}),
   };

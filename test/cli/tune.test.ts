@@ -58,6 +58,7 @@ test('a run goes from data to an adapter, and a resumed one to the same bits', a
   assert.match(whole.err, /6 examples, [\s\S]*\+ +22 "4"[\s\S]*Plan: 7 steps/);
   assert.deepEqual(readdirSync(join(folder, 'whole')).sort(), [
     'adapter',
+    'base.json',
     'checkpoints',
     'config.json',
     'metrics.jsonl',
@@ -73,7 +74,22 @@ test('a run goes from data to an adapter, and a resumed one to the same bits', a
   assert.match(config.run.fingerprints.model, /^[0-9a-f]{64}$/);
   assert.deepEqual(
     metrics('whole').map(({ type, step }) => `${String(type)} ${String(step)}`),
-    ['eval 0', 'step 1', 'step 2', 'step 3', 'step 4', 'step 5', 'step 6', 'step 7', 'eval 7', 'done 7'],
+    [
+      'eval 0',
+      'forgetting 0',
+      'step 1',
+      'step 2',
+      'step 3',
+      'step 4',
+      'forgetting 4',
+      'step 5',
+      'step 6',
+      'step 7',
+      'eval 7',
+      'forgetting 7',
+      'drift 7',
+      'done 7',
+    ],
   );
   const [first, last] = [steps('whole')[0], steps('whole').at(-1)];
   assert.ok(Number(last?.loss) < Number(first?.loss), 'it learns');
@@ -85,7 +101,7 @@ test('a run goes from data to an adapter, and a resumed one to the same bits', a
   for (const name of ['step-6', 'step-7']) rmSync(join(folder, 'part', 'checkpoints', name), { recursive: true });
   writeFileSync(
     join(folder, 'part', 'metrics.jsonl'),
-    read('part', 'metrics.jsonl').toString().split('\n').slice(0, 6).join('\n').concat('\n{"type":"st'),
+    read('part', 'metrics.jsonl').toString().split('\n').slice(0, 8).join('\n').concat('\n{"type":"st'),
   );
   const resumed = await runCli(['tune', '--resume', join(folder, 'part')]);
   assert.equal(resumed.code, 0, resumed.err);

@@ -39,6 +39,7 @@ const names: ReadonlySet<string> = new Set([
   'adapter',
   'checkpoints',
   'report.html',
+  'base.json',
 ]);
 const isLeftover = (name: string): boolean => /\.(?:tmp|old)-[0-9a-f]{8}$/.test(name);
 

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import type { TrainExample } from '../data/examples.ts';
+import { createHash, joinPath, makeFolder, readOptionalJsonFile, writeFileAtomic } from '../hub/files.ts';
+import { ownCache } from '../hub/node/ownCache.ts';
+import type { ReadyModel } from './readyModel.ts';
+import {
+  abilityExamples,
+  abilityItems,
+  generalExamples,
+  ownPrompts,
+  retentionRows,
+  sampledExamples,
+} from './retentionTexts.ts';
+import { score } from './score.ts';
+
+const setNames = ['general', 'own', 'user', 'target', 'abilities'] as const;
+export type SetName = (typeof setNames)[number];
+
+/** Of each text its tokens, the first one that counts, and the log-probabilities of those that do, which lie together. */
+const setSchema = z.object({
+  texts: z.array(z.object({ ids: z.array(z.int()), from: z.int() })),
+  logprobs: z.array(z.array(z.number())),
+});
+const baseSchema = z.object({ key: z.string(), sets: z.partialRecord(z.enum(setNames), setSchema) });
+
+/** Texts and what the base makes of them: the figures that later ones are compared with. */
+export type RetentionBase = z.output<typeof baseSchema>;
+
+/** Raised whenever the same model would get other figures. */
+const version = 1;
+
+/** Log-probabilities of the tokens that count, text by text. */
+export async function logprobsOf(loaded: ReadyModel, examples: readonly TrainExample[]): Promise<number[][]> {
+  const texts: number[][] = [];
+  for await (const { mask, logprobs } of score(loaded, examples, { batchSize: retentionRows }))
+    texts.push(logprobs.filter((value, t): value is number => value !== null && mask[t] === 1));
+  return texts;
+}
+
+export interface BaseOptions {
+  readonly parameters: number;
+  /** Prompts of the task. */
+  readonly targetPrompts: readonly (readonly number[])[];
+  /** Texts that the user wants kept. */
+  readonly user: readonly TrainExample[] | undefined;
+}
+
+/** Figures of `base`, the model before training, taken from the cache where the same were measured before. */
+export async function measureBase(base: ReadyModel, options: BaseOptions): Promise<RetentionBase> {
+  const { parameters, targetPrompts, user } = options;
+  const fixed = {
+    general: generalExamples(base, parameters),
+    abilities: abilityExamples(base, abilityItems(parameters)),
+    ...(user === undefined ? {} : { user }),
+  };
+  const prompts = { own: ownPrompts(base, parameters), target: targetPrompts };
+  const { name, precision } = base.engine;
+  const texts = Object.entries(fixed).map(([set, examples]) => [set, examples.map(({ ids }) => [...ids])]);
+  const key = createHash('sha256')
+    .update(JSON.stringify([version, await base.checkpoint.fingerprint(), name, precision, texts, prompts]))
+    .digest('hex');
+  const path = joinPath(ownCache(), 'base', `${key}.json`);
+  const known = baseSchema.safeParse(await readOptionalJsonFile(path).catch(() => undefined));
+  if (known.success && known.data.key === key) return known.data;
+
+  const sampled = {
+    own: await sampledExamples(base, prompts.own),
+    target: await sampledExamples(base, prompts.target),
+  };
+  const sets: RetentionBase['sets'] = {};
+  for (const [set, examples] of Object.entries({ ...fixed, ...sampled }) as [SetName, TrainExample[]][]) {
+    const logprobs = await logprobsOf(base, examples);
+    sets[set] = {
+      texts: examples.map(({ ids, mask }) => ({ ids: [...ids], from: firstOf(mask) })),
+      // Nine digits tell every f32.
+      logprobs: logprobs.map((text) => text.map((value) => Number(value.toPrecision(9)))),
+    };
+  }
+  const measured = { key, sets };
+  // A folder that cannot be written costs the time of measuring again, no more.
+  await makeFolder(joinPath(ownCache(), 'base'))
+    .then(() => writeFileAtomic(path, JSON.stringify(measured)))
+    .catch(() => {});
+  return measured;
+}
+
+const fileName = 'base.json';
+
+/** Puts the figures into a run's folder, where they are found again when it goes on. */
+export const writeBase = (runFolder: string, base: RetentionBase): Promise<void> =>
+  writeFileAtomic(joinPath(runFolder, fileName), JSON.stringify(base));
+
+/** The figures that a run began with; undefined where they are not there or broken. */
+export async function readBase(runFolder: string): Promise<RetentionBase | undefined> {
+  const found = baseSchema.safeParse(await readOptionalJsonFile(joinPath(runFolder, fileName)).catch(() => undefined));
+  return found.success ? found.data : undefined;
+}
+
+/** The first token has no log-probability. */
+const firstOf = (mask: Uint8Array): number => mask.findIndex((bit, t) => t > 0 && bit === 1);
+
+export const examplesIn = ({ texts, logprobs }: z.output<typeof setSchema>): TrainExample[] =>
+  texts.map(({ ids, from }, index) => {
+    const mask = new Uint8Array(ids.length);
+    mask.fill(1, from, from + (logprobs[index]?.length ?? 0));
+    return { index, ids: Int32Array.from(ids), mask };
+  });
