@@ -71,6 +71,7 @@ shared = dict(beta=0.1, max_length=64, report_to=[], use_cpu=True, bf16=False, g
               output_dir=tempfile.mkdtemp(), remove_unused_columns=False, disable_tqdm=True)
 saved = policy()
 add_noise(saved)
+saved.peft_config["default"].base_model_name_or_path = "models/chat"
 saved.save_pretrained(OUT / "adapter")
 (OUT / "adapter" / "README.md").unlink(missing_ok=True)
 

@@ -1,8 +1,9 @@
-import { writeFileAtomic } from '../hub/files.ts';
+import { isSameFile, writeFileAtomic } from '../hub/files.ts';
 import type { Row } from '../data/reader.ts';
 import { rowsOfFiles } from '../data/sources.ts';
 import type { EngineChoice } from '../loop/engines.ts';
 import type { LoadedModel } from '../loop/model.ts';
+import { UsageError } from '../loop/usageError.ts';
 import type { Classifier, Model } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Args, Option } from './args.ts';
@@ -58,10 +59,15 @@ export const batchOption: Option = {
   description: 'Rows computed at once',
 };
 
-/** All rows of `--data`, read before any work starts, so that a broken line costs nothing. */
+/** All rows of `--data`, read before any work starts, so that a broken line costs nothing. UsageError where `--out` would replace them. */
 export async function readInput(args: Args, context: Context): Promise<Row[]> {
   const choice = { split: args.text('split') ?? 'train', config: args.text('data-config') };
   const { files } = await bringFiles(args.required('data'), choice, context);
+  const out = args.text('out');
+  for (const file of files) {
+    if (out !== undefined && (await isSameFile(file, out)))
+      throw new UsageError(`--out: expected another file than ${file}, which --data reads`);
+  }
   const rows: Row[] = [];
   for await (const row of rowsOfFiles(files, { columns: args.map('columns') })) rows.push(row);
   return rows;

@@ -221,6 +221,12 @@ const isBelow = (folder: string, path: string): boolean => {
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 };
 
+/** Whether two paths name one file that is there, links followed. */
+export async function isSameFile(a: string, b: string): Promise<boolean> {
+  const [first, second] = await Promise.all([a, b].map((path) => realpath(path).catch(() => undefined)));
+  return first !== undefined && first === second;
+}
+
 /** Path of a file that another file of `folder` names. RangeError where it, or the link that stands there, leads out; links of the hub's cache from snapshots/REVISION to its blobs are allowed. */
 export async function pathInFolder(folder: string, name: string, namedBy: string): Promise<string> {
   const escapes = (): RangeError =>

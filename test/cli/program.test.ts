@@ -92,6 +92,7 @@ const wrong: readonly (readonly [string[], number, RegExp])[] = [
     1,
     /line 1: expected column "words" for text/,
   ],
+  [['score', ...bare, '--out', texts], 2, /--out: expected another file than .*texts\.jsonl, which --data reads/],
   [['merge', '--model', model, '--out', at('o')], 2, /--adapter is missing/],
 ];
 for (const [argv, code, message] of wrong) {

@@ -76,5 +76,14 @@ export const rewrites: Readonly<Record<OnnxTarget['rewrites'][number], Rewrite>>
     ]);
     return sine(emit, x, whole, whole);
   },
+  // Its kernel loses all digits near 0, where Taylor's series to the 9th power takes its place.
+  Tanh: (emit, [x = '']) => {
+    const { add, mul, less } = binaries(emit);
+    const square = mul(x, x);
+    let series = emit.scalar(62 / 2835);
+    for (const factor of [-17 / 315, 2 / 15, -1 / 3, 1]) series = add(mul(series, square), emit.scalar(factor));
+    const tanh = emit.nodes('Tanh', [x], {}, {})[0] ?? '';
+    return emit.node('Where', [less(emit.node('Abs', [x]), emit.scalar(0.25)), mul(x, series), tanh]);
+  },
   Sum: (emit, [first = '', ...rest]) => rest.reduce((sum, x) => emit.node('Add', [sum, x]), first),
 };

@@ -11,7 +11,7 @@ export interface OnnxTarget {
   /** Operators that it lacks or computes wrongly: an op that needs one is lowered another way, or refused where there is none. */
   readonly refused: Readonly<Record<string, Refusal>>;
   /** Operators that are written with others, because it lacks or computes them wrongly. */
-  readonly rewrites: readonly ('Cos' | 'Log' | 'Or' | 'Pow' | 'Round' | 'Sign' | 'Sin' | 'Sum')[];
+  readonly rewrites: readonly ('Cos' | 'Log' | 'Or' | 'Pow' | 'Round' | 'Sign' | 'Sin' | 'Sum' | 'Tanh')[];
   /** Whether Slice takes i32; else Gather does its work. */
   readonly slicesInts: boolean;
   /** Whether a run ends when GatherElements meets an index outside, whichever thread meets it; else Gather looks at them before. */
@@ -55,7 +55,7 @@ export const webgpuTarget: OnnxTarget = {
     SimplifiedLayerNormalization: always('its second output is garbage'),
     TopK: int64,
   },
-  rewrites: ['Cos', 'Log', 'Or', 'Pow', 'Round', 'Sign', 'Sin', 'Sum'],
+  rewrites: ['Cos', 'Log', 'Or', 'Pow', 'Round', 'Sign', 'Sin', 'Sum', 'Tanh'],
   slicesInts: false,
   stopsAtWrongIndices: true,
 };
