@@ -1,26 +1,25 @@
 import type { Value } from '../../ir/graph.ts';
 import { add } from '../../ir/ops/add.ts';
 import { tanh } from '../../ir/ops/tanh.ts';
-import { type Activation, activate, activationOf } from '../activations.ts';
+import { activationOf } from '../activations.ts';
 import { configFields, expectOnly, readDropout } from '../configFields.ts';
-import { linearParameters, splitHeads } from '../decoder.ts';
-import { type Attend, encodeBlocks, labelFields, type LabelFields, layerNormParameters, tokensAt } from '../encoder.ts';
+import { labelFields, type LabelFields, tokensAt } from '../encoder.ts';
 import { maxLayers } from '../fields.ts';
 import { embeddingLayer, layerNormLayer, linearLayer } from '../layers.ts';
-import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model, ParameterSpec } from '../model.ts';
+import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
+import {
+  bertNames,
+  encodePostNorm,
+  postNormLinears,
+  postNormParameters,
+  type PostNormSizes,
+} from '../postNormEncoder.ts';
 
-interface BertConfig extends LabelFields {
+interface BertConfig extends LabelFields, PostNormSizes {
   readonly vocabSize: number;
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
   readonly maxPositions: number;
   readonly tokenTypes: number;
-  readonly activation: Activation;
-  readonly layerNormEps: number;
-  readonly initializerRange: number;
   readonly ignoredFields: readonly string[];
 }
 
@@ -46,21 +45,7 @@ function parseConfig(json: Readonly<Record<string, unknown>>): BertConfig {
   };
 }
 
-/** norm(x + attention(x)), then norm(x + mlp(x)). */
-function block(config: BertConfig, inputs: EncoderInputs, name: string, x: Value, attend: Attend): Value {
-  const { heads, hiddenSize, layerNormEps, activation } = config;
-  const linear = (part: string, operand: Value): Value => linearLayer(inputs, `${name}.${part}`, operand, true);
-  const project = (part: string): Value => splitHeads(linear(`attention.self.${part}`, x), heads, hiddenSize / heads);
-  const mixed = attend(`${name}.attention.self`, { q: project('query'), k: project('key'), v: project('value') });
-  const attended = add(linear('attention.output.dense', mixed), x);
-  const h = layerNormLayer(inputs, `${name}.attention.output.LayerNorm`, attended, layerNormEps);
-  const mlp = inputs.sites.mlp(
-    { x: h },
-    (given) => linear('output.dense', activate(activation, linear('intermediate.dense', given.x))),
-    name,
-  );
-  return layerNormLayer(inputs, `${name}.output.LayerNorm`, add(mlp, h), layerNormEps);
-}
+const names = bertNames('bert');
 
 function hidden(config: BertConfig, inputs: EncoderInputs): Value {
   const words = embeddingLayer(inputs, 'bert.embeddings.word_embeddings', inputs.ids);
@@ -68,52 +53,23 @@ function hidden(config: BertConfig, inputs: EncoderInputs): Value {
   const places = embeddingLayer(inputs, 'bert.embeddings.position_embeddings', inputs.positions);
   const sum = add(add(words, types), places);
   const first = layerNormLayer(inputs, 'bert.embeddings.LayerNorm', sum, config.layerNormEps);
-  return encodeBlocks(inputs, 'bert.encoder.layer', config.layers, first, (name, x, attend) =>
-    block(config, inputs, name, x, attend),
-  );
-}
-
-function linearsOf({ layers, hiddenSize, intermediateSize }: BertConfig): LinearSpec[] {
-  const parts = [
-    ['attention.self.query', hiddenSize, hiddenSize],
-    ['attention.self.key', hiddenSize, hiddenSize],
-    ['attention.self.value', hiddenSize, hiddenSize],
-    ['attention.output.dense', hiddenSize, hiddenSize],
-    ['intermediate.dense', hiddenSize, intermediateSize],
-    ['output.dense', intermediateSize, hiddenSize],
-  ] as const;
-  return Array.from({ length: layers }, (_, layer) =>
-    parts.map(([name, inFeatures, outFeatures]) => ({
-      name: `bert.encoder.layer.${layer}.${name}`,
-      inFeatures,
-      outFeatures,
-      bias: true,
-    })),
-  ).flat();
+  return encodePostNorm(config, names, inputs, first);
 }
 
 /** What encoder and classifier share; `extra` are linear layers behind the blocks. */
 function modelOf(config: BertConfig, extra: readonly LinearSpec[], headed: readonly LinearSpec[]): Model {
-  const { vocabSize, hiddenSize, maxPositions, tokenTypes, layers, initializerRange } = config;
+  const { vocabSize, hiddenSize, maxPositions, tokenTypes } = config;
   const embeddings = [
     { name: 'bert.embeddings.word_embeddings', count: vocabSize, width: hiddenSize },
     { name: 'bert.embeddings.position_embeddings', count: maxPositions, width: hiddenSize },
     { name: 'bert.embeddings.token_type_embeddings', count: tokenTypes, width: hiddenSize },
   ];
-  const linears = [...linearsOf(config), ...extra];
-  const norms = Array.from({ length: layers }, (_, layer) =>
-    ['attention.output.LayerNorm', 'output.LayerNorm'].map((name) => `bert.encoder.layer.${layer}.${name}`),
-  ).flat();
-  const parameters: ParameterSpec[] = [
-    ...embeddings.map(({ name, count, width }) => ({
-      name: `${name}.weight`,
-      shape: [count, width],
-      decays: true,
-      init: { mean: 0, deviation: initializerRange },
-    })),
-    ...['bert.embeddings.LayerNorm', ...norms].flatMap((name) => layerNormParameters(name, hiddenSize)),
-    ...[...linears, ...headed].flatMap((linear) => linearParameters(linear, initializerRange)),
-  ];
+  const linears = [...postNormLinears(config, names), ...extra];
+  const parameters = postNormParameters(config, names, {
+    embeddings,
+    embeddingNorm: 'bert.embeddings.LayerNorm',
+    linears: [...linears, ...headed],
+  });
   return {
     ...config,
     type: 'bert',
