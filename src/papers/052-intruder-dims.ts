@@ -25,7 +25,7 @@ export const intruderDimsRecipe = defineRecipe<Config>({
   use: 'tuneloop probe intruder-dims --before M --after RUN; tuneloop surgery intruder-dims --base M --models RUN --out DIR',
   model: 'nano',
   seeds: [1, 2, 3],
-  config: { facts: 96, steps: 120, batchSize: 16, ranks: [1, 16], loraRate: 1e-2, fullRate: 1e-3, ownTexts: 64 },
+  config: { facts: 96, steps: 240, batchSize: 16, ranks: [1, 16], loraRate: 3e-3, fullRate: 1e-3, ownTexts: 64 },
   smoke: { facts: 8, steps: 2, batchSize: 4, ranks: [1], loraRate: 1e-2, fullRate: 1e-3, ownTexts: 4 },
   build: ({ facts, steps, batchSize, ranks, loraRate, fullRate, ownTexts }) => ({
     arms: ['full', ...ranks.map((rank) => `lora ${rank}`)],

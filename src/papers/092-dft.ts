@@ -20,6 +20,7 @@ export const dftRecipe = defineRecipe<Config>({
   departures: [
     'a Llama of 3M parameters that knows small sums learns longer ones with worked steps, 15% of their results wrong, instead of Qwen2.5-Math on NuminaMath',
     'LoRA of rank 16 on every linear layer instead of all parameters',
+    'the form of the answers is new to the model, so that its tokens have next to no probability, and no weight, at first',
   ],
   use: 'tuneloop tune --objective dft …',
   model: 'nano',
