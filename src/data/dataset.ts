@@ -3,6 +3,7 @@ import type { Tokenizer } from '../hub/tokenizer.ts';
 import { type ExampleStore, exampleStore, type StoredExamples } from './examples.ts';
 import { readExample, refuseJudged, supervisedFormats } from './formats.ts';
 import { hash64, hashIndex } from './hash.ts';
+import { refuseSilentMessages } from './messages.ts';
 import type { Row } from './reader.ts';
 import { templateMismatch } from './roundTrip.ts';
 import { superviseExample, type SuperviseOptions } from './supervise.ts';
@@ -55,6 +56,7 @@ export async function prepareDataset(
     const { index } = row;
     note(row);
     refuseJudged(row);
+    refuseSilentMessages(row);
     const example = readExample(row, supervisedFormats);
     const made = placed(row, () => superviseExample(example, tokenizer, options));
     const { ids, mask, truncated, promptMismatch } = made;

@@ -78,6 +78,38 @@ export function conversationAt({ fields, place }: Row, column: string): Conversa
   return { messages, weights: weights.map((weight) => weight ?? null) };
 }
 
+/** Columns that may hold lists of messages; OpenAI's preferences have the prompt's inside `input`. */
+const messageColumns: readonly string[] = [
+  'messages',
+  'conversations',
+  'prompt',
+  'completion',
+  'chosen',
+  'rejected',
+  'preferred_output',
+  'non_preferred_output',
+];
+
+/** What a message may have and yet say nothing. */
+const wordless: ReadonlySet<string> = new Set(['role', 'from', 'name', 'weight', 'loss_mask']);
+
+/** Refuses messages that say nothing, not even a tool call: templates write None in their place, or fail without saying where. TypeError that names the field. */
+export function refuseSilentMessages({ fields, place }: Row): void {
+  const { input } = fields;
+  if (input !== null && typeof input === 'object' && !Array.isArray(input))
+    refuseSilentMessages({ fields: input, place: `${place}: input`, index: 0 });
+  for (const column of messageColumns) {
+    const messages = fields[column];
+    if (!Array.isArray(messages)) continue;
+    for (const [i, message] of messages.entries()) {
+      if (message === null || typeof message !== 'object' || Array.isArray(message)) continue;
+      if (Object.entries(message).some(([field, value]) => value !== null && !wordless.has(field))) continue;
+      const field = column === 'conversations' ? 'value' : 'content';
+      throw new TypeError(`${place}: ${column}[${i}].${field}: expected text but found ${shown(message[field])}`);
+    }
+  }
+}
+
 /** Messages of a column that only holds what was said: weights have no meaning there. */
 export function messagesAt(row: Row, column: string): Message[] {
   return conversationAt(row, column).messages;

@@ -4,6 +4,7 @@ import { type Dataset, newDataset, placed, type TrainExample } from './dataset.t
 import { exampleStore, type ExampleStore } from './examples.ts';
 import { hash64, hashIndex } from './hash.ts';
 import { pairFormats, type PreferenceExample } from './preferences.ts';
+import { refuseSilentMessages } from './messages.ts';
 import type { Row } from './reader.ts';
 import { superviseExample, type Supervised, type SupervisedExample } from './supervise.ts';
 import { textKeys } from './texts.ts';
@@ -63,6 +64,7 @@ export async function preparePairs(
     const { index } = row;
     note(row);
     const pair = readPair(row);
+    refuseSilentMessages(row);
     const options = { loss: 'completion' as const, ...(maxLength === undefined ? {} : { maxLength }) };
     const side = (which: 'chosen' | 'rejected'): Supervised =>
       placed(row, () => superviseExample(answered(pair, which), tokenizer, options));

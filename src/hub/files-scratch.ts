@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync, readSync, rmdirSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { besides, fileError } from './files.ts';
 
@@ -9,8 +10,8 @@ export interface ScratchFile {
   readonly close: () => void;
 }
 
-/** Opens a scratch file in a folder, which is made where there is none. It has no name once it is open, so nothing is left after a kill; on Windows it goes when closed. */
-export function scratchFile(folder: string): ScratchFile {
+/** Opens a scratch file in a folder, the system's for temporary files unless given, which is made where there is none. It has no name once it is open, so nothing is left after a kill; on Windows it goes when closed. */
+export function scratchFile(folder: string = tmpdir()): ScratchFile {
   const path = besides(join(folder, 'tokens'), 'tmp');
   let made: string | undefined;
   let descriptor: number;

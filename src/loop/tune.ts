@@ -62,14 +62,15 @@ export async function tune(given: TuneConfig, options: TuneOptions): Promise<Tun
   const { loaded } = task;
   const files: ScratchFile[] = [];
   const scratch = (): ScratchFile => {
-    const file = scratchFile(options.runFolder.path);
+    // A dry run has no folder.
+    const file = scratchFile(options.dryRun === true ? undefined : options.runFolder.path);
     files.push(file);
     return file;
   };
   try {
     const { attached } = loaded;
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
-    const plan = await planRun(given, task, options.dryRun === true ? undefined : scratch);
+    const plan = await planRun(given, task, scratch);
     const config = withSchedule(given, plan.steps);
     const measure = await makeMeasure(config, task, plan);
     const update: Update = {

@@ -113,6 +113,9 @@ test('what memory does not hold lies in a file, and the run is the same to the b
   assert.deepEqual(stepsOf('spilt'), stepsOf('held'));
   assert.deepEqual(adapterOf('spilt'), adapterOf('held'));
   assert.ok(!readdirSync(join(folder, 'spilt')).some((name) => name.startsWith('tokens')));
+  const dry = await tune('dry', ...options, '--data.memoryMb', '1', '--dry-run');
+  assert.equal(dry.code, 0, dry.err);
+  assert.ok(!readdirSync(folder).includes('dry'));
   // As a process killed after its second step leaves it.
   const at = (name: string): string => join(folder, 'spilt', name);
   rmSync(at('checkpoints/step-3'), { recursive: true });

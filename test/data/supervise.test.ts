@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Dataset, prepareDataset, type TrainExample } from '../../src/data/dataset.ts';
+import { refuseSilentMessages } from '../../src/data/messages.ts';
 import { packBestFit } from '../../src/data/packing.ts';
 import { exampleLines, summarizeDataset, summaryLines } from '../../src/data/preview.ts';
 import type { Row, RowFields } from '../../src/data/reader.ts';
@@ -167,6 +168,27 @@ test('a loss that the data or the template cannot give is refused', async () => 
   await assert.rejects(prepare(chat, { loss: 'assistant' }, plain), /generation/);
   const endless = loadTokenizer({ tokenizerJson: files.tokenizerJson });
   assert.throws(() => superviseExample({ kind: 'text', text: 'x' }, endless), /no eos_token/);
+});
+
+test('a message that says nothing is refused by its field', async () => {
+  const user = { role: 'user', content: 'Where?' };
+  const call = { role: 'assistant', content: null, tool_calls: [{ type: 'function', function: { name: 'f' } }] };
+  const refuse = (fields: RowFields): void => refuseSilentMessages({ index: 0, place: 'a, line 1', fields });
+  refuse({ messages: [user, call], input: 'x' });
+  for (const [fields, where] of [
+    [{ prompt: [user], completion: [{ role: 'assistant', content: null }] }, 'completion[0].content'],
+    [{ conversations: [{ from: 'human', weight: 1 }] }, 'conversations[0].value'],
+    [{ input: { messages: [{ role: 'user' }] } }, 'input: messages[0].content'],
+  ] satisfies [RowFields, string][])
+    assert.throws(
+      () => refuse(fields),
+      (error: Error) => error instanceof TypeError && error.message.startsWith(`a, line 1: ${where}: expected text`),
+    );
+  const silent = { messages: [user, { role: 'assistant' }] };
+  await assert.rejects(prepare([silent]), {
+    name: 'TypeError',
+    message: 'data.jsonl, line 1: messages[1].content: expected text but found nothing',
+  });
 });
 
 test('tools reach the template as a list or as JSON text, numbers as they were written', async () => {
