@@ -49,8 +49,12 @@ export interface OnnxEmitter {
   reshape(input: string, shape: Shape): string;
   /** x[…, start:end, …] along an axis. */
   slice(x: string, dtype: DType, axis: number, start: number, end: number): string;
+  /** x backwards along an axis of the given size. */
+  flip(x: string, dtype: DType, axis: number, size: number): string;
   /** x[…, index[…, k, …], …] along an axis of the given size. */
-  take(x: string, index: string, axis: number, size: number): string;
+  take(x: string, dtype: DType, index: string, axis: number, size: number): string;
+  /** What an operator that only moves elements makes of values of this dtype; it takes f32 and i32 on every target. */
+  moved(dtype: DType, inputs: readonly string[], move: (inputs: readonly string[]) => string): string;
   /** alpha A B over the last two axes, each of them transposed before; `ranks` are those of A and B. */
   product(a: string, b: string, options: ProductOptions): string;
   cast(input: string, to: OnnxDType): string;

@@ -67,7 +67,11 @@ export const concatOp = defineOp<ConcatAttrs>({
     }
     return [y];
   },
-  onnx: (emit, inputs, { attrs }) => [emit.node('Concat', inputs, { axis: { int: attrs.axis } })],
+  onnx: (emit, inputs, { attrs: { axis }, inputTypes }) => {
+    const parts = inputs.map((_, i) => required(inputs, i));
+    const { dtype } = required(inputTypes, 0);
+    return [emit.moved(dtype, parts, (names) => emit.node('Concat', names, { axis: { int: axis } }))];
+  },
   samples: () => [
     { name: 'rows', attrs: { axis: 0 }, inputs: [normal([2, 3], 1), normal([1, 3], 2)] },
     {

@@ -82,6 +82,20 @@ export const dequantizeOp = defineOp<DequantizeAttrs>({
     });
     return [emit.reshape(wide, shape)];
   },
+  // Of bytes there is DequantizeLinear alone: they are widened first, and halved as floats.
+  onnxPlain: (emit, inputs, { attrs: { shape }, inputTypes }) => {
+    const blocks = dimAt(required(inputTypes, 1).shape, 0);
+    const zeros = emit.constant(`u8 0:${blocks}`, 'u8', [blocks], () => new Uint8Array(blocks));
+    const ones = emit.constant(`f32 1:${blocks}`, 'f32', [blocks], () => new Float32Array(blocks).fill(1));
+    const packed = emit.reshape(required(inputs, 0), [blocks, codeBytes.int4]);
+    const bytes = emit.node('DequantizeLinear', [packed, ones, zeros], { axis: { int: 0 } });
+    const high = emit.node('Floor', [emit.node('Mul', [bytes, emit.scalar(1 / 16)])]);
+    const low = emit.node('Sub', [bytes, emit.node('Mul', [high, emit.scalar(16)])]);
+    const codes = emit.node('Concat', [low, high], { axis: { int: 1 } });
+    const centred = emit.node('Sub', [codes, emit.scalar(codeOffset.int4)]);
+    const wide = emit.node('Mul', [centred, emit.reshape(required(inputs, 1), [blocks, 1])]);
+    return [emit.reshape(wide, shape)];
+  },
   samples: () => [
     {
       name: 'int8',

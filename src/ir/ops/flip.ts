@@ -28,10 +28,9 @@ export const flipOp: Op<FlipAttrs> = defineOp<FlipAttrs>({
     }
     return [y];
   },
-  onnx: (emit, inputs, { attrs: { axis } }) => {
-    // ONNX clamps the end, so -2^31 stands for "past the first".
-    const [start, end, step] = [-1, -(2 ** 31), -1].map((value) => emit.ints([value]));
-    return [emit.node('Slice', [required(inputs, 0), start ?? '', end ?? '', emit.ints([axis]), step ?? ''])];
+  onnx: (emit, inputs, { attrs: { axis }, inputTypes }) => {
+    const { dtype, shape } = required(inputTypes, 0);
+    return [emit.flip(required(inputs, 0), dtype, axis, dimAt(shape, axis))];
   },
   samples: () => [
     { name: 'last axis', attrs: { axis: 1 }, inputs: [normal([2, 3], 1)] },

@@ -1,7 +1,7 @@
 import { el, emptyDense, i32, normal } from '../dense.ts';
 import { apply1, required, type Value } from '../graph.ts';
 import { defineOp, type Op } from '../op.ts';
-import { dimAt, normalizeAxis, tensorType } from '../types.ts';
+import { dimAt, normalizeAxis, sizeOf, tensorType } from '../types.ts';
 import { checkAlong, forEachAlong } from './along.ts';
 import { reshape } from './reshape.ts';
 import { scatterAddAlong } from './scatterAddAlong.ts';
@@ -31,9 +31,25 @@ export const takeAlongOp: Op<AlongAttrs> = defineOp<AlongAttrs>({
     });
     return [y];
   },
-  onnx: (emit, inputs, { attrs: { axis }, inputTypes }) => [
-    emit.take(required(inputs, 0), required(inputs, 1), axis, dimAt(required(inputTypes, 0).shape, axis)),
-  ],
+  onnx: (emit, inputs, { attrs: { axis }, inputTypes }) => {
+    const { dtype, shape } = required(inputTypes, 0);
+    return [emit.take(required(inputs, 0), dtype, required(inputs, 1), axis, dimAt(shape, axis))];
+  },
+  onnxPlain: (emit, inputs, { attrs: { axis }, inputTypes }) => {
+    const [{ shape }, places] = [required(inputTypes, 0), required(inputTypes, 1).shape];
+    const [size, count, inner] = [dimAt(shape, axis), dimAt(places, axis), sizeOf(shape.slice(axis + 1))];
+    const name = `lines:${shape.join()}:${count}:${axis}`;
+    const starts = emit.constant(name, 'i32', places, () =>
+      Int32Array.from(
+        { length: sizeOf(places) },
+        (_, i) => Math.floor(i / (count * inner)) * size * inner + (i % inner),
+      ),
+    );
+    const step = emit.constant(`i32:${inner}`, 'i32', [], () => [inner]);
+    const flat = emit.node('Add', [emit.node('Mul', [required(inputs, 1), step]), starts]);
+    const elements = emit.reshape(required(inputs, 0), [sizeOf(shape)]);
+    return [emit.node('Gather', [elements, flat], { axis: { int: 0 } })];
+  },
   samples: () => [
     { name: 'one of each row', attrs: { axis: 1 }, inputs: [normal([3, 4], 1), i32([3, 1], [0, 3, 2])] },
     {

@@ -44,7 +44,11 @@ export const transposeOp = defineOp<TransposeAttrs>({
     }
     return [y];
   },
-  onnx: (emit, inputs, { attrs }) => [emit.node('Transpose', inputs, { perm: { ints: attrs.permutation } })],
+  onnx: (emit, inputs, { attrs, inputTypes }) => {
+    const perm = { ints: attrs.permutation };
+    const { dtype } = required(inputTypes, 0);
+    return [emit.moved(dtype, [required(inputs, 0)], (names) => emit.node('Transpose', names, { perm }))];
+  },
   samples: () => [
     { name: 'matrix', attrs: { permutation: [1, 0] }, inputs: [normal([3, 4], 1)] },
     { name: 'heads', attrs: { permutation: [0, 2, 1, 3] }, inputs: [normal([2, 3, 2, 4], 2)] },

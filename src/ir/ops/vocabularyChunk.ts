@@ -111,7 +111,7 @@ export function chunkOf(
   const divergence = (a: Distribution, b: Distribution): string => sum(mul(a.p(), logRatio(a, b)));
   const centred = (a: Distribution, b: Distribution): string => mul(a.p(), sub(logRatio(a, b), divergence(a, b)));
   const statistics: Readonly<Record<Statistic, () => readonly string[]>> = {
-    logprobs: () => [aboveMost(emit.take(own.logits, column, 1, vocabulary))],
+    logprobs: () => [aboveMost(emit.take(own.logits, 'f32', column, 1, vocabulary))],
     meanLogprobs: () => [aboveMost(mean(own.logits))],
     entropy: () => [emit.node('Neg', [sum(mul(own.p(), own.logp()))])],
     klToReference: () => [divergence(own, reference())],

@@ -1,5 +1,5 @@
 import type { OnnxAttr, OnnxDType, OnnxEmitter, ProductOptions } from '../../ir/onnx.ts';
-import { sameShape, type Shape, sizeOf } from '../../ir/types.ts';
+import { type DType, sameShape, type Shape, sizeOf } from '../../ir/types.ts';
 import type { OnnxArray } from './dtypes.ts';
 import type { OnnxNode, OnnxTensor } from './encode.ts';
 import { rewrites } from './rewrites.ts';
@@ -98,6 +98,7 @@ export function graphEmitter(target: OnnxTarget = cpuTarget): GraphEmitter {
     constant(`range:${start}:${end}`, 'i32', [end - start], () =>
       Int32Array.from({ length: end - start }, (_, i) => start + i),
     );
+  const moves = (dtype: DType): boolean => dtype === 'f32' || target.movesFloats === 'with all';
   const emit: GraphEmitter = {
     emitted,
     constants,
@@ -121,10 +122,23 @@ export function graphEmitter(target: OnnxTarget = cpuTarget): GraphEmitter {
     },
     cast: (input, to) => node('Cast', [input], { to: { int: castCodes[to] } }),
     slice: (x, dtype, axis, start, end) => {
-      if (dtype !== 'i32' || target.slicesInts) return node('Slice', [x, ints([start]), ints([end]), ints([axis])]);
+      if (moves(dtype)) return node('Slice', [x, ints([start]), ints([end]), ints([axis])]);
       return node('Gather', [x, range(start, end)], { axis: { int: axis } });
     },
-    take: (x, index, axis, size) => {
+    flip: (x, dtype, axis, size) => {
+      // ONNX clamps the end, so -2^31 stands for "past the first".
+      if (moves(dtype)) return node('Slice', [x, ints([-1]), ints([-(2 ** 31)]), ints([axis]), ints([-1])]);
+      const backwards = constant(`backwards:${size}`, 'i32', [size], () =>
+        Int32Array.from({ length: size }, (_, i) => size - 1 - i),
+      );
+      return node('Gather', [x, backwards], { axis: { int: axis } });
+    },
+    moved: (dtype, inputs, move) => {
+      if (dtype !== 'bool' || moves(dtype)) return move(inputs);
+      return emit.cast(move(inputs.map((input) => emit.cast(input, 'i32'))), 'bool');
+    },
+    take: (x, dtype, index, axis, size) => {
+      if (!moves(dtype)) throw new RefusedOperator(`${target.name} cannot run GatherElements: it takes no ${dtype}`);
       const checked = target.stopsAtWrongIndices
         ? index
         : node('Gather', [range(0, size), index], { axis: { int: 0 } });

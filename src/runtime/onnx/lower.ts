@@ -195,12 +195,12 @@ function nameOutputs(
   const renamed = new Map<string, string>();
   const copies: OnnxNode[] = [];
   const produced = new Map<string, string>();
-  for (const name of graph.outputs.keys()) {
+  for (const [name, { type }] of graph.outputs) {
     const source = outputs.get(name) ?? '';
     const target = `out:${name}`;
     produced.set(name, target);
     if (producers.has(source) && !renamed.has(source)) renamed.set(source, target);
-    else copies.push({ opType: 'Identity', inputs: [source], outputs: [target] });
+    else copies.push(...copyOf(type.dtype, source, target));
   }
   const rename = (name: string): string => renamed.get(name) ?? name;
   const nodes = [...emit.emitted, ...copies].map((node) => ({
@@ -209,6 +209,16 @@ function nameOutputs(
     outputs: node.outputs.map(rename),
   }));
   return { nodes, produced, rename };
+}
+
+/** Nodes that copy a value; a bool is negated twice, for not every provider copies bools. */
+function copyOf(dtype: string, source: string, target: string): OnnxNode[] {
+  if (dtype !== 'bool') return [{ opType: 'Identity', inputs: [source], outputs: [target] }];
+  const between = `not:${target}`;
+  return [
+    { opType: 'Not', inputs: [source], outputs: [between] },
+    { opType: 'Not', inputs: [between], outputs: [target] },
+  ];
 }
 
 /** Operators none of whose outputs may be left out. */

@@ -12,8 +12,8 @@ export interface OnnxTarget {
   readonly refused: Readonly<Record<string, Refusal>>;
   /** Operators that are written with others, because it lacks or computes them wrongly. */
   readonly rewrites: readonly ('Cos' | 'Log' | 'Or' | 'Pow' | 'Round' | 'Sign' | 'Sin' | 'Sum' | 'Tanh')[];
-  /** Whether Slice takes i32; else Gather does its work. */
-  readonly slicesInts: boolean;
+  /** Whether Slice and GatherElements take f32 alone, and Concat and Transpose no bools; else Gather or a cast does their work. */
+  readonly movesFloats: 'alone' | 'with all';
   /** Whether a run ends when GatherElements meets an index outside, whichever thread meets it; else Gather looks at them before. */
   readonly stopsAtWrongIndices: boolean;
 }
@@ -32,7 +32,7 @@ export const cpuTarget: OnnxTarget = {
   name: "ONNX Runtime's CPU provider",
   refused: {},
   rewrites: [],
-  slicesInts: true,
+  movesFloats: 'with all',
   stopsAtWrongIndices: true,
 };
 
@@ -47,6 +47,7 @@ export const webgpuTarget: OnnxTarget = {
   name: "ONNX Runtime's WebGPU provider",
   refused: {
     ArgMax: int64,
+    BitwiseAnd: missing,
     Cast: ({ to }) => (to && 'int' in to && to.int === 7 ? 'it has no int64 arithmetic' : undefined),
     FusedMatMul: missing,
     GroupQueryAttention: always('its results are wrong'),
@@ -56,6 +57,6 @@ export const webgpuTarget: OnnxTarget = {
     TopK: int64,
   },
   rewrites: ['Cos', 'Log', 'Or', 'Pow', 'Round', 'Sign', 'Sin', 'Sum', 'Tanh'],
-  slicesInts: false,
+  movesFloats: 'alone',
   stopsAtWrongIndices: true,
 };
