@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { peftConfigJson, type PeftLoraConfig } from '../hub/peft-config.ts';
 import { concat } from '../ir/ops/concat.ts';
-import { isClassifier, type TaskModel } from '../nn/model.ts';
+import type { TaskModel } from '../nn/model.ts';
 import { type Site, wrapSites } from '../nn/sites.ts';
 import type { Adapter, AdapterContext, AdapterState, BetweenSteps, Merge } from './adapter.ts';
 import { lora } from './lora.ts';
 import { loraSchema } from './loraConfig.ts';
+import { taskOf } from './loraExtras.ts';
 import { addLowRank, addLowRankTransposed } from './lowRank.ts';
 import { loraNames, zeros } from './loraModule.ts';
 import type { AdapterUnit } from './unit.ts';
@@ -95,7 +96,7 @@ export function cola(config: ColaConfig, model: TaskModel): Adapter {
     rankPattern: {},
     alphaPattern: {},
     initLoraWeights: true,
-    taskType: isClassifier(model) ? 'SEQ_CLS' : 'CAUSAL_LM',
+    ...taskOf(model),
   };
   const single = lora(options, model);
   const isTrained = new Set(single.parameters.map(({ name }) => name));

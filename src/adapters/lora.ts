@@ -2,7 +2,7 @@ import { parsePeftConfig, peftConfigJson, type PeftLoraConfig } from '../hub/pef
 import { rankOf, scaleOf, targetsModule } from '../hub/peft-target.ts';
 import { isClassifier, type TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
-import { classifierModules, extraParts, pathsOf, savedModules } from './loraExtras.ts';
+import { classifierModules, extraParts, pathsOf, savedModules, taskOf } from './loraExtras.ts';
 import { loraConfigOf, loraSchema } from './loraConfig.ts';
 import { loraEmbedding } from './loraEmbedding.ts';
 import { loraHead } from './loraHead.ts';
@@ -73,6 +73,9 @@ function targetsOf(config: ResolvedConfig, model: TaskModel): Targets {
       .filter(targets)
       .map((name) => module(name, model.hiddenSize, model.vocabSize)),
   };
+  const convolution = model.convolutions?.find(({ name }) => targets(name));
+  if (convolution)
+    throw new TypeError(`targetModules: expected linear layers but found ${convolution.name}, a convolution`);
   if (Object.values(found).every((modules: readonly LoraModule[]) => modules.length === 0)) {
     const endings = [...new Set(model.linears.map(({ name }) => lastPart(name)))];
     throw new RangeError(
@@ -158,8 +161,6 @@ export function lora(config: PeftLoraConfig, model: TaskModel): Adapter {
   };
 }
 
-const taskTypeOf = (model: TaskModel): 'CAUSAL_LM' | 'SEQ_CLS' => (isClassifier(model) ? 'SEQ_CLS' : 'CAUSAL_LM');
-
 /** Modules that a file without target_modules means: those whose factors it holds. */
 export const modulesIn = (tensors: Iterable<string>): string[] =>
   [...tensors].flatMap((name) => /^(.+)\.lora_(?:A\.weight|embedding_A)$/.exec(name)?.[1] ?? []);
@@ -199,15 +200,19 @@ function describeLora(config: PeftLoraConfig, tensors: readonly string[]): Reado
 export const loraUnit: AdapterUnit<'lora', typeof loraSchema> = {
   type: 'lora',
   schema: loraSchema,
-  make: (config, model) => lora({ ...loraConfigOf(config), taskType: taskTypeOf(model) }, model),
+  make: (config, model) => {
+    const options = loraConfigOf(config);
+    return lora({ ...options, ...taskOf(model, options.modulesToSave) }, model);
+  },
   peft: {
     type: 'LORA',
     describe: (json, tensors, file) => describeLora(parsePeftConfig(json, file), tensors),
     read: (json, tensors, model, file) => {
       const config = trainedConfig(parsePeftConfig(json, file), file);
-      if (config.taskType !== undefined && config.taskType !== taskTypeOf(model))
+      const { taskType } = taskOf(model);
+      if (config.taskType !== undefined && config.taskType !== taskType)
         throw new TypeError(
-          `${file}: task_type: expected ${taskTypeOf(model)} on this ${model.type} but found ${config.taskType}`,
+          `${file}: task_type: expected ${taskType ?? 'none'} on this ${model.type} but found ${config.taskType}`,
         );
       return lora({ ...config, targetModules: config.targetModules ?? modulesIn(tensors.keys()) }, model);
     },

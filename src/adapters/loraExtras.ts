@@ -1,5 +1,5 @@
 import type { PeftLoraConfig } from '../hub/peft-config.ts';
-import { isClassifier, type ParameterSpec, type TaskModel } from '../nn/model.ts';
+import { isClassifier, type ParameterSpec, readsImages, type TaskModel } from '../nn/model.ts';
 import { at } from '../ir/graph.ts';
 import type { AdapterPart } from './parts.ts';
 import { type ReplacedTensor, replaceTensors } from './replaced.ts';
@@ -23,6 +23,18 @@ function tensorsOf(model: TaskModel): Tensor[] {
 
 /** Names that PEFT adds to modules_to_save of every classifier; a model has one of them. */
 export const classifierModules: readonly string[] = ['classifier', 'score'];
+
+/** What transformers calls the head of an image classifier. */
+const imageHead = 'classifier';
+
+/** What PEFT's configs say of a model's task: an image classifier has no type of its own there, so its head is named. */
+export function taskOf(
+  model: TaskModel,
+  modulesToSave: readonly string[] = [],
+): Pick<PeftLoraConfig, 'taskType' | 'modulesToSave'> {
+  if (readsImages(model)) return { modulesToSave: [...new Set([...modulesToSave, imageHead])] };
+  return { taskType: isClassifier(model) ? 'SEQ_CLS' : 'CAUSAL_LM' };
+}
 
 /** A module's path and those above it. */
 export function pathsOf(module: string): string[] {

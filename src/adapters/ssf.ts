@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { add } from '../ir/ops/add.ts';
 import { mul } from '../ir/ops/mul.ts';
+import { reshape } from '../ir/ops/reshape.ts';
 import type { Value } from '../ir/graph.ts';
 import { isClassifier, type TaskModel } from '../nn/model.ts';
 import type { Adapter, AdapterContext, AdapterParameter, Merge } from './adapter.ts';
-import { classifierModules, savedModules } from './loraExtras.ts';
+import { classifierModules, savedModules, taskOf } from './loraExtras.ts';
 import { type AdapterPart, combineParts } from './parts.ts';
 import { replaceTensors } from './replaced.ts';
 import type { AdapterUnit } from './unit.ts';
@@ -22,7 +23,7 @@ interface Scaled {
 
 const deviation = 0.02;
 
-/** The linear layers inside the blocks and all norms: parameters of one dimension that start as the same number everywhere. */
+/** Convolutions, the linear layers inside the blocks and all norms: parameters of one dimension that start as the same number everywhere. */
 function scaledLayers(model: TaskModel, trained: ReadonlySet<string>): Scaled[] {
   const names = new Set(model.parameters.map(({ name }) => name));
   const biased = (name: string): boolean => names.has(`${name}.bias`);
@@ -33,13 +34,20 @@ function scaledLayers(model: TaskModel, trained: ReadonlySet<string>): Scaled[] 
     offset: 0,
     biased: biased(name),
   }));
+  const convolutions = (model.convolutions ?? []).map(({ name, outChannels }) => ({
+    name,
+    width: outChannels,
+    byColumn: false,
+    offset: 0,
+    biased: biased(name),
+  }));
   const norms = model.parameters.flatMap(({ name: weight, shape, init }): Scaled[] => {
     const [, name] = /^(.+)\.weight$/.exec(weight) ?? [];
     const [width, ...rest] = shape;
     if (name === undefined || width === undefined || rest.length > 0) return [];
     return [{ name, width, byColumn: false, offset: 1 - init.mean, biased: biased(name) }];
   });
-  return [...linears, ...norms].filter(({ name }) => !trained.has(name));
+  return [...convolutions, ...linears, ...norms].filter(({ name }) => !trained.has(name));
 }
 
 const namesOf = (name: string) => ({ scale: `${name}.ssf_scale`, shift: `${name}.ssf_shift` });
@@ -77,11 +85,16 @@ function mergesOf({ name, width, byColumn, offset, biased }: Scaled, shifts: boo
 
 function scaledPart(layers: readonly Scaled[], shifts: boolean): AdapterPart {
   const scaled = new Set(layers.map(({ name }) => name));
-  const after = (context: AdapterContext, name: string, y: Value): Value => {
+  const after = (context: AdapterContext, name: string, y: Value, inner = 0): Value => {
     if (!scaled.has(name)) return y;
     const { scale, shift } = namesOf(name);
-    const grown = mul(y, context.param(scale));
-    return shifts ? add(grown, context.param(shift)) : grown;
+    // Along the axis of the features, which `inner` axes follow.
+    const along = (leaf: string): Value => {
+      const value = context.param(leaf);
+      return inner === 0 ? value : reshape(value, [...value.type.shape, ...Array<number>(inner).fill(1)]);
+    };
+    const grown = mul(y, along(scale));
+    return shifts ? add(grown, along(shift)) : grown;
   };
   return {
     parameters: layers.flatMap(({ name, width }) => {
@@ -92,13 +105,14 @@ function scaledPart(layers: readonly Scaled[], shifts: boolean): AdapterPart {
     wraps: (context) => ({
       linear: (operands, base, name) => after(context, name, base(operands)),
       norm: (operands, base, name) => after(context, name, base(operands)),
+      convolution: (operands, base, name) => after(context, name, base(operands), operands.x.type.shape.length - 2),
     }),
     merges: layers.flatMap((layer) => mergesOf(layer, shifts)),
   };
 }
 
 /**
- * Scale and shift of features: y = γ ⊙ x + β after every linear layer and norm, γ and β trained, the rest frozen but for a
+ * Scale and shift of features: y = γ ⊙ x + β after every linear layer, convolution and norm, γ and β trained, the rest frozen but for a
  * classifier's head; γ ~ N(1, 0.02²), β ~ N(0, 0.02²). Folds into the layer before: W' = diag(γ) W, b' = γ ⊙ b + β. Lian et al.
  * 2022, Scaling & Shifting Your Features, equations 3 and 4.
  */
@@ -119,7 +133,7 @@ export function ssf({ shift }: { readonly shift: boolean }, model: TaskModel): A
         ? { cannot: `${bare.length} of its layers, such as ${first.name}, have no bias that a shift could go into` }
         : merges,
     peft: {
-      config: { peft_type: 'SSF', shift, task_type: isClassifier(model) ? 'SEQ_CLS' : 'CAUSAL_LM' },
+      config: { peft_type: 'SSF', shift, task_type: taskOf(model).taskType ?? null },
       summary: `Scale${shift ? ' and shift' : ''} of features (SSF), which PEFT does not have: it loads in tuneloop`,
     },
   };

@@ -2,7 +2,7 @@ import { type AdapterDescription, describeAdapter } from '../adapters/peftFolder
 import { openCheckpoint } from '../hub/checkpoint.ts';
 import { joinPath, jsonIn, pathKind } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
-import { classifier, encoder, languageModel, modelKind } from '../nn/models/index.ts';
+import { anyModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { elementCountOf, type TensorSource } from '../runtime/tensor-source.ts';
 import type { DoneEvent, MetricsLine } from './events.ts';
 import { checkpointsIn } from './checkpoints.ts';
@@ -32,6 +32,9 @@ const sizeFields = [
   'n_layer',
   'n_head',
   'n_positions',
+  'image_size',
+  'patch_size',
+  'num_channels',
 ] as const;
 
 export interface CheckpointInspection {
@@ -41,7 +44,7 @@ export interface CheckpointInspection {
   /** config.json's model_type. */
   readonly architecture: string;
   /** What it is for here; absent where the architecture is not known, and why. */
-  readonly use?: 'language model' | 'classifier' | 'encoder';
+  readonly use?: (typeof uses)[ModelKind];
   readonly unknown?: string;
   readonly sizes: Readonly<Record<string, number>>;
   /** Elements of all tensors. */
@@ -94,20 +97,24 @@ function sharesOf(tensors: Iterable<TensorSource>): StorageShare[] {
   return [...shares.values()].toSorted((a, b) => b.bytes - a.bytes);
 }
 
-const uses = { language: 'language model', classifier: 'classifier', encoder: 'encoder' } as const;
+const uses = {
+  language: 'language model',
+  classifier: 'classifier',
+  encoder: 'encoder',
+  imageClassifier: 'image classifier',
+  imageEncoder: 'image encoder',
+} as const;
 
 /** What the architecture says of a config; why not, where it is not known here. */
 function modelFacts(config: Record<string, unknown>): Partial<CheckpointInspection> {
-  const kind = modelKind(config);
-  const builders = { language: languageModel, classifier, encoder } as const;
   try {
-    const model = builders[kind](config);
+    const model = anyModel(config);
     const names = [...new Set(model.linears.map(({ name }) => name.split('.').at(-1) ?? name))];
     return {
-      use: uses[kind],
+      use: uses[modelKind(config)],
       ignoredFields: model.ignoredFields,
       linears: { count: model.linears.length, names },
-      ...('tied' in model ? { tied: model.tied } : {}),
+      ...('tied' in model && typeof model.tied === 'boolean' ? { tied: model.tied } : {}),
     };
   } catch (cause) {
     return { unknown: cause instanceof Error ? cause.message : String(cause) };

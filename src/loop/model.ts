@@ -4,8 +4,8 @@ import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
 import { named } from '../ir/errors.ts';
 import type { QuantizedType } from '../ir/ops/dequantize.ts';
-import type { Classifier, LanguageModel, Model, TaskModel } from '../nn/model.ts';
-import { classifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
+import type { Classifier, ImageClassifier, LanguageModel, Model, TaskModel } from '../nn/model.ts';
+import { classifier, imageClassifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownValues } from '../nn/ownNames.ts';
 import { quantizedModel } from '../nn/quantized.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -61,6 +61,11 @@ export async function kindOfModel(path: string): Promise<ModelKind> {
 /** Opens a sequence classifier, and an adapter on it; TypeError on an encoder without a head. */
 export function openClassifier(options: OpenModelOptions<Classifier>): Promise<LoadedModel<Classifier>> {
   return open(options, classifier);
+}
+
+/** Opens a classifier of images, and an adapter on it; TypeError on an encoder without a head. */
+export function openImageClassifier(options: OpenModelOptions<ImageClassifier>): Promise<LoadedModel<ImageClassifier>> {
+  return open(options, imageClassifier);
 }
 
 /** A checkpoint's where its own weights are trained, all of them; else an adapter's. */

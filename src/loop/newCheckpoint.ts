@@ -4,7 +4,7 @@ import { dtypeFields } from '../hub/dtypeFields.ts';
 import { writeCheckpoint } from '../hub/writeCheckpoint.ts';
 import { randomKey } from '../ir/random.ts';
 import { sizeOf } from '../ir/types.ts';
-import { languageModel } from '../nn/models/index.ts';
+import { anyModel } from '../nn/models/index.ts';
 import { runHere } from '../runtime/linalg/job.ts';
 import { linearAlgebra } from '../runtime/linalg/service.ts';
 import { randomService } from '../runtime/random.ts';
@@ -21,7 +21,8 @@ export interface NewCheckpoint {
 export async function newCheckpoint(folder: string, { config, seed, ...rest }: NewCheckpoint): Promise<void> {
   const [random, linalg] = [randomService(), linearAlgebra(runHere())];
   const tensors: TensorSource[] = [];
-  for (const { name, shape, initialize } of full(languageModel(config)).parameters) {
+  const model = anyModel(config);
+  for (const { name, shape, initialize } of full(model).parameters) {
     const values = new Float32Array(sizeOf(shape));
     await initialize(values, {
       key: randomKey(seed, name),
@@ -29,7 +30,7 @@ export async function newCheckpoint(folder: string, { config, seed, ...rest }: N
       linalg,
       base: (other) => Promise.reject(new RangeError(`Expected an untrained model but found a wish for ${other}`)),
     });
-    tensors.push(f32Source(name, shape, values));
+    tensors.push(f32Source(model.fileName?.(name) ?? name, shape, values));
   }
   await writeCheckpoint(folder, tensors, { ...rest, config: { ...config, ...dtypeFields(config, 'f32') } });
 }

@@ -49,7 +49,7 @@ export function modelFiles(weights: WeightGroup, checkpoint: Checkpoint, model: 
         const own = floats.find((each) => each === base.get(name)?.storage);
         const storage = exact ? 'f32' : (own ?? 'f32');
         storages.add(storage);
-        tensors.push(castSource(f32Source(name, shape, await f32()), storage));
+        tensors.push(castSource(f32Source(model.fileName?.(name) ?? name, shape, await f32()), storage));
       }
       const [only] = storages;
       const fields = storages.size === 1 && only !== undefined ? dtypeFields(checkpoint.config, only) : {};
@@ -57,9 +57,10 @@ export function modelFiles(weights: WeightGroup, checkpoint: Checkpoint, model: 
     },
     read: async (path) => {
       const saved = await openCheckpoint(path);
+      const tensors = ownTensors(saved.tensors, model);
       try {
         for (const { name, shape, f32 } of weights.members) {
-          const source = saved.tensors.get(name);
+          const source = tensors.get(name);
           if (!source || source.storage !== 'f32' || !sameShape(source.shape, shape)) {
             const found = source ? `${source.storage} ${formatShape(source.shape)}` : 'none';
             throw new RangeError(`${path}: expected f32 ${formatShape(shape)} at ${name} but found ${found}`);

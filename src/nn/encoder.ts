@@ -6,7 +6,7 @@ import { dimAt, sizeOf } from '../ir/types.ts';
 import { describe } from '../ir/errors.ts';
 import { makeEmissions, recomputed } from './emissions.ts';
 import type { Fields } from './fields.ts';
-import type { EncoderInputs, ParameterSpec, ProblemType } from './model.ts';
+import type { EncoderInputs, Labels, ParameterSpec } from './model.ts';
 import type { SiteOperands } from './sites.ts';
 
 /** Attention of one block in both directions: [B, T, H·width]. */
@@ -14,7 +14,12 @@ export type Attend = (name: string, operands: Omit<SiteOperands['attention'], 'p
 
 /** The blocks `path`.0, `path`.1, … of an encoder one after another, each through its site. */
 export function encodeBlocks(
-  { segments, sites, emissions = makeEmissions(), recompute }: EncoderInputs,
+  {
+    segments,
+    sites,
+    emissions = makeEmissions(),
+    recompute,
+  }: Pick<EncoderInputs, 'sites' | 'emissions' | 'recompute'> & { readonly segments: Value | null },
   path: string,
   layers: number,
   first: Value,
@@ -53,16 +58,11 @@ export function layerNormParameters(name: string, width: number): ParameterSpec[
   ];
 }
 
-export interface LabelFields {
-  readonly labels: readonly string[];
-  readonly problemType: ProblemType;
-}
-
 const maxLabels = 1_000_000;
 const problemTypes = ['single_label_classification', 'multi_label_classification', 'regression'] as const;
 
 /** A classifier's labels and problem type; two labels where the config names none. Throws TypeError on ids that are not 0, 1, … */
-export function labelFields(fields: Fields): LabelFields {
+export function labelFields(fields: Fields): Labels {
   const count = fields.integer('num_labels', 2, maxLabels);
   fields.optional('label2id');
   const named =

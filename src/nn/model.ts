@@ -70,23 +70,34 @@ export interface EmbeddingSpec {
   readonly width: number;
 }
 
+/** A convolution that an adapter may scale. */
+export interface ConvolutionSpec {
+  readonly name: string;
+  readonly outChannels: number;
+}
+
 /** What every model says of itself: pure functions of its config. */
 export interface Model {
   /** The hub's model_type. */
   readonly type: string;
+  /** Ids are below this: tokens, of an image its pixels. */
   readonly vocabSize: number;
   readonly hiddenSize: number;
+  /** Most ids of an example. */
   readonly maxPositions: number;
   readonly parameters: readonly ParameterSpec[];
   /** All linear layers inside the blocks: what `all-linear` means (the head is not among them). */
   readonly linears: readonly LinearSpec[];
   readonly embeddings: readonly EmbeddingSpec[];
+  readonly convolutions?: readonly ConvolutionSpec[];
   /** What PEFT adapts when no target modules are named. */
   readonly defaultTargets: readonly string[];
   /** Fields of the config that are unknown to this architecture and have no effect. */
   readonly ignoredFields: readonly string[];
   /** The parameter's own name of a tensor by a checkpoint's name for it; null for buffers. */
   ownName(stored: string): string | null;
+  /** The name that a checkpoint's files have for a parameter, where it is another. */
+  fileName?(own: string): string;
 }
 
 /** A causal language model. */
@@ -126,18 +137,53 @@ export interface Encoder extends Model {
 /** What a classifier's logits say: one of the labels, each label by itself, or numbers; null goes by the number of labels and the data. */
 export type ProblemType = 'single_label_classification' | 'multi_label_classification' | 'regression' | null;
 
-/** A model with a head that reads one token of each sequence; transformers calls the head classifier or score. */
-export interface Classifier extends Model {
+/** What a classifier says of its labels. */
+export interface Labels {
   /** By their ids. */
   readonly labels: readonly string[];
   readonly problemType: ProblemType;
+}
+
+/** A model with a head that reads one token of each sequence; transformers calls the head classifier or score. */
+export interface Classifier extends Model, Labels {
   /** The token that is read: an encoder's first, a decoder's last. */
   readonly reads: 'first' | 'last';
   /** Logits [N, labels] of the tokens at `places` i32 [N], counted over all rows. */
   logits(inputs: EncoderInputs, places: Value): Value;
 }
 
-/** A model that is trained and scored. */
-export type TaskModel = LanguageModel | Classifier;
+/** Pixels of the images that a model takes. */
+export interface ImageSize {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
 
-export const isClassifier = (model: TaskModel): model is Classifier => 'labels' in model;
+export interface ImageInputs extends Pick<ModelInputs, 'param' | 'sites' | 'emissions' | 'recompute'> {
+  /** f32 [B, channels, height, width], normalised */
+  readonly pixels: Value;
+}
+
+/** A model that turns an image into tokens which all see each other. */
+export interface ImageEncoder extends Model {
+  readonly layers: number;
+  readonly image: ImageSize;
+  /** Tokens of an image. */
+  readonly tokens: number;
+  /** Final hidden states [B, tokens, D]. */
+  hidden(inputs: ImageInputs): Value;
+}
+
+/** An image encoder with a head that reads the first token. */
+export interface ImageClassifier extends Model, Labels {
+  readonly image: ImageSize;
+  readonly tokens: number;
+  /** Logits [B, labels]. */
+  logits(inputs: ImageInputs): Value;
+}
+
+/** A model that is trained and scored. */
+export type TaskModel = LanguageModel | Classifier | ImageClassifier;
+
+export const isClassifier = (model: TaskModel): model is Classifier | ImageClassifier => 'labels' in model;
+export const readsImages = (model: Model): model is ImageClassifier | ImageEncoder => 'image' in model;

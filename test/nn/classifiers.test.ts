@@ -7,7 +7,7 @@ import { gradients } from '../../src/ir/grad.ts';
 import { buildGraph, input, parameter, type Value } from '../../src/ir/graph.ts';
 import { mean } from '../../src/ir/ops/reduceMean.ts';
 import { type EncoderInputs, type Model } from '../../src/nn/model.ts';
-import { classifier, encoder, languageModel, modelKind } from '../../src/nn/models/index.ts';
+import { classifier, encoder, imageClassifier, languageModel, modelKind } from '../../src/nn/models/index.ts';
 import { ownTensors } from '../../src/nn/ownNames.ts';
 import { type SiteKind, type Sites, plainSites } from '../../src/nn/sites.ts';
 import { labelLosses } from '../../src/objectives/labelLosses.ts';
@@ -195,8 +195,15 @@ test('what a checkpoint is for is read off its config', () => {
   assert.equal(modelKind(configOf('llama')), 'classifier');
   assert.equal(modelKind({ model_type: 'bert', architectures: ['BertModel'] }), 'encoder');
   assert.equal(modelKind({ model_type: 'llama' }), 'language');
+  assert.equal(modelKind({ model_type: 'vit', architectures: ['ViTForImageClassification'] }), 'imageClassifier');
+  assert.equal(modelKind({ model_type: 'vit', architectures: ['ViTModel'] }), 'imageEncoder');
+  assert.throws(() => imageClassifier({ model_type: 'vit' }), /this vit is an encoder of images without a head/);
+  assert.throws(() => classifier({ model_type: 'vit' }), /Expected a classifier but this vit is an encoder of images/);
   assert.throws(() => languageModel(configOf('llama')), /Expected a language model but this llama is a classifier/);
-  assert.throws(() => languageModel({ model_type: 'bert' }), /Expected a language model but bert is an encoder/);
+  assert.throws(
+    () => languageModel({ model_type: 'bert' }),
+    /Expected a language model but this bert is an encoder without a head/,
+  );
   assert.throws(() => encoder({ model_type: 'vit' }), /bert, distilbert, roberta in config.json but found "vit"/);
   assert.throws(() => classifier({ ...configOf('bert'), problem_type: 'ranking' }), /problem_type but found "ranking"/);
   assert.throws(() => classifier({ ...configOf('bert'), id2label: { 1: 'a' } }), /id2label/);

@@ -3,10 +3,10 @@ import { add } from '../../ir/ops/add.ts';
 import { relu } from '../../ir/ops/relu.ts';
 import { activationOf } from '../activations.ts';
 import { configFields, readDropout } from '../configFields.ts';
-import { labelFields, type LabelFields, tokensAt } from '../encoder.ts';
+import { labelFields, tokensAt } from '../encoder.ts';
 import { maxLayers } from '../fields.ts';
 import { embeddingLayer, layerNormLayer, linearLayer } from '../layers.ts';
-import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model } from '../model.ts';
+import type { Classifier, Encoder, EncoderInputs, Labels, LinearSpec, Model } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 import {
   encodePostNorm,
@@ -16,7 +16,7 @@ import {
   type PostNormSizes,
 } from '../postNormEncoder.ts';
 
-interface DistilBertConfig extends LabelFields, PostNormSizes {
+interface DistilBertConfig extends Labels, PostNormSizes {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly ignoredFields: readonly string[];

@@ -1,5 +1,5 @@
 import { describe, named } from '../../ir/errors.ts';
-import type { Classifier, Encoder, LanguageModel, Model, TaskModel } from '../model.ts';
+import type { Classifier, Encoder, ImageClassifier, ImageEncoder, LanguageModel, Model, TaskModel } from '../model.ts';
 import { bert, bertClassifier } from './bert.ts';
 import { decoderClassifier } from './decoderClassifier.ts';
 import { distilbert, distilbertClassifier } from './distilbert.ts';
@@ -10,6 +10,7 @@ import { mistral } from './mistral.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { roberta, robertaClassifier } from './roberta.ts';
+import { vit, vitClassifier } from './vit.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Builders<M> = Readonly<Record<string, (json: Json) => M>>;
@@ -21,6 +22,8 @@ const encoderClassifiers: Builders<Classifier> = {
   distilbert: distilbertClassifier,
   roberta: robertaClassifier,
 };
+const imageEncoders: Builders<ImageEncoder> = { vit };
+const imageClassifiers: Builders<ImageClassifier> = { vit: vitClassifier };
 
 function builderOf<M>(builders: Builders<M>, type: unknown): ((json: Json) => M) | undefined {
   return typeof type === 'string' && Object.hasOwn(builders, type) ? builders[type] : undefined;
@@ -33,52 +36,83 @@ function unknown(json: Json, known: readonly string[]): TypeError {
 }
 
 /** What a config.json's architecture is for. */
-export type ModelKind = 'language' | 'classifier' | 'encoder';
+export type ModelKind = 'language' | 'classifier' | 'encoder' | 'imageClassifier' | 'imageEncoder';
+
+/** The same in words. */
+const kindNames: Readonly<Record<ModelKind, string>> = {
+  language: 'a language model',
+  classifier: 'a classifier',
+  encoder: 'an encoder',
+  imageClassifier: 'a classifier of images',
+  imageEncoder: 'an encoder of images',
+};
 
 export function modelKind(json: Json): ModelKind {
   const architectures: unknown = json['architectures'];
   const [first] = Array.isArray(architectures) ? (architectures as unknown[]) : [];
+  const type = json['model_type'];
+  if (builderOf(imageEncoders, type))
+    return typeof first === 'string' && first.endsWith('ForImageClassification') ? 'imageClassifier' : 'imageEncoder';
   if (typeof first === 'string' && first.endsWith('ForSequenceClassification')) return 'classifier';
-  return builderOf(encoders, json['model_type']) ? 'encoder' : 'language';
+  return builderOf(encoders, type) ? 'encoder' : 'language';
+}
+
+/** TypeError where a config is of another kind than what is wanted. */
+function expectKind(json: Json, wanted: readonly ModelKind[]): void {
+  const kind = modelKind(json);
+  const [first] = wanted;
+  if (first === undefined || wanted.includes(kind)) return;
+  const missing = kind === 'encoder' || kind === 'imageEncoder' ? ' without a head' : '';
+  throw new TypeError(
+    `Expected ${kindNames[first]} but this ${String(json['model_type'])} is ${kindNames[kind]}${missing}`,
+  );
+}
+
+/** Builds what one of the tables has for a config's model_type. Throws TypeError naming an architecture that is not known. */
+function built<M>(json: Json, ...tables: readonly Builders<M>[]): M {
+  const build = tables.map((table) => builderOf(table, json['model_type'])).find((each) => each !== undefined);
+  if (!build) throw unknown(json, tables.flatMap(Object.keys));
+  return named('config.json', () => build(json));
 }
 
 /** The causal language model that a config.json describes. Throws TypeError naming an architecture that is another thing or not known. */
 export function languageModel(json: Json): LanguageModel {
-  const type = json['model_type'];
-  const build = builderOf(languageModels, type);
-  const kind = modelKind(json);
-  if (kind === 'encoder') throw new TypeError(`Expected a language model but ${String(type)} is an encoder`);
-  if (kind === 'classifier') throw new TypeError(`Expected a language model but this ${String(type)} is a classifier`);
-  if (!build) throw unknown(json, Object.keys(languageModels));
-  return named('config.json', () => build(json));
+  expectKind(json, ['language']);
+  return built(json, languageModels);
 }
 
 /** The encoder that a config.json describes, without heads. Throws TypeError naming an architecture that is not known. */
-export function encoder(json: Json): Encoder {
-  const build = builderOf(encoders, json['model_type']);
-  if (!build) throw unknown(json, Object.keys(encoders));
-  return named('config.json', () => build(json));
-}
+export const encoder = (json: Json): Encoder => built(json, encoders);
+
+/** The encoder of images that a config.json describes, without heads. Throws TypeError naming an architecture that is not known. */
+export const imageEncoder = (json: Json): ImageEncoder => built(json, imageEncoders);
+
+const decoderClassifiers: Builders<Classifier> = Object.fromEntries(
+  Object.entries(languageModels).map(([type, build]) => [type, (json) => decoderClassifier(build(json), json)]),
+);
 
 /** The sequence classifier that a config.json describes. Throws TypeError naming an architecture that is not known. */
 export function classifier(json: Json): Classifier {
-  const build = builderOf(encoderClassifiers, json['model_type']);
-  if (modelKind(json) === 'encoder')
-    throw new TypeError(`Expected a classifier but this ${String(json['model_type'])} is an encoder without a head`);
-  if (build) return named('config.json', () => build(json));
-  const decoder = builderOf(languageModels, json['model_type']);
-  if (!decoder) throw unknown(json, [...Object.keys(encoderClassifiers), ...Object.keys(languageModels)]);
-  return named('config.json', () => decoderClassifier(decoder(json), json));
+  // A decoder without an architecture in its config may be meant as one.
+  expectKind(json, ['classifier', 'language']);
+  return built(json, encoderClassifiers, decoderClassifiers);
 }
+
+/** The classifier of images that a config.json describes. Throws TypeError on another kind of model. */
+export function imageClassifier(json: Json): ImageClassifier {
+  expectKind(json, ['imageClassifier']);
+  return built(json, imageClassifiers);
+}
+
+const taskModels = { language: languageModel, classifier, imageClassifier } as const;
 
 /** The model that a config.json describes, as it is trained and scored. Throws TypeError on an encoder without a head. */
 export function taskModel(json: Json): TaskModel {
-  return modelKind(json) === 'language' ? languageModel(json) : classifier(json);
+  const kind = modelKind(json);
+  return taskModels[kind === 'encoder' ? 'classifier' : kind === 'imageEncoder' ? 'imageClassifier' : kind](json);
 }
 
 /** What a config.json describes, whatever it is for. Throws TypeError naming an architecture that is not known. */
 export function anyModel(json: Json): Model {
-  const kind = modelKind(json);
-  if (kind === 'language') return languageModel(json);
-  return kind === 'encoder' ? encoder(json) : classifier(json);
+  return { ...taskModels, encoder, imageEncoder }[modelKind(json)](json);
 }

@@ -4,10 +4,10 @@ import { constant } from '../../ir/ops/constant.ts';
 import { tanh } from '../../ir/ops/tanh.ts';
 import { activationOf } from '../activations.ts';
 import { configFields, expectOnly, readDropout } from '../configFields.ts';
-import { labelFields, type LabelFields, tokensAt } from '../encoder.ts';
+import { labelFields, tokensAt } from '../encoder.ts';
 import { maxLayers } from '../fields.ts';
 import { embeddingLayer, layerNormLayer, linearLayer } from '../layers.ts';
-import type { Classifier, Encoder, EncoderInputs, LinearSpec, Model } from '../model.ts';
+import type { Classifier, Encoder, EncoderInputs, Labels, LinearSpec, Model } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 import {
   bertNames,
@@ -17,7 +17,7 @@ import {
   type PostNormSizes,
 } from '../postNormEncoder.ts';
 
-interface RobertaConfig extends LabelFields, PostNormSizes {
+interface RobertaConfig extends Labels, PostNormSizes {
   readonly vocabSize: number;
   /** Without the rows that the offset takes. */
   readonly maxPositions: number;
