@@ -99,7 +99,7 @@ const refusals: readonly [string, object, boolean, RegExp][] = [
     'an op that WebGPU cannot honour, when the program is loaded',
     { name: 'integers', options: { provider: 'webgpu' } },
     true,
-    /ONNX Runtime's WebGPU provider cannot run takeAlong\(i32\[3\], i32\[2\]\): .*fallback to CPU EP has been explicitly disabled/,
+    /ONNX Runtime's WebGPU provider cannot run sliceOfInts\(i32\[3\]\): .*fallback to CPU EP has been explicitly disabled/,
   ],
 ];
 for (const [what, task, isolated, message] of refusals) {
