@@ -13,6 +13,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./tune.ts')).tuneCommand(),
   },
   {
+    name: 'compare',
+    summary: 'Several methods on your model and data: what each gains, forgets and costs',
+    load: async () => (await import('./compare.ts')).compareCommand(),
+  },
+  {
     name: 'score',
     summary: "Log-probabilities of a data set's tokens",
     load: async () => (await import('./score.ts')).scoreCommand,

@@ -118,12 +118,18 @@ async function configFileOf(args: Args, say: (line: string) => void): Promise<st
   return found;
 }
 
-/** The config that a file and the options make, the options on top. UsageError that names the option, or file and field. */
-export async function configOf(
+/** A config before it is checked, and what its fields are called where they come from. */
+export interface GivenConfig {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly nameOf: FieldName;
+}
+
+/** What a file and the options make, the options on top. UsageError that names the option. */
+export async function givenConfig(
   args: Args,
   options: readonly Option[],
   say: (line: string) => void,
-): Promise<TuneConfig> {
+): Promise<GivenConfig> {
   const file = await configFileOf(args, say);
   const from = new Map<string, string>();
   const set: [string, unknown][] = [];
@@ -152,5 +158,15 @@ export async function configOf(
     const option = [...from].find(([set]) => path === set || path.startsWith(`${set}.`))?.[1];
     return option ?? (file === undefined ? (short.get(path) ?? path) : path === '' ? file : `${file}: ${path}`);
   };
+  return { value, nameOf };
+}
+
+/** The config that a file and the options make. UsageError that names the option, or file and field. */
+export async function configOf(
+  args: Args,
+  options: readonly Option[],
+  say: (line: string) => void,
+): Promise<TuneConfig> {
+  const { value, nameOf } = await givenConfig(args, options, say);
   return parseConfig(value, nameOf);
 }

@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge, meanInterval, verdictOf } from '../../src/papers/verdict.ts';
+import { judge, verdictOf } from '../../src/papers/verdict.ts';
 
 const expectation = { figure: 'loss', arm: 'new', than: 'old', is: 'lower' } as const;
 const seeds = (pairs: readonly (readonly [number, number])[]) =>
   pairs.map(([ours, theirs]) => ({ new: { loss: ours }, old: { loss: theirs } }));
-
-test("the interval is Student's", () => {
-  const { mean, interval } = meanInterval([1, 2, 3]);
-  assert.equal(mean, 2);
-  // 4.303 · 1 / √3
-  assert.ok(Math.abs(interval[0] - (2 - 2.4843)) < 1e-3 && Math.abs(interval[1] - (2 + 2.4843)) < 1e-3);
-  assert.throws(() => meanInterval([1]), /at least two seeds/);
-});
 
 test('a claim is reproduced where the interval lies on its side, not where it lies on the other, else inconclusive', () => {
   const better = judge(

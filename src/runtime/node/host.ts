@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { freemem, totalmem } from 'node:os';
+import { availableParallelism, freemem, totalmem } from 'node:os';
 import { onnxRuntimeVersion } from './library.ts';
 import { packageVersion } from './version.ts';
 
@@ -29,6 +29,9 @@ export function availableBytes(): number {
   const held = groupBytes();
   return Math.min(freemem(), held === undefined ? process.availableMemory() : Math.max(0, limit - held));
 }
+
+/** Threads that this process may use at once. */
+export const coreCount = (): number => availableParallelism();
 
 /** What a run plans its memory with. */
 export const hostMemory = { residentBytes, availableBytes };
