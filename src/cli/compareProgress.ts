@@ -11,6 +11,9 @@ export interface CompareProgress {
 /** Least time between two lines, of a terminal that is rewritten and of a log. */
 const lineMs = { terminal: 200, log: 10_000 };
 
+/** Longest line that is rewritten: one that wraps could not be. */
+const lineLength = 79;
+
 interface Live {
   step: number;
   steps: number | undefined;
@@ -39,10 +42,10 @@ export function compareProgress({ err, tty }: Terminal, now: () => number = () =
       0,
     );
     const share = runs === 0 ? 0 : (ended + begun) / runs;
-    const left = share > 0.02 ? [`${formatDuration(((now() - beganAt) / 1000) * (1 / share - 1))} left`] : [];
-    const text = [`${ended} of ${runs} runs done`, ...parts, ...left].join(tty ? '  ' : ', ');
+    const left = share > 0.05 ? [`${formatDuration(((now() - beganAt) / 1000) * (1 / share - 1))} left`] : [];
+    const text = [`${ended} of ${runs} runs done`, ...left, ...parts].join(tty ? '  ' : ', ');
     if (!tty) return err(`${text}\n`);
-    err(`\r\u001b[K${text}`);
+    err(`\r\u001b[K${text.length > lineLength ? `${text.slice(0, lineLength - 1)}…` : text}`);
     open = true;
   };
   const onRun = ({ method, seed, event }: Extract<CompareEvent, { type: 'run' }>): void => {

@@ -66,12 +66,13 @@ export interface Mean {
   readonly high?: number;
 }
 
-export function meanOver(values: readonly number[]): Mean {
+/** `least` is what no value can be below, so no interval either. */
+export function meanOver(values: readonly number[], least = -Infinity): Mean {
   const [only] = values;
   if (only === undefined) throw new RangeError('Expected at least one value for a mean but found none');
   if (values.length === 1) return { mean: only };
   const { mean, interval } = meanInterval(values);
-  return { mean, low: interval[0], high: interval[1] };
+  return { mean, low: Math.max(least, interval[0]), high: interval[1] };
 }
 
 /** Seconds this close to each other count as equal: timings repeat no better. */

@@ -59,11 +59,14 @@ export interface CompareResult {
 const doneOf = (runs: readonly CompareRun[]): ReadonlyMap<number, RunFigures> =>
   new Map(runs.flatMap(({ seed, figures }) => (figures === undefined ? [] : [[seed, figures] as const])));
 
-function meansOf(all: readonly RunFigures[]): Means {
+/** Figures that may be below zero; differences of any may. */
+const signed: ReadonlySet<FigureName> = new Set(['gain', 'forgetting', 'abilities']);
+
+function meansOf(all: readonly RunFigures[], least = -Infinity): Means {
   return Object.fromEntries(
     figureNames.flatMap((name) => {
       const values = all.flatMap((figures) => figures[name] ?? []);
-      return values.length === 0 ? [] : [[name, meanOver(values)]];
+      return values.length === 0 ? [] : [[name, meanOver(values, signed.has(name) ? undefined : least)]];
     }),
   );
 }
@@ -97,7 +100,7 @@ export function methodResults(
   seeds: readonly number[],
 ): { readonly methods: readonly MethodResult[]; readonly commonSeeds: readonly number[] } {
   const done = methods.map(({ runs }) => doneOf(runs));
-  const means = done.map((runs) => meansOf([...runs.values()]));
+  const means = done.map((runs) => meansOf([...runs.values()], 0));
   const there = methods.flatMap((_, i) => (done[i]?.size === 0 ? [] : [i]));
   const figuresOfMeans = (i: number): RunFigures =>
     Object.fromEntries(Object.entries(means[i] ?? {}).map(([name, { mean }]) => [name, mean]));

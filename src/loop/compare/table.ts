@@ -64,8 +64,8 @@ export const columnsOf = (gain: GainMeasure): readonly Column[] => [
   },
 ];
 
-/** Figures that differ from seed to seed by more than the machine's mood. */
-const withInterval: ReadonlySet<FigureName> = new Set(['gain', 'forgetting', 'klNats', 'trainSeconds']);
+/** Figures that say something about the method by how they differ from seed to seed. */
+const withInterval: ReadonlySet<FigureName> = new Set(['gain', 'forgetting', 'klNats']);
 
 /** A mean with its interval, where it has one worth telling. */
 export function meanText({ figure, text }: Column, mean: Mean | undefined): string {
