@@ -2,6 +2,11 @@
 export * from './anywhere.ts';
 export { type HubEvent } from './hub/node/hubSnapshot.ts';
 export { startChat, type Chat } from './loop/chat.ts';
+export { compare, type CompareOptions, type CompareRuns } from './loop/compare/compare.ts';
+export { type CompareConfigInput } from './loop/compare/config.ts';
+export { type CompareEvent, type CompareSummary } from './loop/compare/events.ts';
+export { type MethodConfig } from './loop/compare/methods.ts';
+export { type CompareResult, type MethodResult } from './loop/compare/result.ts';
 export { findConfigFile, readConfigFile } from './loop/configFile.ts';
 export { type StopReason, type TuneEvent } from './loop/events.ts';
 export { exportModel, type ExportOptions, type ExportSummary } from './loop/exportModel.ts';

@@ -46,6 +46,15 @@ export function exampleCalls(folder: string): readonly ExampleCall[] {
       prints: [/^interrupted\ngoes on after step [23]\n/m, /^step 4: loss [^\n]*\ncompleted$/m],
     },
     {
+      name: 'compare.ts',
+      args: [model, data, at('compared')],
+      prints: [
+        /^4 runs, \d side by side$/m,
+        /^full 3e-4, seed 43: done$/m,
+        /^full 3e-4: gain -?\d.* more than the first/m,
+      ],
+    },
+    {
       name: 'own-data.ts',
       args: [model, at('sums')],
       prints: [/^loss \d/m, /^ln p of the right answer to 1 \+ 9 = -\d/m],

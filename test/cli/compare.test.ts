@@ -95,7 +95,7 @@ test('a method that fails loses no other', async () => {
   assert.deepEqual(result().methods[2]?.runs[0]?.state, 'failed');
 });
 
-for (const [more, message] of [
+const wrong: readonly (readonly [more: readonly string[], message: RegExp])[] = [
   [[], /train\.maxSteps was 3 when this comparison was begun and is 4 now/],
   [['--methods', 'sfs'], /--methods sfs: there is no unit sfs\. Did you mean ssf\?/],
   [['--methods', 'lora:lora-r=x'], /--methods lora:lora-r=x: --lora-r: expected a number but found x/],
@@ -103,7 +103,8 @@ for (const [more, message] of [
   [['--methods', 'lora', 'dpo'], /dpo learns from pairs, lora from texts/],
   [['--methods', 'lora:lora-r=4', 'LORA:lora-r=4'], /there is no unit LORA\. Did you mean lora\?/],
   [['--seeds', '0'], /--seeds: expected a whole number of at least 1/],
-] as const) {
+];
+for (const [more, message] of wrong) {
   test(`wrong usage is told and changes nothing: ${more.join(' ') || 'another number of steps'}`, async () => {
     const before = readdirSync(out, { recursive: true }).toSorted();
     const given = more.flatMap((word) => (word.startsWith('--') ? [word] : []));

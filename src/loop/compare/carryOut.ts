@@ -198,7 +198,8 @@ export async function carryOut(comparison: Comparison, work: Work): Promise<Comp
   });
   const largest = Math.max(0, ...bytes.values());
   // Runs on other numbers of threads would take other times.
-  const threads = base.engine.threads ?? (dryRun ? undefined : (await readResult(out))?.threads);
+  const before = dryRun ? undefined : await readResult(out);
+  const threads = base.engine.threads ?? before?.threads;
   const cores = base.engine.name === 'reference' ? 1 : coreCount();
   const machine = { cores, availableBytes: hostMemory.availableBytes() };
   const share = shareOf(
@@ -208,7 +209,8 @@ export async function carryOut(comparison: Comparison, work: Work): Promise<Comp
   );
   const done = cells.length - missing.length - state.failed.size;
   emit({ type: 'started', runs: missing.length, done, ...share });
-  const result = (): CompareResult => resultOf(comparison, state, share);
+  const shared = missing.length === 0 ? { ...share, ...(before ? { parallel: before.parallel } : {}) } : share;
+  const result = (): CompareResult => resultOf(comparison, state, shared);
   const writeAfter = async (before: Promise<void>): Promise<void> => {
     await before;
     const now = result();

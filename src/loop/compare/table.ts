@@ -6,6 +6,8 @@ import type { CompareResult, MethodResult } from './result.ts';
 export interface Column {
   readonly figure: FigureName;
   readonly title: string;
+  /** With its unit, where it is an axis of a picture. */
+  readonly axis?: string;
   /** In a sentence, with its unit. */
   readonly about: string;
   readonly better: 'more' | 'less' | undefined;
@@ -17,10 +19,18 @@ const signed =
   (value: number): string =>
     `${value < 0 ? '−' : '+'}${Math.abs(scale * value).toFixed(digits)}`;
 
-const gains: Readonly<Record<GainMeasure, Pick<Column, 'about' | 'text'>>> = {
-  loss: { about: 'loss on held-out data before less after, nats a token', text: signed(3) },
-  score: { about: 'mean grade of answers to evaluation prompts, after less before', text: signed(3) },
-  accuracy: { about: 'accuracy on evaluation data, after less before, in points', text: signed(1, 100) },
+const gains: Readonly<Record<GainMeasure, Pick<Column, 'about' | 'axis' | 'text'>>> = {
+  loss: { axis: 'gain, nats a token', about: 'loss on held-out data before less after, nats a token', text: signed(3) },
+  score: {
+    axis: 'gain, mean grade',
+    about: 'mean grade of answers to evaluation prompts, after less before',
+    text: signed(3),
+  },
+  accuracy: {
+    axis: 'gain, accuracy',
+    about: 'accuracy on evaluation data, after less before, in points',
+    text: signed(1, 100),
+  },
 };
 
 /** What the table tells, in its order. */
@@ -29,6 +39,7 @@ export const columnsOf = (gain: GainMeasure): readonly Column[] => [
   {
     figure: 'forgetting',
     title: 'forgetting',
+    axis: 'forgetting, nats a token',
     about: 'what a token of texts to be kept costs more than before, nats',
     better: 'less',
     text: signed(3),
@@ -43,6 +54,7 @@ export const columnsOf = (gain: GainMeasure): readonly Column[] => [
   {
     figure: 'trainSeconds',
     title: 'training',
+    axis: 'training, s',
     about: 'time of all steps together, measurements left out',
     better: 'less',
     text: formatDuration,
@@ -97,7 +109,10 @@ export function compareText(result: CompareResult): string {
       .join('  ')
       .trimEnd(),
   );
-  const interval =
-    seeds.length > 1 ? `; mean and 95% interval over ${seeds.length} seeds` : '; one seed has no interval';
-  return [...lines, '', `* no other method gains more, forgets less and trains in less time${interval}`].join('\n');
+  const noise = seeds.length > 1 ? `mean and 95% interval over ${seeds.length} seeds` : 'one seed has no interval';
+  return [
+    ...lines,
+    '',
+    `* on the front: no other method is as good in gain, forgetting and time, and better in one; ${noise}`,
+  ].join('\n');
 }
