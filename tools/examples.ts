@@ -47,7 +47,7 @@ export function exampleCalls(folder: string): readonly ExampleCall[] {
     },
     {
       name: 'compare.ts',
-      args: [model, data, at('compared')],
+      args: [join(root, 'test', 'fixtures', 'models', 'chat'), data, at('compared')],
       prints: [
         /^4 runs, \d side by side$/m,
         /^full 3e-4, seed 43: done$/m,

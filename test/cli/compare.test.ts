@@ -14,6 +14,8 @@ const model = fileURLToPath(new URL('../fixtures/models/chat', import.meta.url))
 const program = fileURLToPath(new URL('../../bin/tuneloop.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-compare-'));
 after(() => rmSync(folder, { recursive: true }));
+// Every run is a process: the sources are compiled once for all of them.
+process.env['NODE_COMPILE_CACHE'] = join(folder, 'compiled');
 const data = join(folder, 'data.jsonl');
 const rows = ['mat', 'cat', 'hat', 'apples', 'four', 'two', 'seven', 'the mat'];
 writeFileSync(data, rows.map((text) => `${JSON.stringify({ prompt: 'The', completion: ` ${text}` })}\n`).join(''));
