@@ -23,8 +23,9 @@ writeFileSync(data, rows.map((text) => `${JSON.stringify({ prompt: 'The', comple
 const out = join(folder, 'compared');
 const settings = '--max-steps 3 --batch-size 2 --save-steps 1 --learning-rate 0.01 --eval-share 0.25 --threads 1 --forgetting.measure false --samples.prompts 0'; // prettier-ignore
 const words = (methods: string, seeds: number): string[] => [
-  ...['compare', '--model', model, '--data', data, '--out', out, '--methods', methods, '--seeds', String(seeds)],
-  ...settings.split(' '),
+  ...`compare --model ${model} --data ${data} --out ${out} --methods ${methods} --seeds ${seeds} ${settings}`.split(
+    ' ',
+  ),
 ];
 const result = (): CompareResult => JSON.parse(readFileSync(join(out, 'compare.json'), 'utf8')) as CompareResult;
 const states = (): string[] =>
@@ -108,16 +109,17 @@ const wrong: readonly (readonly [more: readonly string[], message: RegExp])[] = 
 ];
 for (const [more, message] of wrong) {
   test(`wrong usage is told and changes nothing: ${more.join(' ') || 'another number of steps'}`, async () => {
-    const before = readdirSync(out, { recursive: true }).toSorted();
-    const given = more.flatMap((word) => (word.startsWith('--') ? [word] : []));
+    const files = (): Set<string> => new Set(readdirSync(out, { recursive: true, encoding: 'utf8' }));
+    const before = files();
+    const given = new Set(more.filter((word) => word.startsWith('--')));
     const own = words('lora', 1).flatMap((word, i, all) =>
-      given.includes(word) || given.includes(all[i - 1] ?? '') ? [] : [word],
+      given.has(word) || given.has(all[i - 1] ?? '') ? [] : [word],
     );
     own[own.indexOf('--max-steps') + 1] = '4';
     const { code, err } = await runCli([...own, ...more]);
     assert.match(err, message);
     assert.equal(code, 2);
-    assert.deepEqual(readdirSync(out, { recursive: true }).toSorted(), before);
+    assert.deepEqual(files(), before);
   });
 }
 
