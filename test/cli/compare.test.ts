@@ -22,11 +22,8 @@ writeFileSync(data, rows.map((text) => `${JSON.stringify({ prompt: 'The', comple
 
 const out = join(folder, 'compared');
 const settings = '--max-steps 3 --batch-size 2 --save-steps 1 --learning-rate 0.01 --eval-share 0.25 --threads 1 --forgetting.measure false --samples.prompts 0'; // prettier-ignore
-const words = (methods: string, seeds: number): string[] => [
-  ...`compare --model ${model} --data ${data} --out ${out} --methods ${methods} --seeds ${seeds} ${settings}`.split(
-    ' ',
-  ),
-];
+const words = (methods: string, seeds: number): string[] =>
+  `compare --model ${model} --data ${data} --out ${out} --methods ${methods} --seeds ${seeds} ${settings}`.split(' ');
 const result = (): CompareResult => JSON.parse(readFileSync(join(out, 'compare.json'), 'utf8')) as CompareResult;
 const states = (): string[] =>
   result().methods.flatMap(({ name, runs }) => runs.map(({ seed, state }) => `${name} ${seed} ${state}`));
