@@ -41,15 +41,15 @@ function text(value: string): Uint8Array {
 }
 
 function fieldBytes(field: GgufField): Uint8Array {
-  const list = (type: number, count: number, ...elements: Uint8Array[]): Uint8Array =>
-    joined([u32(valueTypes.list), u32(type), u64(count), ...elements]);
+  const list = (type: number, count: number, elements: readonly Uint8Array[]): Uint8Array =>
+    joined([u32(valueTypes.list), u32(type), u64(count), joined(elements)]);
   if ('u32' in field) return joined([u32(valueTypes.u32), u32(field.u32)]);
   if ('f32' in field) return joined([u32(valueTypes.f32), f32(field.f32)]);
   if ('bool' in field) return joined([u32(valueTypes.bool), Uint8Array.of(field.bool ? 1 : 0)]);
   if ('text' in field) return joined([u32(valueTypes.text), text(field.text)]);
-  if ('texts' in field) return list(valueTypes.text, field.texts.length, ...field.texts.map(text));
-  if ('i32s' in field) return list(valueTypes.i32, field.i32s.length, bytesOfArray(field.i32s));
-  return list(valueTypes.f32, field.f32s.length, bytesOfArray(field.f32s));
+  if ('texts' in field) return list(valueTypes.text, field.texts.length, field.texts.map(text));
+  if ('i32s' in field) return list(valueTypes.i32, field.i32s.length, [bytesOfArray(field.i32s)]);
+  return list(valueTypes.f32, field.f32s.length, [bytesOfArray(field.f32s)]);
 }
 
 const padding = (length: number): Uint8Array => new Uint8Array((alignment - (length % alignment)) % alignment);

@@ -2,107 +2,64 @@ import type { Gguf } from './gguf.ts';
 import { ggufFields } from './gguf-metadata.ts';
 import type { GgufFields } from './gguf-metadata.ts';
 import type { CheckpointTokenizer } from './checkpoint-tokenizer.ts';
-import { isRecord } from './json.ts';
+import { preTokenizerOf } from './gguf-pre-tokenizers.ts';
+import { readSpm } from './gguf-spm.ts';
+import { ggufTokenTypes } from './gguf-token-types.ts';
 
-const byteLevel = (useRegex: boolean): unknown => ({
-  type: 'ByteLevel',
-  add_prefix_space: false,
-  trim_offsets: true,
-  use_regex: useRegex,
-});
+const { control: controlToken, user: userToken, unknown: unknownToken } = ggufTokenTypes;
 
-const splits = (...patterns: string[]): unknown => ({
-  type: 'Sequence',
-  pretokenizers: [
-    ...patterns.map((pattern) => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false })),
-    byteLevel(false),
-  ],
-});
-
-interface PreTokenizer {
-  readonly json: unknown;
-  /** Of tokenizer.json, where the models that use this one have one. */
-  readonly normalizer?: unknown;
-  readonly ignoreMerges: boolean;
-  /** Whether the beginning-of-text token is put first where the file does not say. */
-  readonly addBos: boolean;
+/** Parts of tokenizer.json that a kind of vocabulary has its own of, and what it does where a file does not say. */
+interface Kind {
+  readonly parts: (
+    gguf: Gguf,
+    vocab: ReadonlyMap<string, number>,
+    types: Int32Array,
+    unknown: string | undefined,
+  ) => {
+    readonly normalizer: unknown;
+    readonly preTokenizer: unknown;
+    readonly decoder: unknown;
+    readonly model: unknown;
+  };
+  readonly addBos: (fields: GgufFields) => boolean;
+  readonly defaultIds: Readonly<Record<string, number>>;
 }
 
-/** What llama.cpp does for each name of tokenizer.ggml.pre that is read. */
-const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
-  'gpt-2': { json: byteLevel(true), ignoreMerges: false, addBos: false },
-  smollm: {
-    json: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, byteLevel(true)] },
-    ignoreMerges: false,
-    addBos: false,
-  },
-  'llama-bpe': {
-    json: splits(
-      String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
-    ),
-    ignoreMerges: true,
-    addBos: true,
-  },
-  qwen2: {
-    json: splits(
-      String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
-    ),
-    normalizer: { type: 'NFC' },
-    ignoreMerges: false,
-    addBos: false,
-  },
-  default: {
-    json: splits(
-      String.raw`[\p{P}\$\+<=>\^~\|]+`,
-      String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`,
-      String.raw`\p{N}+`,
-      '[0-9][0-9][0-9]',
-    ),
-    ignoreMerges: false,
-    addBos: false,
-  },
+/** By tokenizer.ggml.model. */
+const kinds: Readonly<Record<string, Kind>> = {
+  gpt2: { parts: byteLevelParts, addBos: (fields) => preTokenizerOf(fields).addBos, defaultIds: {} },
+  llama: { parts: readSpm, addBos: () => true, defaultIds: { bos: 1, eos: 2, unknown: 0 } },
 };
 
-/** Token types of tokenizer.ggml.token_type. */
-export const ggufTokenTypes = { normal: 1, control: 3, user: 4, unused: 5 } as const;
-const { control: controlToken, user: userToken } = ggufTokenTypes;
-
-/** The name that tokenizer.ggml.pre has for a pre-tokenizer of tokenizer.json; undefined where there is none. */
-export function ggufPreTokenizerName(preTokenizer: unknown, ignoreMerges: boolean): string | undefined {
-  const wanted = splitting(preTokenizer);
-  const found = Object.entries(preTokenizers).find(
-    ([, known]) => known.ignoreMerges === ignoreMerges && splitting(known.json) === wanted,
-  );
-  return found?.[0];
-}
-
-/** How a pre-tokenizer splits, without what does not matter to that: one element sequences, offsets, defaults. */
-function splitting(json: unknown): string {
-  const parts = isRecord(json) && json['type'] === 'Sequence' ? (json['pretokenizers'] as unknown[]) : [json];
-  return JSON.stringify(
-    parts.map((part) => {
-      if (!isRecord(part)) return part;
-      const { trim_offsets: _, ...rest } = part;
-      return Object.entries(
-        rest['type'] === 'ByteLevel' ? { add_prefix_space: false, use_regex: true, ...rest } : rest,
-      ).toSorted(([a], [b]) => (a < b ? -1 : 1));
-    }),
-  );
-}
-
-function preTokenizerOf(fields: GgufFields): PreTokenizer {
-  const model = fields.string('tokenizer.ggml.model');
-  if (model !== 'gpt2') {
-    throw new TypeError(
-      `${fields.file}: tokenizer.ggml.model: expected gpt2 (byte-level BPE) but found ${JSON.stringify(model ?? null)}`,
-    );
-  }
-  const name = fields.string('tokenizer.ggml.pre') ?? 'default';
-  const preTokenizer = Object.hasOwn(preTokenizers, name) ? preTokenizers[name] : undefined;
-  if (preTokenizer !== undefined) return preTokenizer;
+function kindOf(fields: GgufFields): Kind {
+  const name = fields.string('tokenizer.ggml.model') ?? null;
+  const kind = name !== null && Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+  if (kind) return kind;
   throw new TypeError(
-    `${fields.file}: tokenizer.ggml.pre: expected ${Object.keys(preTokenizers).join(', ')} but found ${JSON.stringify(name)}`,
+    `${fields.file}: tokenizer.ggml.model: expected gpt2 (byte-level BPE) or llama (SentencePiece's BPE) but found ${JSON.stringify(name)}`,
   );
+}
+
+function byteLevelParts(gguf: Gguf, vocab: ReadonlyMap<string, number>): ReturnType<Kind['parts']> {
+  const fields = ggufFields(gguf);
+  const { json, normalizer = null, ignoreMerges } = preTokenizerOf(fields);
+  return {
+    normalizer,
+    preTokenizer: json,
+    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: ignoreMerges,
+      vocab: Object.fromEntries(vocab),
+      merges: mergesOf(fields),
+    },
+  };
 }
 
 function tokenTypes(gguf: Gguf, tokens: readonly string[]): Int32Array {
@@ -130,12 +87,19 @@ interface Special {
   readonly content: string;
 }
 
-function specialOf(fields: GgufFields, tokens: readonly string[], name: string): Special | undefined {
+function specialOf(
+  fields: GgufFields,
+  tokens: readonly string[],
+  defaultIds: Kind['defaultIds'],
+  name: string,
+): Special | undefined {
   const key = `tokenizer.ggml.${name}_token_id`;
-  const id = fields.integer(key);
+  const stated = fields.integer(key);
+  const id = stated ?? defaultIds[name];
   if (id === undefined) return undefined;
   const content = tokens[id];
   if (content !== undefined) return { id, content };
+  if (stated === undefined) return undefined;
   throw new RangeError(`${fields.file}: ${key}: expected an id below ${tokens.length} but found ${id}`);
 }
 
@@ -172,7 +136,7 @@ function templatesOf(gguf: Gguf, fields: GgufFields): Pick<CheckpointTokenizer, 
 export function ggufTokenizer(gguf: Gguf): CheckpointTokenizer | undefined {
   const fields = ggufFields(gguf);
   if (!fields.has('tokenizer.ggml.model')) return undefined;
-  const { json: preTokenizer, normalizer = null, ignoreMerges, addBos } = preTokenizerOf(fields);
+  const { parts: partsOf, addBos, defaultIds } = kindOf(fields);
   const tokens = fields.strings('tokenizer.ggml.tokens');
   if (tokens === undefined)
     throw new SyntaxError(`${fields.file}: expected tokenizer.ggml.tokens but found no such key`);
@@ -185,7 +149,7 @@ export function ggufTokenizer(gguf: Gguf): CheckpointTokenizer | undefined {
     vocab.set(token, id);
   }
   const added = [...vocab]
-    .filter(([, id]) => types[id] === controlToken || types[id] === userToken)
+    .filter(([, id]) => [controlToken, userToken, unknownToken].some((type) => type === types[id]))
     .map(([content, id]) => ({
       id,
       content,
@@ -193,12 +157,13 @@ export function ggufTokenizer(gguf: Gguf): CheckpointTokenizer | undefined {
       lstrip: false,
       rstrip: false,
       normalized: false,
-      special: types[id] === controlToken,
+      special: types[id] !== userToken,
     }));
-  const bos = specialOf(fields, tokens, 'bos');
-  const eos = specialOf(fields, tokens, 'eos');
-  const addsBos = fields.boolean('tokenizer.ggml.add_bos_token') ?? addBos;
+  const special = (name: string): Special | undefined => specialOf(fields, tokens, defaultIds, name);
+  const [bos, eos, unknown] = [special('bos'), special('eos'), special('unknown')];
+  const addsBos = fields.boolean('tokenizer.ggml.add_bos_token') ?? addBos(fields);
   const addsEos = fields.boolean('tokenizer.ggml.add_eos_token') ?? false;
+  const { normalizer, preTokenizer, decoder, model } = partsOf(gguf, vocab, types, unknown?.content);
   const tokenizerJson = {
     version: '1.0',
     truncation: null,
@@ -207,19 +172,8 @@ export function ggufTokenizer(gguf: Gguf): CheckpointTokenizer | undefined {
     normalizer,
     pre_tokenizer: preTokenizer,
     post_processor: postProcessor(addsBos ? bos : undefined, addsEos ? eos : undefined),
-    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: 'BPE',
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: ignoreMerges,
-      vocab: Object.fromEntries(vocab),
-      merges: mergesOf(fields),
-    },
+    decoder,
+    model,
   };
   const tokenizerConfig: Record<string, unknown> = {
     add_prefix_space: false,
@@ -230,9 +184,9 @@ export function ggufTokenizer(gguf: Gguf): CheckpointTokenizer | undefined {
   const names = [
     ['bos_token', bos],
     ['eos_token', eos],
-    ['pad_token', specialOf(fields, tokens, 'padding')],
-    ['unk_token', specialOf(fields, tokens, 'unknown')],
+    ['pad_token', special('padding')],
+    ['unk_token', unknown],
   ] as const;
-  for (const [key, special] of names) if (special !== undefined) tokenizerConfig[key] = special.content;
+  for (const [key, token] of names) if (token !== undefined) tokenizerConfig[key] = token.content;
   return { tokenizerJson, tokenizerConfig, ...templatesOf(gguf, fields) };
 }

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../hub/checkpoint.ts';
 import { writeFileAtomic } from '../hub/files.ts';
 import { type GgufField, ggufBytes } from '../hub/gguf-bytes.ts';
-import { ggufDecoders, ggufOfDecoder } from '../hub/gguf-write-decoder.ts';
+import { ggufDecoders, ggufOfDecoder } from '../hub/gguf-decoder.ts';
 import { ggufTokenizerFields } from '../hub/gguf-write-tokenizer.ts';
 import { isRecord } from '../hub/json.ts';
 import { blockElementsOf } from '../runtime/storage.ts';
@@ -56,7 +56,7 @@ export async function exportGguf(
   options: { readonly dtype: GgufDtype; readonly name?: string },
 ): Promise<GgufExport> {
   const { config, tokenizer } = checkpoint;
-  const parts = ggufOfDecoder(config, checkpoint.tensors.values());
+  const parts = ggufOfDecoder(config, checkpoint.tensors);
   if (parts === undefined) {
     throw new TypeError(
       `${checkpoint.path}: expected model_type ${ggufDecoders.join(', ')} for a GGUF but found ${String(config['model_type'])}`,

@@ -28,12 +28,18 @@ export type Value =
   | { readonly bool: boolean }
   | string
   | readonly string[]
-  | Int32Array;
+  | Int32Array
+  | Float32Array;
 
 function valueBytes(value: Value): Part {
   if (typeof value === 'string') return concat([u32(8), text(value)]);
-  if (value instanceof Int32Array) {
-    return concat([u32(9), u32(5), u64(value.length), new Uint8Array(value.slice().buffer)]);
+  if (value instanceof Int32Array || value instanceof Float32Array) {
+    return concat([
+      u32(9),
+      u32(value instanceof Int32Array ? 5 : 6),
+      u64(value.length),
+      new Uint8Array(value.slice().buffer),
+    ]);
   }
   if (Array.isArray(value)) return concat([u32(9), u32(8), u64(value.length), ...(value as string[]).map(text)]);
   if ('u32' in value) return concat([u32(4), u32(value.u32)]);

@@ -106,6 +106,15 @@ export async function openLlama(path: string, vocabSize: number): Promise<Llama>
   };
 }
 
+/** The tokenizer of a GGUF file in llama.cpp, without its weights. */
+export async function openLlamaVocabulary(path: string): Promise<Pick<Llama, 'tokenize' | 'close'>> {
+  if (!addon) throw new Error('llama.cpp is not there');
+  await addon.init();
+  const model = new addon.AddonModel(path, { vocabOnly: true, addonExports: addon });
+  if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}`);
+  return { tokenize: (text) => [...model.tokenize(text, true)], close: () => model.dispose() };
+}
+
 /** A chat template as llama.cpp renders it. */
 export function renderInLlama(template: string, variables: object): string {
   if (!addon) throw new Error('llama.cpp is not there');

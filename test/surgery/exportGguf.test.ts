@@ -6,10 +6,18 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Checkpoint, openCheckpoint } from '../../src/hub/checkpoint.ts';
 import { exportGguf, type GgufDtype } from '../../src/surgery/exportGguf.ts';
+import { openModel } from '../../src/loop/model.ts';
+import { score } from '../../src/loop/score.ts';
+import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { openLlama, withoutLlama } from '../loop/llama-cpp.ts';
+import { collect, examplesOf, relativeError } from '../parity.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-gguf-'));
-after(() => rmSync(folder, { recursive: true }));
+const engine = ortEngine({ threads: 1 });
+after(() => {
+  engine.close();
+  rmSync(folder, { recursive: true });
+});
 const modelPath = (name: string): string =>
   fileURLToPath(new URL(`../fixtures/${name.includes('/') ? name : `models/${name}`}`, import.meta.url));
 
@@ -31,10 +39,14 @@ const tinyTokenizer: NonNullable<Checkpoint['tokenizer']> = {
 type Rows = readonly (readonly (number | null)[])[];
 
 interface Expected {
-  readonly ids: readonly (readonly number[])[];
-  readonly lengths: readonly number[];
+  readonly ids: number[][];
+  readonly lengths: number[];
   readonly logprobs: Rows | { readonly float64: Rows };
+  readonly generation: { readonly prompts: number[][]; readonly ids: number[][]; readonly margin: number };
 }
+
+const expectedOf = (name: string): Expected =>
+  JSON.parse(readFileSync(join(modelPath(name), 'expected.json'), 'utf8')) as Expected;
 
 async function write(name: string, dtype: GgufDtype, changes: Record<string, unknown> = {}): Promise<string> {
   const checkpoint = await openCheckpoint(modelPath(name));
@@ -69,6 +81,9 @@ const written = [
   'architectures/mistral-no-window',
   'architectures/qwen2',
   'architectures/qwen3',
+  'architectures/gemma3',
+  'architectures/gemma3-old',
+  'architectures/gpt2',
 ];
 
 // Within its window, which is the context that the file names, a Mistral is a Llama.
@@ -77,7 +92,7 @@ for (const [name, places] of [
   ['architectures/mistral', [1, 3, 5]] as const,
 ]) {
   test(`${name}: llama.cpp computes what transformers does`, { skip: withoutLlama }, async () => {
-    const expected = JSON.parse(readFileSync(join(modelPath(name), 'expected.json'), 'utf8')) as Expected;
+    const expected = expectedOf(name);
     const rows = 'float64' in expected.logprobs ? expected.logprobs.float64 : expected.logprobs;
     const llama = await openLlama(await write(name, 'f32'), name.includes('/') ? 48 : 64);
     try {
@@ -90,6 +105,40 @@ for (const [name, places] of [
       }
     } finally {
       await llama.close();
+    }
+  });
+}
+
+for (const name of ['mistral-no-window', 'qwen2', 'qwen3', 'gemma3', 'gemma3-old', 'gpt2'].map(
+  (each) => `architectures/${each}`,
+)) {
+  test(`${name}: llama.cpp generates what transformers does`, { skip: withoutLlama }, async () => {
+    const { prompts, ids, margin } = expectedOf(name).generation;
+    const llama = await openLlama(await write(name, 'f32'), 48);
+    try {
+      for (const [row, prompt] of prompts.entries()) {
+        // It ends at the stop token, which the fixture goes past.
+        const all = ids[row] ?? [];
+        const wanted = all.includes(2) ? all.slice(0, all.indexOf(2)) : all;
+        const found = await llama.greedy(prompt, all.length);
+        // Where two tokens are nearer than what keys and values in f16 cost, either may come.
+        if (margin > 0.02) assert.deepEqual(found, wanted);
+        else assert.equal(found[0], wanted[0]);
+      }
+    } finally {
+      await llama.close();
+    }
+  });
+
+  test(`${name}: a GGUF of it gives the logprobs that the checkpoint gives`, async () => {
+    const expected = expectedOf(name);
+    const loaded = await openModel({ model: await write(name, 'f32'), engine });
+    try {
+      const rows = 'float64' in expected.logprobs ? expected.logprobs.float64 : expected.logprobs;
+      for (const [row, line] of (await collect(score(loaded, examplesOf(expected), { batchSize: 2 }))).entries())
+        assert.ok(relativeError(line.logprobs.slice(1).map(Number), (rows[row] ?? []).slice(1).map(Number)) < 1e-5);
+    } finally {
+      await loaded.close();
     }
   });
 }
@@ -131,10 +180,22 @@ test('what llama.cpp has no place for is refused by name', async () => {
   await assert.rejects(write('yarn-no-truncate', 'f16'), /beta_fast/);
   await assert.rejects(
     write('default', 'f16', { model_type: 'mamba' }),
-    /expected model_type llama, mistral, qwen2, qwen3 for a GGUF but found mamba/,
+    /expected model_type llama, mistral, qwen2, qwen3, gemma3_text, gpt2 for a GGUF but found mamba/,
   );
-  await assert.rejects(write('architectures/gpt2', 'f16'), /expected model_type .* but found gpt2/);
-  await assert.rejects(write('architectures/gemma3', 'f16'), /expected model_type .* but found gemma3_text/);
+  await assert.rejects(write('architectures/gpt2-hub', 'f16'), /scale_attn_by_inverse_layer_idx/);
+  await assert.rejects(
+    write('architectures/gpt2', 'f16', { activation_function: 'gelu' }),
+    /activation_function gelu:/,
+  );
+  const full = 'full_attention';
+  const yarn = { rope_type: 'yarn', factor: 4, rope_theta: 10000, original_max_position_embeddings: 16 };
+  for (const [change, message] of [
+    [{ hidden_activation: 'relu' }, /hidden_activation relu:/],
+    [{ attention_bias: true }, /attention_bias:/],
+    [{ layer_types: [full, 'sliding_attention', 'sliding_attention'] }, /layer_types: in a gemma3 GGUF every n-th/],
+    [{ rope_parameters: { [full]: yarn } }, /rope_type yarn/],
+  ] as const)
+    await assert.rejects(write('architectures/gemma3', 'f16', change), message);
   await assert.rejects(write('architectures/qwen2-window', 'f16'), /use_sliding_window: a qwen2 GGUF/);
   await assert.rejects(write('architectures/qwen3-bias', 'f16'), /use_sliding_window|attention_bias/);
   const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, rope_theta: 10000, original_max_position_embeddings: 32 }; // prettier-ignore

@@ -19,7 +19,7 @@ import type { LanguageModel, ModelInputs, ModelOutputs } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 import { rotaryFrequencies } from '../rope.ts';
 
-interface Gemma3Config extends DecoderSizes {
+export interface Gemma3Config extends DecoderSizes {
   readonly rmsNormEps: number;
   readonly activation: Activation;
   readonly attentionBias: boolean;
@@ -50,7 +50,7 @@ function ropesOf(fields: Fields, width: number, maxPositions: number): Gemma3Con
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): Gemma3Config {
+export function parseGemma3Config(json: Readonly<Record<string, unknown>>): Gemma3Config {
   const fields = configFields(json);
   expectOnly(fields, 'gemma3_text', { attention_dropout: 0, use_bidirectional_attention: false });
   const sizes = decoderSizes(fields, { maxPositions: 131072, tied: true, headWidth: 256 });
@@ -117,7 +117,7 @@ function hidden(config: Gemma3Config, inputs: ModelInputs): ModelOutputs {
 
 /** Gemma 3, text only (Gemma Team 2025, §2; transformers' Gemma3ForCausalLM); norms multiply by 1 + w. */
 export function gemma3Text(json: Readonly<Record<string, unknown>>): LanguageModel {
-  const config = parseConfig(json);
+  const config = parseGemma3Config(json);
   const { attentionBias, hiddenSize, headWidth } = config;
   const linears = gatedDecoderLinears(config, { qkv: attentionBias, output: attentionBias, mlp: false });
   const norms = [

@@ -9,7 +9,7 @@ import { embeddingLayer, layerNormLayer, transposedLinearLayer } from '../layers
 import type { LanguageModel, LinearSpec, ModelInputs, ModelOutputs, ParameterSpec } from '../model.ts';
 import { ownNames } from '../ownNames.ts';
 
-interface Gpt2Config {
+export interface Gpt2Config {
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly innerSize: number;
@@ -30,7 +30,7 @@ interface Gpt2Config {
 const otherHeads = ['summary_type', 'summary_use_proj', 'summary_activation', 'summary_proj_to_labels'];
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured, RangeError on heads that do not divide. */
-function parseConfig(json: Readonly<Record<string, unknown>>): Gpt2Config {
+export function parseGpt2Config(json: Readonly<Record<string, unknown>>): Gpt2Config {
   const fields = configFields(json);
   expectOnly(fields, 'gpt2', { add_cross_attention: false });
   // The order of products is all that reorder_and_upcast_attn changes; n_ctx repeats n_positions in old files.
@@ -146,7 +146,7 @@ function parametersOf(config: Gpt2Config, linears: readonly LinearSpec[]): Param
 
 /** GPT-2 (Radford et al. 2019; transformers' GPT2LMHeadModel): learned positions, weights stored as [in, out]. */
 export function gpt2(json: Readonly<Record<string, unknown>>): LanguageModel {
-  const config = parseConfig(json);
+  const config = parseGpt2Config(json);
   const linears = linearsOf(config);
   return {
     ...config,

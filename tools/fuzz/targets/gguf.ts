@@ -115,7 +115,20 @@ function spec(draw: Draw): FileSpec {
 }
 
 const small = ggufBytes(llama);
-const real = ['qwen2', 'qwen3'].map((each) =>
+const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+const pieces = ['<s>', ...bytes, 'a', 'b', 'ab', '▁'];
+const sentencePieces: Readonly<Record<string, Value>> = {
+  'tokenizer.ggml.model': 'llama',
+  'tokenizer.ggml.tokens': pieces,
+  'tokenizer.ggml.scores': Float32Array.from(pieces, (_, id) => -id),
+  'tokenizer.ggml.token_type': Int32Array.from(pieces, (_, id) => (id === 0 ? 3 : id < 257 ? 6 : 1)),
+  'tokenizer.ggml.add_space_prefix': { bool: true },
+};
+const byteFallback = ggufBytes({
+  ...llama,
+  metadata: [...llama.metadata.filter(([key]) => !(key in sentencePieces)), ...Object.entries(sentencePieces)],
+});
+const real = ['qwen2', 'qwen3', 'gemma3-old', 'gpt2'].map((each) =>
   Uint8Array.from(readFileSync(new URL(`../../../test/fixtures/gguf/${each}.gguf`, import.meta.url))),
 );
 
@@ -124,6 +137,7 @@ function inputOf(draw: Draw): Uint8Array<ArrayBuffer> {
   if (kind === 0) return rawBytes(draw);
   if (kind < 9) return mutateBytes(small, draw, 0, small.length - llama.dataBytes);
   if (kind < 10) return mutateBytes(pick(draw, real), draw, 0, 6000);
+  if (kind < 12) return mutateBytes(byteFallback, draw, 0, byteFallback.length - llama.dataBytes);
   const bytes = ggufBytes(spec(draw));
   return draw(6) === 0 ? mutateBytes(bytes, draw) : bytes;
 }
