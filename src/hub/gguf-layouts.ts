@@ -1,7 +1,8 @@
 import { named } from '../ir/errors.ts';
 import { sizeOf } from '../ir/types.ts';
-import { blockElementsOf, bytesOf } from '../runtime/storage.ts';
-import { castSource, elementCountOf, f32Source, type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
+import { bytesOf } from '../runtime/storage.ts';
+import { elementCountOf, f32Source, type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
+import { transposedSource } from '../runtime/transposed-source.ts';
 
 /** A tensor that lies in a GGUF otherwise than in a checkpoint, both ways; `name` is what it is called afterwards. */
 export interface GgufLayout {
@@ -42,27 +43,6 @@ export const interleavedHalves = (heads: number): GgufLayout => ({
   write: (source, name) =>
     reordered(source, name, heads, (within, half) => 2 * (within % half) + Math.floor(within / half)),
 });
-
-/** The transpose of a matrix; blocks, which run along rows, are widened to f32. */
-function transposedSource(source: TensorSource, name: string): TensorSource {
-  if (blockElementsOf(source.storage) > 1) return transposedSource(castSource(source, 'f32'), name);
-  const [rows = 1, columns = 1, ...more] = source.shape;
-  if (more.length > 0) throw new RangeError(`${source.name}: expected a matrix but found [${source.shape.join(', ')}]`);
-  const step = bytesOf(source.storage, 1);
-  return tensorSource(name, [columns, rows], source.storage, async function* () {
-    if (source.byteLength === 0) return;
-    const stored = await source.read();
-    const turned = new Uint8Array(stored.byteLength);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        const from = (row * columns + column) * step;
-        const to = (column * rows + row) * step;
-        for (let byte = 0; byte < step; byte++) turned[to + byte] = stored[from + byte] ?? 0;
-      }
-    }
-    yield turned;
-  });
-}
 
 /** A matrix that a checkpoint has as [in, out] and GGUF as [out, in]. */
 export const transposedMatrix: GgufLayout = { read: transposedSource, write: transposedSource };

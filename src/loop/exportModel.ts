@@ -8,7 +8,7 @@ import type { Engine } from '../runtime/engine.ts';
 import { exportGguf, type GgufDtype, ggufDtypes } from '../surgery/exportGguf.ts';
 import { exportOnnx, onnxFile } from '../surgery/exportOnnx.ts';
 import { mergeAdapter } from '../surgery/merge.ts';
-import { type OnnxDtype, onnxDtypes } from '../surgery/onnxDecoder.ts';
+import { type OnnxDtype, onnxDtypes } from '../surgery/onnxWriter.ts';
 import {
   assertSameTokens,
   distanceOf,

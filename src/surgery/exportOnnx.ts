@@ -3,8 +3,13 @@ import { joinPath, makeFolder, writeFileAtomic } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
 import { writeCheckpointFiles } from '../hub/writeCheckpoint.ts';
 import { plainDecoder, plainDecoders } from '../hub/plainDecoder.ts';
-import { encodeOnnx } from '../runtime/onnx/encode.ts';
-import { type OnnxDtype, onnxOfDecoder } from './onnxDecoder.ts';
+import { languageModel } from '../nn/models/index.ts';
+import { parseGpt2Config } from '../nn/models/gpt2.ts';
+import { ownTensors } from '../nn/ownNames.ts';
+import { encodeOnnx, type OnnxModel } from '../runtime/onnx/encode.ts';
+import { onnxOfDecoder } from './onnxDecoder.ts';
+import { onnxOfGpt2 } from './onnxGpt2.ts';
+import type { OnnxDtype } from './onnxWriter.ts';
 
 /** What transformers.js appends to a model file's name for each dtype. */
 const suffixes: Readonly<Record<OnnxDtype, string>> = { fp32: '', fp16: '_fp16', q8: '_quantized', q4: '_q4' };
@@ -19,19 +24,23 @@ function withTemplateInside({ tokenizer }: Checkpoint): Pick<Checkpoint, 'tokeni
   return { tokenizer: { ...tokenizer, tokenizerConfig: { ...settings, chat_template: tokenizer.chatTemplate } } };
 }
 
+async function onnxModel({ config, path, tensors }: Checkpoint, dtype: OnnxDtype): Promise<OnnxModel> {
+  const type = String(config['model_type']);
+  const decoder = plainDecoder(config);
+  if (decoder === undefined && type !== 'gpt2')
+    throw new TypeError(
+      `${path}: expected model_type ${[...plainDecoders, 'gpt2'].join(', ')} for ONNX but found ${type}`,
+    );
+  const own = ownTensors(tensors, languageModel(config));
+  return decoder ? onnxOfDecoder(decoder, own, dtype) : onnxOfGpt2(parseGpt2Config(config), own, dtype);
+}
+
 /**
  * Writes a checkpoint as a folder that transformers.js loads: the model as onnx/model….onnx, config, tokenizer, chat
  * template. TypeError, naming it, for an architecture or option that has no export, RangeError for a model of 2 GiB.
  */
 export async function exportOnnx(checkpoint: Checkpoint, folder: string, dtype: OnnxDtype): Promise<void> {
-  const { config, path, tensors } = checkpoint;
-  const decoder = plainDecoder(config);
-  if (decoder === undefined) {
-    throw new TypeError(
-      `${path}: expected model_type ${plainDecoders.join(', ')} for ONNX but found ${String(config['model_type'])}`,
-    );
-  }
-  const model = await onnxOfDecoder(decoder, tensors, dtype);
+  const model = await onnxModel(checkpoint, dtype);
   await makeFolder(joinPath(folder, 'onnx'));
   await writeFileAtomic(joinPath(folder, onnxFile(dtype)), encodeOnnx(model));
   await writeCheckpointFiles(folder, { ...checkpoint, ...withTemplateInside(checkpoint) });

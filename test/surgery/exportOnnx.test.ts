@@ -8,7 +8,7 @@ import { openCheckpoint } from '../../src/hub/checkpoint.ts';
 import { languageModel } from '../../src/nn/models/index.ts';
 import { openOnnxDecoder } from '../../src/runtime/node/onnx-decoder.ts';
 import { exportOnnx, onnxFile } from '../../src/surgery/exportOnnx.ts';
-import type { OnnxDtype } from '../../src/surgery/onnxDecoder.ts';
+import type { OnnxDtype } from '../../src/surgery/onnxWriter.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-onnx-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -67,6 +67,11 @@ for (const name of [
   'architectures/qwen2-window',
   'architectures/qwen3',
   'architectures/qwen3-bias',
+  'architectures/gemma3',
+  'architectures/gemma3-old',
+  'architectures/gpt2',
+  'architectures/gpt2-hub',
+  'gelu',
 ]) {
   test(`${name}: the exported graph computes what transformers does, over a cache too`, async () => {
     assert.ok((await distance(name, 'fp32')) < 1e-4);
@@ -84,11 +89,13 @@ test('weights in f16, 8 and 4 bits are off by what their rounding costs', async 
 });
 
 test('what has no export is refused by name', async () => {
-  await assert.rejects(distance('gelu', 'fp32'), /hidden_act gelu_pytorch_tanh/);
+  const checkpoint = await openCheckpoint(modelPath('default'));
+  const mamba = { ...checkpoint, config: { ...checkpoint.config, model_type: 'mamba' } };
   await assert.rejects(
-    distance('architectures/gpt2', 'fp32'),
-    /expected model_type llama, mistral, qwen2, qwen3 for ONNX but found gpt2/,
+    exportOnnx(mamba, join(folder, 'mamba'), 'fp32'),
+    /expected model_type llama, mistral, qwen2, qwen3, gemma3_text, gpt2 for ONNX but found mamba/,
   );
+  await checkpoint.close();
 });
 
 interface Generation {
@@ -98,7 +105,7 @@ interface Generation {
   };
 }
 
-for (const name of ['mistral', 'qwen2', 'qwen3']) {
+for (const name of ['mistral', 'qwen2', 'qwen3', 'gemma3', 'gpt2']) {
   test(`${name}: transformers.js generates what transformers does`, async () => {
     const checkpoint = await openCheckpoint(modelPath(`architectures/${name}`));
     await exportOnnx(checkpoint, join(folder, name), 'fp32');
