@@ -2,6 +2,7 @@ import { joinPath } from '../hub/files.ts';
 import type { Comparison } from '../loop/compare/config.ts';
 import type { CompareSummary } from '../loop/compare/events.ts';
 import { compareText } from '../loop/compare/table.ts';
+import type { FieldName } from '../loop/parseConfig.ts';
 import { UsageError } from '../loop/usageError.ts';
 import type { Args, Option } from './args.ts';
 import type { Command, Context } from './command.ts';
@@ -82,8 +83,13 @@ async function asked(
   };
   const out = args.text('out');
   if (out === undefined && !args.flag('dry-run')) throw new UsageError('--out is missing');
-  const own: Readonly<Record<string, string>> = { methods: '--methods', seeds: '--seeds' };
-  return { parse: () => parseComparison(config, (path) => own[path] ?? nameOf(path)), out: out ?? '' };
+  const optionOf: FieldName = (path) => {
+    const [, method] = /^methods(?:\.(.*))?$/s.exec(path) ?? [];
+    if (path === 'seeds' && seeds !== undefined) return '--seeds';
+    if (names.length > 0 && path.startsWith('methods')) return `--methods${method === undefined ? '' : ` ${method}`}`;
+    return nameOf(path);
+  };
+  return { parse: () => parseComparison(config, optionOf), out: out ?? '' };
 }
 
 /** Says what came of it; the exit code. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, test } from 'node:test';
@@ -131,4 +131,23 @@ test('other folders are left alone', async () => {
   );
   const none = await runCli(['compare', '--resume', folder]);
   assert.deepEqual([none.code, /expected the folder of a comparison but found none/.test(none.err)], [1, true]);
+});
+
+test('where no method can run, that alone is said and nothing is left', async () => {
+  const own = words('lora', 1);
+  const torn = join(folder, 'torn.jsonl');
+  writeFileSync(torn, '{"text": ');
+  own[own.indexOf('--data') + 1] = torn;
+  own[own.indexOf('--out') + 1] = join(folder, 'never');
+  const { code, err, out: table } = await runCli([...own, '--quiet']);
+  assert.deepEqual([code, table], [1, '']);
+  assert.match(err, /^tuneloop: [^\n]*torn\.jsonl, line 1: expected JSON[^\n]*\n$/);
+  assert.equal(existsSync(join(folder, 'never')), false);
+});
+
+test('two at once are refused', async () => {
+  writeFileSync(join(out, 'lock'), `${process.ppid} ${hostname()}\n`);
+  const { code, err } = await runCli(['compare', '--resume', out]);
+  rmSync(join(out, 'lock'));
+  assert.deepEqual([code, err.includes(`found process ${process.ppid} at work in it`)], [2, true], err);
 });

@@ -2,7 +2,7 @@ import { type Run, startRun } from '../run.ts';
 import { carryOut } from './carryOut.ts';
 import { type CompareConfigInput, type Comparison, parseComparison } from './config.ts';
 import type { CompareEvent, CompareSummary } from './events.ts';
-import { openComparison } from './folder.ts';
+import { joinComparison } from './folder.ts';
 
 export interface CompareOptions {
   /** Folder of the comparison: a new one, or one to go on with. */
@@ -24,9 +24,9 @@ export function startComparison(parse: () => Promise<Comparison>, options: Compa
   return startRun(async (emit: (event: CompareEvent) => void, signal) => {
     const asked = await parse();
     const { out, overwrite = false, dryRun = false, parallel } = options;
-    const comparison = dryRun ? asked : await openComparison(out, asked, overwrite);
+    const comparison = dryRun ? asked : await joinComparison(out, asked, overwrite);
     for (const message of comparison.notices) emit({ type: 'notice', message });
-    return carryOut(comparison, { out, emit, signal, dryRun, parallel });
+    return carryOut(comparison, { out, emit, signal, dryRun, overwrite, parallel });
   }, options.signal);
 }
 

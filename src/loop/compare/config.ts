@@ -144,7 +144,7 @@ export async function parseComparison(
     changes.map(async ([name, own]): Promise<Method> => {
       const ofMethod: FieldName = (path) => {
         const [seam = ''] = path.split('.');
-        return seam in own ? `${nameOf(`methods.${name}`)}.${path}` : nameOf(path);
+        return seam in own ? `${nameOf(`methods.${name}`)}: ${path}` : nameOf(path);
       };
       const config = await resolvedConfig(withMethod(common, { ...own }, ofMethod));
       const init = 'init' in config.adapter ? config.adapter.init : undefined;

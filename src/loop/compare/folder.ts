@@ -1,5 +1,6 @@
 import { joinPath, jsonIn, listFolder, makeFolder, pathKind, writeFileAtomic, writeJsonFile } from '../../hub/files.ts';
 import { assertWritableFolder, isLeftover, removeLeftovers, removePath } from '../../hub/files-remove.ts';
+import { withProcessLock } from '../../hub/files-lock.ts';
 import { describe, isRecord } from '../../hub/json.ts';
 import type { TuneConfig } from '../config.ts';
 import type { EvalEvent } from '../events.ts';
@@ -11,6 +12,9 @@ import { comparePage } from './page.ts';
 import type { CompareResult, CompareRun } from './result.ts';
 
 const names = { config: 'config.json', result: 'compare.json', page: 'compare.html', runs: 'runs' } as const;
+
+/** Names the process that is at work. */
+const lockName = 'lock';
 
 /** What a run's folder tells. */
 export interface FoundRun extends CompareRun {
@@ -111,30 +115,44 @@ async function readComparison(out: string): Promise<Comparison> {
   return parseComparison(await readStored(out), (field) => (field === '' ? path : `${path}: ${field}`));
 }
 
-/** Begins a comparison in a folder, or takes up the one that is there with what is added to it. UsageError where the folder holds something else, or where more than methods and seeds is not as it was. */
-export async function openComparison(out: string, asked: Comparison, overwrite: boolean): Promise<Comparison> {
+/** The comparison that a folder is to hold: the one that is asked for, with what is there already. UsageError where the folder holds something else, or where more than methods and seeds is not as it was. */
+export async function joinComparison(out: string, asked: Comparison, overwrite: boolean): Promise<Comparison> {
   const kind = await pathKind(out);
   if (kind === 'file') throw new Error(`Cannot write ${out}: it is a file`);
-  const there = kind === 'folder' ? (await listFolder(out)).filter((name) => !isLeftover(name)) : [];
+  const there =
+    kind === 'folder' ? (await listFolder(out)).filter((name) => name !== lockName && !isLeftover(name)) : [];
   const other = there.find((name) => !Object.values<string>(names).includes(name));
   if (other !== undefined || (there.length > 0 && !there.includes(names.config)))
     throw new UsageError(
       `${out}: expected a new folder, an empty one or a comparison but found ${other ?? there[0]} in it`,
     );
   await assertWritableFolder(out);
-  const begun = there.length > 0 && !overwrite ? await readComparison(out) : undefined;
-  const comparison = begun ? together(out, begun, asked) : asked;
-  if (overwrite) for (const name of Object.values(names).toReversed()) await removePath(joinPath(out, name));
-  await makeFolder(out);
+  return there.length > 0 && !overwrite ? together(out, await readComparison(out), asked) : asked;
+}
+
+/** Writes config.json, the first file; what is overwritten goes away before it. */
+export async function beginFolder(out: string, comparison: Comparison, overwrite: boolean): Promise<void> {
+  if (overwrite)
+    for (const name of [names.runs, names.page, names.result, names.config]) await removePath(joinPath(out, name));
   await removeLeftovers(out);
   await writeJsonFile(joinPath(out, names.config), stored(comparison));
-  return comparison;
 }
+
+/** Carries work out as the only process at a comparison's folder, which is made. UsageError where another is at it. */
+export async function atFolder<T>(out: string, work: () => Promise<T>): Promise<T> {
+  await makeFolder(out);
+  const refused = (holder: string): Error =>
+    new UsageError(`${out}: expected a comparison that nobody is at but found process ${holder} at work in it`);
+  return withProcessLock(joinPath(out, lockName), refused, work);
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 1;
 
 /** What compare.json says, where it is there and whole. */
 export async function readResult(out: string): Promise<CompareResult | undefined> {
   const found = await jsonIn(out, names.result).catch(() => undefined);
-  return isRecord(found) && found['schemaVersion'] === 1 ? (found as unknown as CompareResult) : undefined;
+  const isWhole = isRecord(found) && [found['parallel'], found['threads']].every(isCount);
+  return isWhole ? (found as unknown as CompareResult) : undefined;
 }
 
 /** Writes compare.json and compare.html. */
