@@ -35,7 +35,7 @@ const run = tune(
 );
 for await (const event of run) {
   if (event.type === 'eval')
-    console.log(`step ${event.step}: loss ${event.evalLoss.toFixed(3)}, accuracy ${event.accuracy}`);
+    console.log(`step ${event.step}: loss ${event.evalLoss?.toFixed(3)}, accuracy ${event.accuracy}`);
 }
 
 const tuned = await loadClassifier(`${out}/run/model`);

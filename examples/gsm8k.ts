@@ -113,7 +113,7 @@ console.error(`before: ${before.hits} of ${before.n} right`);
 const evaluations: number[] = [];
 const run = tune(config, { out: join(out, 'run'), overwrite: true });
 for await (const event of run) {
-  if (event.type === 'eval') evaluations.push(event.evalLoss);
+  if (event.type === 'eval') evaluations.push(event.evalLoss ?? Number.NaN);
   if (event.type === 'step' && event.step % 10 === 0)
     console.error(`step ${event.step}: loss ${event.loss.toFixed(3)}`);
 }

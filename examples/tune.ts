@@ -23,7 +23,7 @@ const run = tune(
 for await (const event of run) {
   if (event.type === 'preview') for (const note of event.notes) console.log(note);
   if (event.type === 'step') console.log(`step ${event.step}: loss ${event.loss.toFixed(3)}`);
-  if (event.type === 'eval') console.log(`step ${event.step}: evaluation loss ${event.evalLoss.toFixed(3)}`);
+  if (event.type === 'eval') console.log(`step ${event.step}: evaluation loss ${event.evalLoss?.toFixed(3)}`);
 }
 const { stopReason, evalLoss, runFolder } = await run.summary;
 console.log(`${stopReason}, evaluation loss ${evalLoss?.toFixed(3)}; the adapter lies in ${runFolder}/adapter`);

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configFields } from '../src/loop/configFields.ts';
 
-/** TRL 1.13's SFTConfig, PEFT 0.21's LoraConfig and torch's AdamW, by our field; a reason where ours differs. */
+/** TRL 1.13's SFTConfig and GRPOConfig, PEFT 0.21's LoraConfig and torch's AdamW, by our field; a reason where ours differs. */
 const theirs: Readonly<Record<string, { readonly value: unknown; readonly why?: string }>> = {
   'data.maxLength': { value: 1024 },
   'data.packing': { value: false },
@@ -21,6 +21,18 @@ const theirs: Readonly<Record<string, { readonly value: unknown; readonly why?: 
   'adapter.alphaPattern': { value: {} },
   'adapter.useRslora': { value: false },
   'objective.labelSmoothingFactor': { value: 0 },
+  'objective.numGenerations': { value: 8 },
+  'objective.maxCompletionLength': { value: 512 },
+  'objective.temperature': { value: 1 },
+  'objective.topP': { value: 1 },
+  'objective.topK': { value: 0 },
+  'objective.repetitionPenalty': { value: 1 },
+  'objective.numIterations': { value: 1 },
+  'objective.epsilon': { value: 0.2 },
+  'objective.lossType': { value: 'dapo' },
+  'objective.scaleRewards': { value: 'group' },
+  'objective.maskTruncatedCompletions': { value: false },
+  'objective.useBiasCorrectionKl': { value: true },
   'optimizer.type': { value: 'adamw' },
   'optimizer.learningRate': {
     value: 2e-5,
@@ -47,7 +59,6 @@ const theirs: Readonly<Record<string, { readonly value: unknown; readonly why?: 
   'train.gradientCheckpointing': { value: true, why: 'with small models time is scarcer than memory' },
   'train.epochs': { value: 3 },
   'train.loadBestModelAtEnd': { value: false },
-  'train.metricForBestModel': { value: 'evalLoss' },
   'train.saveSteps': { value: 500 },
   'train.seed': { value: 42 },
 };
@@ -73,8 +84,8 @@ export function defaultsPage(): string {
   return `# Defaults
 
 The fields of a run's config, written by \`node tools/defaults.ts\` from the schema in \`src/loop/config.ts\`. Each path is an option of
-\`tuneloop tune\` (\`--adapter.r 16\`); \`tuneloop tune --help\` lists the short ones. The column beside ours holds TRL's SFTConfig,
-PEFT's LoraConfig and torch's AdamW.
+\`tuneloop tune\` (\`--adapter.r 16\`); \`tuneloop tune --help\` lists the short ones. The column beside ours holds TRL's SFTConfig and
+GRPOConfig, PEFT's LoraConfig and torch's AdamW.
 
 | field | default | TRL, PEFT | meaning |
 |---|---|---|---|

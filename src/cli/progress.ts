@@ -6,7 +6,7 @@ import type { Terminal } from './command.ts';
 /** What an evaluation measured, in words. */
 function measuredText({ evalLoss, accuracy, reward, graded, best }: Extract<TuneEvent, { type: 'eval' }>): string {
   return [
-    `evaluation loss ${evalLoss.toFixed(4)}`,
+    ...(evalLoss === undefined ? [] : [`evaluation loss ${evalLoss.toFixed(4)}`]),
     ...(accuracy === undefined ? [] : [`accuracy ${(100 * accuracy).toFixed(1)}%`]),
     ...(reward === undefined ? [] : [`reward ${reward.toFixed(4)} of ${graded} answers`]),
     ...(best === true ? ['the best so far'] : []),
@@ -61,6 +61,7 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
     const parts = [
       `step ${event.step}${plan === undefined ? '' : `/${plan.steps}`}`,
       `loss ${event.loss.toFixed(4)}`,
+      ...(event.metrics?.['reward'] === undefined ? [] : [`reward ${event.metrics['reward'].toFixed(4)}`]),
       `${rate.toFixed(0)} tokens/s`,
       ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
       ...(event.peakBytes === undefined ? [] : [`peak ${formatBytes(event.peakBytes)}`]),
@@ -80,7 +81,7 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
     ];
     line(
       [
-        `Plan: ${event.steps} steps, ${event.stepsPerEpoch} an epoch`,
+        `Plan: ${event.steps} steps, ${Number(event.stepsPerEpoch.toFixed(2))} an epoch`,
         ...(stepSeconds === undefined || seconds === undefined
           ? []
           : [

@@ -157,7 +157,7 @@ async function run(args: Args, context: Context): Promise<number> {
     const run = tune(config, { out: folder.path, engine, signal: context.signal });
     for await (const event of run) {
       if (event.type === 'download' || event.type === 'notice') continue;
-      if (event.type === 'eval') losses.push(event.evalLoss);
+      if (event.type === 'eval' && event.evalLoss !== undefined) losses.push(event.evalLoss);
       progress.emit(event.type === 'preview' ? { ...event, example: [] } : event);
     }
     const { stopReason, outcome: measuredOutcome } = await run.summary;

@@ -17,6 +17,8 @@ export type Batch = {
   segments: Int32Array;
   /** Of a classifier's batch: which text of a pair each token belongs to, and the targets [examples, labels] where there are any. */
   classified?: { tokenTypes: Int32Array; labels: Float32Array };
+  /** Of the model's own answers: what each is worth [batch], and its tokens' log-probabilities when it was given [batch, length], where they are known. */
+  answered?: { advantages: Float32Array; oldLogprobs?: Float32Array };
   /** Tokens without padding. */
   tokens: number;
   /** Targets that are learned: the sum of the weights; of classified examples, sequences and pairs their number. */
@@ -37,6 +39,8 @@ export type BatchOptions = {
   /** The order of an epoch's rows; without it, the data's own. */
   order?: OrderOf;
   padId?: number;
+  /** Leaves out the rest of an epoch's rows that makes no whole batch. */
+  dropLast?: boolean;
   /** What a target is: a token unless given. Pairs are examples of two sequences, told apart by their token types: each is a segment. */
   counts?: 'tokens' | 'sequences' | 'pairs';
 };
@@ -74,7 +78,10 @@ export function makeBatches(examples: Examples, options: BatchOptions): Batches 
   const total = rows.counts.reduce((sum, count) => sum + count, 0);
   let longest = 0;
   for (let row = 0; row < total; row++) longest = Math.max(longest, lengthOf(row));
-  const batchesPerEpoch = Math.ceil(perEpoch / batchSize);
+  const batchesPerEpoch =
+    options.dropLast === true ? Math.floor(perEpoch / batchSize) : Math.ceil(perEpoch / batchSize);
+  if (batchesPerEpoch === 0)
+    throw new RangeError(`Expected at least ${batchSize} examples for a batch but found ${perEpoch}`);
   const chosen = (epoch: number, position: number): number[] =>
     Array.from(placesOf(epoch).subarray(position * batchSize, (position + 1) * batchSize));
   return {

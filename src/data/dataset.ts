@@ -7,14 +7,21 @@ import { refuseSilentMessages } from './messages.ts';
 import type { Row } from './reader.ts';
 import { templateMismatch } from './roundTrip.ts';
 import { superviseExample, type SuperviseOptions } from './supervise.ts';
+import type { TaskItem } from './taskItem.ts';
 import { textKeys } from './texts.ts';
 
 export type { TrainExample } from './examples.ts';
 
-export type DropReason = 'nothing supervised' | 'nothing supervised after truncation';
+export type DropReason =
+  | 'nothing supervised'
+  | 'nothing supervised after truncation'
+  | 'an empty prompt'
+  | 'a prompt that is too long';
 
 export type Dataset = {
   examples: StoredExamples;
+  /** Of prompts that the model answers by itself: what graders look at, by input line. */
+  items?: ReadonlyMap<number, TaskItem>;
   dropped: { index: number; reason: DropReason }[];
   /** Input lines that were cut to maxLength. */
   truncated: number[];

@@ -127,6 +127,8 @@ export const supervisedFormats = [tokens, pair, messages, conversations, text] a
 export const labelledFormats = [labelled] as const;
 export const tokenizeFormats = [messagesToTokenize, text] as const;
 export const generateFormats = [messagesToAnswer, prompt] as const;
+/** Training on the model's own answers: what the data answers is for graders. */
+export const promptFormats = [pair, messages, conversations, prompt] as const;
 
 /** Reads a row in the first format that fits; TypeError with place, field, expected and found. */
 export function readExample<F extends Format>(row: Row, formats: readonly F[]): ReturnType<F['read']> {

@@ -26,10 +26,9 @@ export interface BestWatch extends Stateful {
   rest(): void;
 }
 
-type BestOptions = Pick<
-  TuneConfig['train'],
-  'metricForBestModel' | 'greaterIsBetter' | 'earlyStoppingPatience' | 'earlyStoppingThreshold'
->;
+type BestOptions = Pick<TuneConfig['train'], 'greaterIsBetter' | 'earlyStoppingPatience' | 'earlyStoppingThreshold'> & {
+  readonly metricForBestModel: EvalMetric;
+};
 
 /**
  * The best model and early stopping as transformers has them (Trainer, EarlyStoppingCallback): an evaluation is the best

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { dataStepSchemas } from '../data/dataSteps.ts';
-import { objectiveSchemas } from '../objectives/index.ts';
+import { makeObjective, objectiveSchemas } from '../objectives/index.ts';
+import { isAnswering } from '../objectives/objective.ts';
 import { adapterSchemas } from '../adapters/index.ts';
-import { optimizerSchemas } from '../optimizers/index.ts';
+import { isStrategy, optimizerSchemas, strategyUnits } from '../optimizers/index.ts';
 import { scheduleSchemas } from '../optimizers/schedule.ts';
 
 /** Raised whenever a config of an earlier version would be read differently. */
@@ -93,8 +94,8 @@ const train = z.strictObject({
     .describe('Ends with the weights of the best evaluation, which has a checkpoint that stays'),
   metricForBestModel: z
     .enum(['evalLoss', 'accuracy', 'reward'])
-    .default('evalLoss')
-    .describe('What makes an evaluation the best'),
+    .optional()
+    .describe('What makes an evaluation the best; evalLoss unless given, reward where there is no loss'),
   greaterIsBetter: z
     .boolean()
     .optional()
@@ -116,7 +117,7 @@ const reward = z.strictObject({
   path: path
     .optional()
     .describe(
-      'exactMatch, or a module whose function reward (or default) grades an answer: at every evaluation the model answers the first evaluation prompts, and the mean grade is told',
+      "exactMatch, or a module whose function reward (or default) grades an answer: grpo and es learn from the grades of the model's answers, and at every evaluation the model answers the first evaluation prompts, and the mean grade is told",
     ),
   prompts: count(1).optional().describe('Evaluation prompts that are answered; 16 unless given'),
   maxNewTokens: count(1).optional().describe('Longest answer in tokens; 128 unless given'),
@@ -180,11 +181,21 @@ export const tuneSchema = z
     if (config.train.evalSteps !== undefined && !evaluates) {
       refuse(['train', 'evalSteps'], 'evaluation data (data.evalPath, data.evalSplit or data.evalShare) with it');
     }
-    const { train, reward } = config;
-    if (reward.path !== undefined && !evaluates)
+    const { train, reward, objective, optimizer } = config;
+    const made = makeObjective(objective);
+    const answers = isAnswering(made);
+    if (answers && reward.path === undefined) refuse(['objective', 'type'], 'reward.path with it');
+    if (isStrategy(optimizer) && made.reduction !== 'grade')
+      refuse(['objective', 'type'], `reward with optimizer ${optimizer.type}, which has no gradients,`);
+    if (!isStrategy(optimizer) && made.reduction === 'grade')
+      refuse(['objective', 'type'], `one of ${Object.keys(strategyUnits).join(', ')} as the optimizer with it`);
+    if (isStrategy(optimizer) && train.gradientCheckpointing)
+      refuse(['train', 'gradientCheckpointing'], `false with optimizer ${optimizer.type}, which has no gradients,`);
+    if (reward.path !== undefined && !evaluates && !answers)
       refuse(['reward', 'path'], 'evaluation data (data.evalPath, data.evalSplit or data.evalShare) with it');
     for (const name of ['prompts', 'maxNewTokens'] as const)
-      if (reward[name] !== undefined && reward.path === undefined) refuse(['reward', name], 'reward.path with it');
+      if (reward[name] !== undefined && (reward.path === undefined || !evaluates))
+        refuse(['reward', name], reward.path === undefined ? 'reward.path with it' : 'evaluation data with it');
     if (train.evalSteps === undefined)
       for (const name of ['loadBestModelAtEnd', 'earlyStoppingPatience'] as const)
         if (train[name] !== undefined && train[name] !== false)
@@ -204,7 +215,7 @@ export const tuneSchema = z
     const sets = Array.isArray(data.path) ? data.path.length : 1;
     if (data.weights !== undefined && data.weights.length !== sets)
       refuse(['data', 'weights'], `as many numbers as there are data sets, ${sets},`);
-    const { schedule, optimizer } = config;
+    const { schedule } = config;
     if (schedule.type === 'polynomial' && schedule.lrEnd >= optimizer.learningRate)
       refuse(['schedule', 'lrEnd'], `less than the learning rate, ${optimizer.learningRate},`);
   });

@@ -1,3 +1,4 @@
+import type { Graph } from '../ir/graph.ts';
 import type { Program, Tensors } from '../runtime/engine.ts';
 import { allocate, type Tensor, tensor } from '../runtime/tensor.ts';
 import type { ReadyModel } from './readyModel.ts';
@@ -19,6 +20,30 @@ export interface Decoding {
 }
 
 const roundUp = (count: number, multiple: number): number => Math.ceil(count / multiple) * multiple;
+
+/** Places of a cache for so many tokens. */
+const capacityFor = (tokens: number): number => roundUp(tokens, 64);
+/** Places that the longest prompt is padded to. */
+const promptLength = (longest: number, most: number): number => Math.min(most, roundUp(longest, 32));
+
+/** The programs of a batch of answers and the bytes of its caches, before there are any. */
+export function answerGraphs(
+  { model, attached }: Pick<ReadyModel, 'model' | 'attached'>,
+  shape: { readonly batch: number; readonly prompt: number; readonly maxNewTokens: number; readonly logits: boolean },
+): { readonly graphs: readonly Graph[]; readonly cacheBytes: number } {
+  const { batch, prompt, maxNewTokens, logits } = shape;
+  const prefix = attached?.adapter.prefixTokens ?? 0;
+  const capacity = capacityFor(prefix + prompt + maxNewTokens);
+  const steps = [
+    { length: promptLength(prompt, capacity - prefix), fresh: true },
+    { length: 1, fresh: false },
+  ];
+  const { layers, kvHeads, headWidth } = model;
+  return {
+    graphs: steps.map((step) => decodeGraph(model, attached?.adapter, { batch, capacity, logits, ...step })),
+    cacheBytes: 4 * 2 * layers * batch * kvHeads * capacity * headWidth,
+  };
+}
 
 function program(loaded: ReadyModel, shape: DecodeShape): Promise<Program> {
   return loaded.programs.get(`decode ${JSON.stringify(shape)}`, () =>
@@ -51,12 +76,12 @@ export function startDecoding(
   const batch = prompts.length;
   const longest = Math.max(...prompts.map((ids) => ids.length));
   const prefix = loaded.attached?.adapter.prefixTokens ?? 0;
-  const capacity = roundUp(prefix + longest + options.maxNewTokens, 64);
+  const capacity = capacityFor(prefix + longest + options.maxNewTokens);
   const caches = emptyCaches(loaded, batch, capacity);
   let appended = 0;
   return {
     prefill: async () => {
-      const length = Math.min(capacity - prefix, roundUp(longest, 32));
+      const length = promptLength(longest, capacity - prefix);
       const loadedProgram = await program(loaded, { batch, length, capacity, fresh: true, logits });
       const ids = new Int32Array(batch * length);
       prompts.forEach((prompt, row) => ids.set(prompt, row * length));

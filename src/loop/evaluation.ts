@@ -1,37 +1,25 @@
 import { readExample, supervisedFormats } from '../data/formats.ts';
-import { loadFunction } from '../hub/files-module.ts';
-import { exactMatch } from '../rewards/exactMatch.ts';
-import type { Reward } from '../rewards/reward.ts';
-import { userReward } from '../rewards/userReward.ts';
 import type { EvalMetric } from './best.ts';
 import type { TuneConfig } from './config.ts';
 import type { EvalEvent } from './events.ts';
 import { gradeTask, type TaskItem, taskItem } from './gradeTask.ts';
 import { tokenizerOf } from './model.ts';
+import { openReward } from './openReward.ts';
 import type { RunPlan } from './plan.ts';
 import { heldRows } from './runData.ts';
-import type { Task } from './task.ts';
+import type { RunTask } from './task.ts';
 
 /** Carries out an evaluation of the model as it is now. */
 export type Measure = () => Promise<Omit<EvalEvent, 'type' | 'step' | 'evalMs' | 'best'>>;
 
-/** Rewards that need no module. */
-const rewards: Readonly<Record<string, Reward>> = { exactMatch };
-
 const defaults = { maxNewTokens: 128, prompts: 16 };
 
-async function rewardOf(path: string): Promise<Reward> {
-  return rewards[path] ?? userReward(await loadFunction(path, 'reward'));
-}
-
-/** Whether a reward's path names a module. */
-export const isRewardModule = (path: string | undefined): path is string =>
-  path !== undefined && !Object.hasOwn(rewards, path);
-
 /** The first evaluation prompts, as the model meets them. Throws, naming the place, on rows without a prompt. */
-async function itemsOf(config: TuneConfig, { language }: Task, { heldIndexes }: RunPlan): Promise<TaskItem[]> {
+async function itemsOf(config: TuneConfig, { language }: RunTask, plan: RunPlan): Promise<readonly TaskItem[]> {
   if (!language) throw new TypeError('reward.path: a classifier writes no answers');
-  const rows = await heldRows(config.data, heldIndexes(config.reward.prompts ?? defaults.prompts));
+  const count = config.reward.prompts ?? defaults.prompts;
+  if (plan.heldItems) return plan.heldItems(count);
+  const rows = await heldRows(config.data, plan.heldIndexes(count));
   return rows.map((row) => {
     try {
       const example = readExample(row, supervisedFormats);
@@ -44,34 +32,49 @@ async function itemsOf(config: TuneConfig, { language }: Task, { heldIndexes }: 
   });
 }
 
-/**
- * What a run measures at each evaluation: the loss, and of the answers to the first evaluation prompts, greedily
- * written, the mean grade. Undefined without evaluation data. Throws where the metric of the best model is not measured.
- */
-export async function makeMeasure(config: TuneConfig, task: Task, plan: RunPlan): Promise<Measure | undefined> {
-  const { evaluation } = plan;
-  const { path, maxNewTokens = defaults.maxNewTokens } = config.reward;
-  const { metricForBestModel } = config.train;
-  const measured: readonly EvalMetric[] = [...task.metrics(), ...(path === undefined ? [] : (['reward'] as const))];
-  if (evaluation && !measured.includes(metricForBestModel))
-    throw new RangeError(
-      `train.metricForBestModel: expected what this run measures, ${measured.join(' or ')}, but found ${metricForBestModel}`,
-    );
-  if (!evaluation) return undefined;
-  const loss: Measure = async () => {
-    const { loss: evalLoss, error, ...rest } = await task.evaluate(evaluation());
-    return { evalLoss, ...rest, ...(error === undefined ? {} : { evalLossError: error }) };
-  };
-  const { language } = task;
-  if (path === undefined || !language) return loss;
-  const [reward, items] = [await rewardOf(path), await itemsOf(config, task, plan)];
+/** What makes an evaluation the best, unless the config says: the loss where there is one. Known once the data is read. */
+export const bestMetric = ({ train }: TuneConfig, task: RunTask): EvalMetric =>
+  train.metricForBestModel ?? task.metrics()[0] ?? 'reward';
+
+/** Mean grade of the greedy answers to prompts, with its standard error, and how many have a grade. */
+async function graded(config: TuneConfig, task: RunTask, plan: RunPlan, path: string): Promise<Measure> {
+  const [reward, items] = [await openReward(path), await itemsOf(config, task, plan)];
+  const { language, answering } = task;
+  const longest = answering?.objective.answers.maxCompletionLength ?? defaults.maxNewTokens;
+  const options = { maxNewTokens: config.reward.maxNewTokens ?? longest, batchSize: config.train.batchSize };
   return async () => {
-    const answers = await gradeTask(language, items, reward, { maxNewTokens, batchSize: config.train.batchSize });
+    const answers = language ? await gradeTask(language, items, reward, options) : [];
     const scores = answers.flatMap(({ score }) => score ?? []);
     const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
     const squares = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0);
     const error = scores.length < 2 ? {} : { rewardError: Math.sqrt(squares / (scores.length - 1) / scores.length) };
-    const graded = scores.length === 0 ? {} : { reward: mean, ...error };
-    return { ...(await loss()), ...graded, graded: scores.length };
+    return { ...(scores.length === 0 ? {} : { reward: mean, ...error }), graded: scores.length };
+  };
+}
+
+/**
+ * What a run measures at each evaluation: the loss where there is one, and of the answers to the first evaluation prompts, greedily
+ * written, the mean grade. Undefined without evaluation data. Throws where the metric of the best model is not measured.
+ */
+export async function makeMeasure(config: TuneConfig, task: RunTask, plan: RunPlan): Promise<Measure | undefined> {
+  const { evaluation, heldItems } = plan;
+  const { path } = config.reward;
+  if (!evaluation && !heldItems) return undefined;
+  const metric = bestMetric(config, task);
+  const measured: readonly EvalMetric[] = [...task.metrics(), ...(path === undefined ? [] : (['reward'] as const))];
+  if (!measured.includes(metric))
+    throw new RangeError(
+      `train.metricForBestModel: expected what this run measures, ${measured.join(' or ')}, but found ${metric}`,
+    );
+  const grade = path === undefined ? undefined : await graded(config, task, plan, path);
+  return async () => {
+    const found = evaluation && (await task.evaluate?.(evaluation()));
+    const { loss: evalLoss, error: evalLossError, ...rest } = found ?? {};
+    return {
+      ...(evalLoss === undefined ? {} : { evalLoss }),
+      ...rest,
+      ...(evalLossError === undefined ? {} : { evalLossError }),
+      ...(await grade?.()),
+    };
   };
 }

@@ -14,10 +14,10 @@ export interface StepEvent {
   readonly type: 'step';
   readonly step: number;
   readonly epoch: number;
-  /** What is minimised: the mean over the supervised tokens of the whole accumulation window, and the adapter's weighted terms. */
+  /** What is minimised: the mean over the supervised tokens (or answers) of the whole accumulation window, and the adapter's weighted terms; of an optimizer without gradients, the mean reward with its sign changed. */
   readonly loss: number;
   readonly learningRate: number;
-  /** Before clipping. */
+  /** Before clipping; of an optimizer without gradients, of the direction that it goes. */
   readonly gradNorm: number;
   /** Losses that the adapter adds, without their weight, and what it tells of itself, by name. */
   readonly terms?: Readonly<Record<string, number>>;
@@ -39,8 +39,9 @@ export interface StepEvent {
 export interface EvalEvent {
   readonly type: 'eval';
   readonly step: number;
-  readonly evalLoss: number;
-  readonly supervisedTokens: number;
+  /** Not there where the model learns from its own answers, which have a reward alone. */
+  readonly evalLoss?: number;
+  readonly supervisedTokens?: number;
   /** Share of examples whose most likely label is right, of a classifier with one label for each. */
   readonly accuracy?: number;
   /** Mean grade of the answers to evaluation prompts that could be graded, and their number. */
@@ -149,6 +150,7 @@ export interface TuneSummary extends Omit<DoneEvent, 'type'> {
   readonly loss?: number;
   /** The last evaluation's. */
   readonly evalLoss?: number;
+  readonly reward?: number;
   /** Gain, forgetting and drift, as far as they were measured. */
   readonly outcome?: RunOutcome;
 }

@@ -2,7 +2,7 @@ import { byteStream } from '../hub/files-stream.ts';
 import { createHash, joinPath } from '../hub/files.ts';
 import { moduleHash } from '../hub/files-module.ts';
 import type { TuneConfig } from './config.ts';
-import { isRewardModule } from './evaluation.ts';
+import { isRewardModule } from './openReward.ts';
 import { heldOutOf, listOf } from './dataPaths.ts';
 import type { LoadedModel } from './model.ts';
 import { initialAdapterOf } from './openTrained.ts';

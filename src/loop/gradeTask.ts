@@ -1,53 +1,16 @@
-import { messagesOf, type SupervisedExample } from '../data/supervise.ts';
-import type { Tokenizer } from '../hub/tokenizer.ts';
+import type { TaskItem } from '../data/taskItem.ts';
 import type { Grade, Reward } from '../rewards/reward.ts';
-import { generate, type GenerateOptions } from './generate.ts';
+import type { GenerateOptions } from './generate.ts';
 import type { LoadedModel } from './model.ts';
+import { answerPrompts } from './answerPrompts.ts';
 
-/** A question with its answer as the data has it. */
-export interface TaskItem {
-  /** Number of the input line. */
-  readonly index: number;
-  readonly question: string;
-  readonly ids: readonly number[];
-  /** Undefined where the data ends with what was asked. */
-  readonly reference: string | undefined;
-  /** The row's fields, for rewards that look at them. */
-  readonly fields?: Readonly<Record<string, unknown>>;
-}
+export { type TaskItem, taskItem } from '../data/taskItem.ts';
 
 export interface TaskAnswer extends Grade {
   readonly index: number;
   readonly question: string;
   readonly reference: string | undefined;
   readonly answer: string;
-}
-
-const contentOf = (message: { readonly [field: string]: unknown } | undefined): string => {
-  const content = message?.['content'];
-  if (typeof content !== 'string')
-    throw new TypeError(`Expected a message with text as its content but found ${JSON.stringify(content)}`);
-  return content;
-};
-
-/** The prompt of an example as the model meets it, and what should follow: of a chat the last message, where it is the assistant's. Throws TypeError on data without a prompt. */
-export function taskItem(index: number, example: SupervisedExample, tokenizer: Tokenizer): TaskItem {
-  if (example.kind === 'pair') {
-    return { index, question: example.prompt, ids: tokenizer.encode(example.prompt), reference: example.completion };
-  }
-  if (example.kind !== 'chatPair' && example.kind !== 'chat')
-    throw new TypeError('Expected a prompt and a completion, or messages, to grade answers by');
-  const { tools, variables } = example;
-  const messages = messagesOf(example);
-  const answered = messages.at(-1)?.role === 'assistant' ? messages.length - 1 : messages.length;
-  const prompt = example.kind === 'chat' ? messages.slice(0, answered) : example.prompt;
-  const { ids } = tokenizer.applyChatTemplate(prompt, {
-    addGenerationPrompt: true,
-    ...(tools === undefined ? {} : { tools }),
-    ...(variables === undefined ? {} : { variables }),
-  });
-  const last = prompt.length < messages.length ? contentOf(messages.at(-1)) : undefined;
-  return { index, question: contentOf(prompt.at(-1)), ids, reference: last };
 }
 
 /** Lets the model answer, greedily, and grades the answers. */
@@ -57,14 +20,9 @@ export async function gradeTask(
   reward: Reward,
   options: Pick<GenerateOptions, 'maxNewTokens' | 'batchSize' | 'signal'>,
 ): Promise<TaskAnswer[]> {
-  const answers: TaskAnswer[] = [];
-  let at = 0;
-  for await (const { text } of generate(loaded, items, { ...options, temperature: 0, topK: 0, topP: 1, seed: 0 })) {
-    const item = items[at++];
-    if (item === undefined) break;
-    const { index, question, reference, fields = {} } = item;
-    const grade = await reward.grade({ prompt: question, completion: text, reference, fields });
-    answers.push({ index, question, reference, answer: text, ...grade });
-  }
-  return answers;
+  const greedy = { ...options, temperature: 0, topK: 0, topP: 1, seed: 0 };
+  return (await answerPrompts(loaded, items, reward, greedy)).map(({ item, text, score, reason }) => {
+    const { index, question, reference } = item;
+    return { index, question, reference, answer: text, score, reason };
+  });
 }

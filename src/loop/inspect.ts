@@ -177,7 +177,7 @@ async function inspectRun(path: string): Promise<RunInspection> {
     steps: last?.step ?? 0,
     ...(first && { firstLoss: first.loss }),
     ...(last && { lastLoss: last.loss }),
-    evalLosses: of('eval').map(({ step, evalLoss }) => ({ step, evalLoss })),
+    evalLosses: of('eval').flatMap(({ step, evalLoss }) => (evalLoss === undefined ? [] : [{ step, evalLoss }])),
     ...(done && { done }),
     checkpoints: saved.map(({ step }) => step).toSorted((a, b) => a - b),
   };

@@ -12,6 +12,7 @@ import { pairTrainGraph } from './pairPrograms.ts';
 import { sequenceLoss } from './sequenceLoss.ts';
 import { tokenLoss } from './tokenLoss.ts';
 import { parseConfig } from './parseConfig.ts';
+import { policyLoss } from './policyLoss.ts';
 import { decodeGraph } from './decodeProgram.ts';
 import { scoreGraph } from './programs.ts';
 import { readPeftFolder } from '../hub/peft.ts';
@@ -75,6 +76,10 @@ export async function inspectProgram(
       train: () => {
         const options = { accumulate: false, recompute };
         if (objective.reduction === 'pair') return pairTrainGraph(model, adapter, objective, shape, options);
+        if (objective.reduction === 'grade')
+          throw new TypeError(`${path}: expected a run with gradients but found one of ${objective.type}`);
+        if (objective.reduction === 'group')
+          return policyLoss(model, objective, { answersAreOld: false }).trainGraph(adapter, shape, options);
         const loss =
           objective.reduction === 'token' ? tokenLoss(model, objective, packed) : sequenceLoss(model, objective);
         return loss.trainGraph(adapter, shape, options);

@@ -2,10 +2,11 @@ import type { Graph } from '../ir/graph.ts';
 import { sizeOf } from '../ir/types.ts';
 import type { Engine, ProgramMemory } from '../runtime/engine.ts';
 import type { TuneConfig } from './config.ts';
+import { answerGraphs } from './decoding.ts';
 import type { RunPlan } from './plan.ts';
 import { layUpdate } from './preparedUpdate.ts';
 import type { AdapterWeights } from './readyModel.ts';
-import type { Task } from './task.ts';
+import type { RunTask } from './task.ts';
 import { formatBytes } from './units.ts';
 import type { Update } from './update.ts';
 
@@ -48,10 +49,11 @@ export interface HostMemory {
 
 export interface PlannedRun {
   readonly config: TuneConfig;
-  readonly task: Task;
+  readonly task: RunTask;
   readonly attached: AdapterWeights;
+  /** None where the optimizer asks for scores, which takes a copy of what is trained instead of gradients. */
   readonly updates: readonly Update[];
-  readonly plan: Pick<RunPlan, 'trainShape' | 'evalShape'>;
+  readonly plan: Pick<RunPlan, 'trainShape' | 'evalShape' | 'answerShape'>;
   readonly engine: Engine;
 }
 
@@ -81,12 +83,25 @@ async function planGraphs(engine: Engine, graphs: readonly Graph[]): Promise<num
   return together(programs);
 }
 
+/** Programs and caches of the model's own answers, where it gives them while training. */
+function answersOf({ task: { language, answering }, plan: { answerShape } }: PlannedRun): {
+  readonly graphs: readonly Graph[];
+  readonly cacheBytes: number;
+} {
+  if (!language || !answering || !answerShape) return { graphs: [], cacheBytes: 0 };
+  const { maxCompletionLength: maxNewTokens, temperature, repetitionPenalty } = answering.objective.answers;
+  const logits = temperature > 0 || repetitionPenalty !== 1;
+  return answerGraphs(language, { ...answerShape, maxNewTokens, logits });
+}
+
 /** Values of a step, and of an evaluation where there is one. */
 export async function planValues(run: PlannedRun): Promise<{ train: number; evaluation: number | undefined }> {
   const { task, plan, engine } = run;
+  const { graphs, cacheBytes } = answersOf(run);
+  const held = plan.evalShape && task.evaluationGraph?.(plan.evalShape);
   return {
-    train: await planGraphs(engine, stepGraphs(run)),
-    evaluation: plan.evalShape && (await planGraphs(engine, [task.evaluationGraph(plan.evalShape)])),
+    train: cacheBytes + (await planGraphs(engine, [...stepGraphs(run), ...graphs])),
+    evaluation: held && (await planGraphs(engine, [held])),
   };
 }
 

@@ -26,7 +26,11 @@ function changed(run: PlannedRun, { batch, checkpointing }: { batch: number; che
     run: {
       ...run,
       config: { ...config, train: { ...train, ...changes } },
-      plan: { trainShape: shape(plan.trainShape), evalShape: plan.evalShape && shape(plan.evalShape) },
+      plan: {
+        trainShape: shape(plan.trainShape),
+        evalShape: plan.evalShape && shape(plan.evalShape),
+        ...(plan.answerShape && { answerShape: shape(plan.answerShape) }),
+      },
     },
   };
 }

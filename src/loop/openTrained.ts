@@ -1,12 +1,14 @@
 import { makeAdapter } from '../adapters/index.ts';
 import type { TaskModel } from '../nn/model.ts';
 import { makeObjective } from '../objectives/index.ts';
+import { isAnswering } from '../objectives/objective.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { classifierTask } from './classifierTask.ts';
 import type { TuneConfig } from './config.ts';
 import { kindOfModel, openClassifier, type LoadedModel, openModel, type OpenModelOptions } from './model.ts';
 import { preferenceTask } from './preferenceTask.ts';
-import { languageTask, type Task } from './task.ts';
+import { promptTask } from './promptTask.ts';
+import { languageTask, type RunTask } from './task.ts';
 
 /** The PEFT folder that a run's adapter starts from, where it does. */
 export function initialAdapterOf({ adapter }: Pick<TuneConfig, 'adapter'>): string | undefined {
@@ -32,8 +34,8 @@ export function openingOf<M extends TaskModel>(
 /** A task on an opened model, which is closed where the options do not fit it. */
 async function taskOn<M extends TaskModel>(
   loaded: LoadedModel<M>,
-  make: (loaded: LoadedModel<M>) => Task,
-): Promise<Task> {
+  make: (loaded: LoadedModel<M>) => RunTask,
+): Promise<RunTask> {
   try {
     return make(loaded);
   } catch (error) {
@@ -43,11 +45,12 @@ async function taskOn<M extends TaskModel>(
 }
 
 /** Opens the model of a run with what is to be trained on it, as the task that the model is for. */
-export async function openTask(config: TuneConfig, engine: Engine): Promise<Task> {
+export async function openTask(config: TuneConfig, engine: Engine): Promise<RunTask> {
   const { model, data, dataStep, objective } = config;
   if ((await kindOfModel(model.path)) === 'language')
     return taskOn(await openModel(openingOf(config, engine)), (loaded) => {
       const made = makeObjective(objective);
+      if (isAnswering(made)) return promptTask(loaded, made, config);
       if (made.reduction !== 'pair') return languageTask(loaded, made, data);
       if (dataStep.type !== 'none')
         throw new TypeError(`dataStep.type: expected none beside ${made.type} but found ${dataStep.type}`);

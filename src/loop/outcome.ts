@@ -27,9 +27,12 @@ function compared(before: number, after: number, errors: readonly (number | unde
 }
 
 function gainOf(before: EvalEvent, after: EvalEvent): RunOutcome['gain'] {
-  const loss = compared(before.evalLoss, after.evalLoss, [before.evalLossError, after.evalLossError]);
-  if (before.reward === undefined || after.reward === undefined) return { loss };
-  return { loss, score: compared(before.reward, after.reward, [before.rewardError, after.rewardError]) };
+  const change = (value: 'evalLoss' | 'reward', error: 'evalLossError' | 'rewardError'): Comparison | undefined => {
+    const [from, to] = [before[value], after[value]];
+    return from === undefined || to === undefined ? undefined : compared(from, to, [before[error], after[error]]);
+  };
+  const [loss, score] = [change('evalLoss', 'evalLossError'), change('reward', 'rewardError')];
+  return { ...(loss && { loss }), ...(score && { score }) };
 }
 
 /** The outcome of the weights after `step`, from a run's metrics. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { describe, isRecord } from '../hub/json.ts';
+import { strategyUnits } from '../optimizers/index.ts';
 import { tuneSchema, type TuneConfig } from './config.ts';
 import { type ConfigField, configFields } from './configFields.ts';
 import { hint } from './nearest.ts';
@@ -86,9 +87,17 @@ export function parseFields<S extends z.ZodType>(
   throw new UsageError(issue === undefined ? `${nameOf('')}: not a config` : sentence(issue, value, nameOf, fields));
 }
 
+/** An optimizer without gradients raises the reward, unless another objective is named. */
+function withItsObjective(value: unknown): unknown {
+  if (valueAt(value, ['objective', 'type']) !== undefined) return value;
+  const type = valueAt(value, ['optimizer', 'type']);
+  const raises = typeof type === 'string' && Object.hasOwn(strategyUnits, type);
+  return isRecord(value) && raises ? withField(value, 'objective.type', 'reward') : value;
+}
+
 /** Checks a run's config, as `parseFields` does. */
 export const parseConfig = (value: unknown, nameOf: FieldName = (path) => path || 'config'): TuneConfig =>
-  parseFields(tuneSchema, configFields, value, nameOf);
+  parseFields(tuneSchema, configFields, withItsObjective(value), nameOf);
 
 /** `value` with the field at a path set; the objects on the way are copied or made. */
 export function withField(

@@ -3,13 +3,15 @@ import { type Cursor, makeCursor, type Window } from '../data/cursor.ts';
 import type { TrainExample } from '../data/dataset.ts';
 import { makeDataStep } from '../data/dataSteps.ts';
 import type { Scratch } from '../data/examples.ts';
+import type { TaskItem } from '../data/taskItem.ts';
 import { mixedOrder } from '../data/mix.ts';
 import { overlapOf } from '../data/overlap.ts';
 import { type DatasetSummary, overlapLines, paddingLine } from '../data/preview.ts';
 import { learningRates } from '../optimizers/schedule.ts';
 import type { TuneConfig } from './config.ts';
+import { answerPadMultiple } from './answerBatches.ts';
 import { type RunData, readRunData } from './runData.ts';
-import type { Task } from './task.ts';
+import type { RunTask } from './task.ts';
 
 /** What a run will do, known before its first step. */
 export interface RunPlan {
@@ -21,9 +23,11 @@ export interface RunPlan {
   readonly cursor: Cursor;
   /** Rows and tokens of the largest micro-batch that will come, and of the largest batch of evaluations. */
   readonly trainShape: { readonly batch: number; readonly length: number };
+  /** Rows that the model answers at once, and the tokens of the longest prompt, where it does while training. */
+  readonly answerShape?: { readonly batch: number; readonly prompt: number };
   readonly evalShape: { readonly batch: number; readonly length: number } | undefined;
-  /** The first micro-batch, and how many of its size a step has on average. */
-  readonly sample: { readonly batch: Batch; readonly passesPerStep: number };
+  /** The first micro-batch, and how many of its size a step has on average; undefined where steps are made of the model's own answers. */
+  readonly sample: { readonly batch: Batch; readonly passesPerStep: number } | undefined;
   /** The next window as it is trained on, for step 1, 2, … */
   readonly windowOf: (step: number) => Window;
   /** Batches of the evaluation data, where there is any. */
@@ -33,6 +37,10 @@ export interface RunPlan {
     count: number,
     fits: (example: TrainExample) => boolean,
   ) => { readonly held: boolean; readonly examples: readonly TrainExample[] };
+  /** Of prompts that the model answers by itself: what graders look at, by input line. */
+  readonly items?: ReadonlyMap<number, TaskItem>;
+  /** The same of the first evaluation prompts. */
+  readonly heldItems?: (count: number) => readonly TaskItem[];
   /** Numbers of the first rows of the evaluation data. */
   readonly heldIndexes: (count: number) => number[];
   readonly steps: number;
@@ -48,19 +56,37 @@ function* onceThrough(batches: Batches): Generator<Batch> {
 }
 
 /** Remarks on what training and evaluation data share, and on how much of a run is padding. */
-function remarks({ train, held }: RunData, batches: Batches, packed: (() => Batches) | undefined): string[] {
-  const size = batches.sizeOf(0);
-  const mostlyPadding = size.cells > 1.25 * size.tokens;
+function remarks({ train, held }: RunData, batches?: Batches, packed?: () => Batches): string[] {
+  const size = batches?.sizeOf(0);
+  const mostlyPadding = size !== undefined && size.cells > 1.25 * size.tokens;
   return [
     ...(held === undefined
       ? []
       : overlapLines(overlapOf(train.examples, held.examples), held.examples.count, train.dataset, held.dataset)),
-    paddingLine(size, mostlyPadding ? packed?.().sizeOf(0) : undefined),
+    ...(size === undefined ? [] : [paddingLine(size, mostlyPadding ? packed?.().sizeOf(0) : undefined)]),
   ];
 }
 
+/** Shapes of answers and of what is learned from them, at their longest. */
+function answeringShapes(
+  batch: number,
+  prompt: number,
+  maxCompletionLength: number,
+): Pick<RunPlan, 'trainShape' | 'answerShape'> {
+  const length = Math.ceil((prompt + maxCompletionLength) / answerPadMultiple) * answerPadMultiple;
+  return { trainShape: { batch, length }, answerShape: { batch, prompt } };
+}
+
+/** The first prompts of the evaluation data. */
+function heldItems(held: RunData['held'], count: number): TaskItem[] {
+  const { examples, dataset } = held ?? {};
+  return Array.from({ length: Math.min(count, examples?.count ?? 0) }, (_, i) =>
+    dataset?.items?.get(examples?.indexOf(i) ?? -1),
+  ).flatMap((item) => item ?? []);
+}
+
 /** Reads and masks the data and fixes the order of steps. Throws, naming file and line, on broken data and on nothing to learn. */
-export async function planRun(config: TuneConfig, task: Task, scratch?: () => Scratch): Promise<RunPlan> {
+export async function planRun(config: TuneConfig, task: RunTask, scratch?: () => Scratch): Promise<RunPlan> {
   const { data, train, optimizer, schedule } = config;
   const { maxPositions } = task.loaded.model;
   const maxLength = Math.min(data.maxLength, maxPositions);
@@ -72,12 +98,22 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
   const counts = task.counts === undefined ? {} : { counts: task.counts };
   const shared = { batchSize: train.batchSize, ...counts, ...(data.packing ? packing : {}) };
   const order = mixedOrder({ weights: data.weights, ...(data.shuffle ? { seed: train.seed } : {}) });
-  const batches = makeBatches(examples, { ...shared, parts, order });
-  const heldBatches = runData.held && makeBatches(runData.held.examples, shared);
+  const answering = task.answering;
+  const generations = answering?.generations;
+  if (generations && examples.count < generations.prompts)
+    throw new RangeError(
+      `Expected at least ${generations.prompts} prompts, which are answered together, but found ${examples.count}`,
+    );
+  const windows = generations ? { batchSize: generations.prompts, dropLast: true } : {};
+  const batches = makeBatches(examples, { ...shared, ...windows, parts, order });
+  const heldBatches = answering ? undefined : runData.held && makeBatches(runData.held.examples, shared);
   const packed = () => makeBatches(examples, { ...shared, ...packing, parts, order });
-  notes.push(...remarks(runData, batches, task.counts === undefined ? packed : undefined));
-  const cursor = makeCursor(batches, train.gradientAccumulationSteps);
-  const epochSteps = Math.ceil(train.epochs * cursor.windowsPerEpoch);
+  const padded = answering ? undefined : batches;
+  notes.push(...remarks(runData, padded, task.counts === undefined ? packed : undefined));
+  const { gradientAccumulationSteps: passes } = train;
+  const cursor = makeCursor(batches, generations ? 1 : passes);
+  const stepsPerEpoch = cursor.windowsPerEpoch * (generations ? generations.every / passes : 1);
+  const epochSteps = Math.ceil(train.epochs * stepsPerEpoch);
   const steps = train.maxSteps ?? epochSteps;
   const dataStep = makeDataStep(config.dataStep);
   const { vocabSize } = task.loaded.model;
@@ -99,12 +135,18 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
     notes,
     example: example(examples.at(0)),
     cursor,
-    trainShape: { batch: first.batch, length: batches.longest },
+    ...(answering
+      ? answeringShapes(train.batchSize, summary.longest, answering.objective.answers.maxCompletionLength)
+      : { trainShape: { batch: first.batch, length: batches.longest } }),
     evalShape: heldBatches && firstHeld && { batch: firstHeld.batch, length: heldBatches.longest },
-    sample: {
-      batch: first,
-      passesPerStep: batches.sizeOf(0).cells / (first.batch * first.length) / cursor.windowsPerEpoch,
-    },
+    sample: answering
+      ? undefined
+      : {
+          batch: first,
+          passesPerStep: batches.sizeOf(0).cells / (first.batch * first.length) / cursor.windowsPerEpoch,
+        },
+    ...(dataset.items && { items: dataset.items }),
+    ...(runData.held?.dataset.items && { heldItems: (count) => heldItems(runData.held, count) }),
     windowOf,
     evaluation: heldBatches && (() => onceThrough(heldBatches)),
     firstExamples: (count, fits) => {
@@ -118,7 +160,7 @@ export async function planRun(config: TuneConfig, task: Task, scratch?: () => Sc
       return Array.from({ length: Math.min(count, held?.count ?? 0) }, (_, i) => held?.at(i).index ?? 0);
     },
     steps,
-    stepsPerEpoch: cursor.windowsPerEpoch,
+    stepsPerEpoch,
     limited: train.maxSteps !== undefined && train.maxSteps < epochSteps,
     learningRateAt: learningRates(schedule, { steps, learningRate: optimizer.learningRate }),
   };

@@ -43,6 +43,8 @@ export interface ForwardOptions {
   readonly recompute: boolean;
   /** How tokens are embedded, from the model's own tokens, as `SequenceObjective` has it. */
   readonly embedding?: (predicted: Value) => Site<'embedding'>;
+  /** Divides the logits, the reference's too; 1 unless given. */
+  readonly temperature?: number;
 }
 
 /** Statistics [N] of the fed targets and the weights that come with them. */
@@ -54,6 +56,7 @@ export function forward<const S extends TokenStatistic>(
   options: ForwardOptions,
 ): Forward<S> {
   const { batch, length, packed } = shape;
+  const { temperature = 1 } = options;
   const tokens = leafTable((name) => input(name, 'i32', [batch, length]));
   const param = parameterTable(model, adapter);
   const emissions = makeEmissions();
@@ -104,10 +107,17 @@ export function forward<const S extends TokenStatistic>(
   const targets = flat(tokens('targets'));
   const own = wanted.flatMap((name: TokenStatistic) => (name === 'referenceLogprobs' ? [] : [name]));
   const compared = reference ? { reference } : {};
-  const found = vocabularyStatistics({ hidden: head.x, head: head.weight, ...shaping }, own, { targets, ...compared });
+  const found = vocabularyStatistics({ hidden: head.x, head: head.weight, ...shaping }, own, {
+    targets,
+    temperature,
+    ...compared,
+  });
   const statistics =
     reference && own.length < wanted.length
-      ? { ...found, referenceLogprobs: vocabularyStatistics(reference, ['logprobs'], { targets }).logprobs }
+      ? {
+          ...found,
+          referenceLogprobs: vocabularyStatistics(reference, ['logprobs'], { targets, temperature }).logprobs,
+        }
       : found;
   return {
     statistics: statistics as Pick<TokenStatistics, S>,

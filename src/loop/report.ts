@@ -44,13 +44,12 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 function facts({ steps, evals, done }: Told, plan: RunRecord['plan']): string {
   const [first, last] = [steps[0], steps.at(-1)];
   const [before, after] = [evals[0], evals.at(-1)];
-  const compared = (['accuracy', 'reward'] as const).map((metric) => {
+  const compared = (['evalLoss', 'accuracy', 'reward'] as const).map((metric) => {
     const [from, to] = [before?.[metric], after?.[metric]];
-    return from === undefined || to === undefined ? '' : fact(metric, arrow(from, to));
+    return from === undefined || to === undefined ? '' : fact(metricNames[metric], arrow(from, to));
   });
   const peak = done?.peakBytes ?? last?.peakBytes;
   return [
-    before && after ? fact('evaluation loss', arrow(before.evalLoss, after.evalLoss)) : '',
     ...compared,
     first && last ? fact('training loss', arrow(first.loss, last.loss)) : '',
     last ? fact('steps', String(last.step)) : '',

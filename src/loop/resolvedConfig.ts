@@ -5,7 +5,7 @@ import { locateAdapter, locateModel, pinned } from '../hub/node/locate.ts';
 import type { SnapshotOptions } from '../hub/node/hubSnapshot.ts';
 import type { TuneConfig } from './config.ts';
 import { listOf } from './dataPaths.ts';
-import { isRewardModule } from './evaluation.ts';
+import { isRewardModule } from './openReward.ts';
 
 /** A path made absolute, or an id pinned to its commit, brought from the hub where it is not here. */
 async function brought(text: string, locate: typeof locateModel, options: SnapshotOptions): Promise<string> {

@@ -113,8 +113,9 @@ export function ownPrompts(loaded: ReadyModel, parameters: number): number[][] {
   ];
 }
 
-/** What stands before the first learned token of an example, or its beginning where all is learned. */
+/** What stands before the first learned token of an example, its beginning where all is learned, all where nothing is. */
 export function promptOf({ ids, mask }: TrainExample): number[] {
   const learned = mask.findIndex((bit, t) => t > 0 && bit === 1);
+  if (learned < 0) return [...ids];
   return Array.from(ids.subarray(0, learned > 1 ? learned : Math.min(8, ids.length)));
 }

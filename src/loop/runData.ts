@@ -8,7 +8,7 @@ import { loadFunction, type UserFunction } from '../hub/files-module.ts';
 import { permutation, randomKey } from '../ir/random.ts';
 import type { TuneConfig } from './config.ts';
 import { heldOutOf, listOf } from './dataPaths.ts';
-import type { Task } from './task.ts';
+import type { RunTask } from './task.ts';
 
 type DataConfig = TuneConfig['data'];
 
@@ -73,7 +73,7 @@ export interface ReadOptions {
 async function readPart(
   config: DataConfig,
   sets: DataSets,
-  task: Task,
+  task: RunTask,
   { maxLength, scratch }: ReadOptions,
 ): Promise<DataPart> {
   const formatter = config.formatter === undefined ? undefined : await loadFunction(config.formatter, 'formatter');
@@ -105,7 +105,7 @@ export function splitOff(whole: DataPart, share: number, seed: number): { train:
 }
 
 /** Reads, formats, tokenises and masks all data of a run. Throws, naming file and line. */
-export async function readRunData(config: TuneConfig, task: Task, options: ReadOptions): Promise<RunData> {
+export async function readRunData(config: TuneConfig, task: RunTask, options: ReadOptions): Promise<RunData> {
   const {
     data,
     train: { seed },

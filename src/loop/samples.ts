@@ -3,7 +3,7 @@ import type { TuneConfig } from './config.ts';
 import { generate } from './generate.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import type { RunPlan } from './plan.ts';
-import type { Task } from './task.ts';
+import type { RunTask } from './task.ts';
 
 /** What a model says to one prompt, beside what the data has. */
 export interface Sample {
@@ -30,9 +30,10 @@ const longestPrompt = 512;
 /** Most of a text without a prompt that is shown to the model. */
 const longestBeginning = 32;
 
-/** Where an example's prompt ends: before its first learned token, or within a text that is learned whole. */
+/** Where an example's prompt ends: before its first learned token, within a text that is learned whole, at its end where nothing is. */
 function promptEnd({ ids, mask }: TrainExample): number {
   const first = mask.indexOf(1, 1);
+  if (first < 0) return ids.length;
   return first > 1 ? first : Math.min(longestBeginning, Math.ceil(ids.length / 2));
 }
 
@@ -68,7 +69,7 @@ export async function answerSamples(
 /** Lets the model of a run answer the same few prompts whenever it is asked; undefined where none fits or none is wanted. */
 export function makeSampler(
   { samples: { prompts, maxNewTokens } }: TuneConfig,
-  task: Task,
+  task: Pick<RunTask, 'answer' | 'loaded'>,
   plan: Pick<RunPlan, 'firstExamples'>,
 ): ((step: number, signal?: AbortSignal) => Promise<SampleSet | undefined>) | undefined {
   const { maxPositions } = task.loaded.model;

@@ -7,6 +7,7 @@ import type { BestWatch } from './best.ts';
 import { readState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
 import type { Measure } from './evaluation.ts';
+import type { Experience } from './experience.ts';
 import type { EvalEvent } from './events.ts';
 import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
 import type { MemoryPlan } from './memoryPlan.ts';
@@ -14,7 +15,7 @@ import type { AttachedAdapter } from './model.ts';
 import type { RunPlan } from './plan.ts';
 import type { makeSampler } from './samples.ts';
 import type { Stateful } from './stateful.ts';
-import type { Task } from './task.ts';
+import type { RunTask } from './task.ts';
 import type { TimePlan } from './timePlan.ts';
 import type { Trainer } from './trainer.ts';
 import type { TuneOptions } from './tune.ts';
@@ -22,11 +23,12 @@ import type { TuneOptions } from './tune.ts';
 /** All that one run of a config goes by. */
 export interface Session {
   readonly config: TuneConfig;
-  readonly task: Task;
+  readonly task: RunTask;
   readonly attached: AttachedAdapter;
   readonly plan: RunPlan;
   readonly memory: MemoryPlan | undefined;
   readonly trainer: Trainer;
+  readonly experience: Experience;
   readonly measure: Measure | undefined;
   readonly sampler: ReturnType<typeof makeSampler>;
   readonly watch: BestWatch;
@@ -37,14 +39,14 @@ export const countOf = (parameters: readonly Pick<ParameterSpec, 'shape'>[]): nu
   parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 /** What changes while the run goes on, beside the trained values. */
-export function unitsOf({ trainer, plan: { cursor }, watch }: Session): Stateful[] {
+export function unitsOf({ trainer, experience, plan: { cursor }, watch }: Session): Stateful[] {
   const place: Stateful = {
     name: 'data',
     version: 1,
     save: async () => ({ data: cursor.save() }),
     load: async ({ data }) => cursor.load(data),
   };
-  return [...trainer.units, place, watch];
+  return [...trainer.units, ...experience.units, place, watch];
 }
 
 /** Throws RangeError naming step and tensor where the last update left something NaN or infinite: it must not be saved. */

@@ -1,3 +1,5 @@
+import { describe } from '../ir/errors.ts';
+
 /** What a unit saves: plain data, and tensors by name. */
 export interface SavedState {
   readonly data?: unknown;
@@ -13,4 +15,10 @@ export interface Stateful {
   save(): Promise<SavedState>;
   /** Takes up what `save` gave. Throws naming what is missing or does not fit. */
   load(saved: SavedState): Promise<void>;
+}
+
+/** A number of steps that was saved; RangeError where it is none. */
+export function savedSteps(value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw new RangeError(`Expected a number of steps but found ${describe(value)}`);
 }

@@ -12,10 +12,11 @@ import {
 import type { Row } from '../data/reader.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Model } from '../nn/model.ts';
-import type { Objective, SequenceObjective } from '../objectives/objective.ts';
+import type { AnsweringObjective, Objective, SequenceObjective } from '../objectives/objective.ts';
 import type { Tensors } from '../runtime/engine.ts';
 import type { EvalMetric } from './best.ts';
 import type { TuneConfig } from './config.ts';
+import type { Generations } from './generations.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { scoreGraph, type TrainGraphOptions, type TokenShape } from './programs.ts';
 import { answerSamples, type Sample } from './samples.ts';
@@ -34,7 +35,7 @@ export interface Evaluation {
 }
 
 /** What a run does with its model: how data becomes examples, and what is computed from them. */
-export interface Task {
+export interface RunTask {
   readonly loaded: LoadedModel<Model>;
   /** The same, where it is a language model. */
   readonly language: LoadedModel | undefined;
@@ -42,6 +43,12 @@ export interface Task {
   readonly packed: boolean;
   /** What the loss is the mean of: tokens, or examples of a classifier, unless given. */
   readonly counts?: 'sequences' | 'pairs';
+  /** Where the data are prompts that the model answers by itself. */
+  readonly answering?: {
+    readonly objective: AnsweringObjective;
+    /** How answers become micro-batches, where gradients are taken of them. */
+    readonly generations?: Generations;
+  };
   prepare(
     rows: AsyncIterable<Row>,
     options: { readonly maxLength: number; readonly store: ExampleStore },
@@ -55,19 +62,27 @@ export interface Task {
     readonly notes: string[];
     readonly example: (example: TrainExample) => string[];
   };
-  /** Loss (mean over the window by `normalizer`) and gradients of one micro-batch. */
-  trainGraph(adapter: Adapter, shape: TokenShape, options: TrainGraphOptions): Graph;
-  feeds(batch: Batch, graph: Graph): Tensors;
-  /** What an evaluation computes of one batch. */
-  evaluationGraph(shape: Pick<TokenShape, 'batch' | 'length'>): Graph;
-  evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
+  /** Loss (mean over the window by `normalizer`) and gradients of one micro-batch; not there where nothing has a gradient. */
+  trainGraph?(adapter: Adapter, shape: TokenShape, options: TrainGraphOptions): Graph;
+  feeds?(batch: Batch, graph: Graph): Tensors;
+  /** What an evaluation computes of one batch; not there where answers are graded alone. */
+  evaluationGraph?(shape: Pick<TokenShape, 'batch' | 'length'>): Graph;
+  evaluate?(batches: Iterable<Batch>): Promise<Evaluation>;
   /** What the model says to the prompts of examples, greedily, or which labels it gives them. */
   answer(
     examples: readonly TrainExample[],
     options: { readonly maxNewTokens: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Sample[]>;
-  /** What evaluations tell that can be compared; known once the data is read. */
+  /** What evaluations tell that can be compared, beside the reward; known once the data is read. */
   metrics(): readonly EvalMetric[];
+}
+
+/** A task with a loss, which evaluations measure too. */
+export interface Task extends RunTask {
+  trainGraph(adapter: Adapter, shape: TokenShape, options: TrainGraphOptions): Graph;
+  feeds(batch: Batch, graph: Graph): Tensors;
+  evaluationGraph(shape: Pick<TokenShape, 'batch' | 'length'>): Graph;
+  evaluate(batches: Iterable<Batch>): Promise<Evaluation>;
 }
 
 type LanguageData = Pick<TuneConfig['data'], 'packing' | 'loss'> &

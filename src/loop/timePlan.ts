@@ -15,6 +15,7 @@ const fewPasses = 20;
  * a pass would change something. A pass below a second is measured twice: the first one compiles and touches memory.
  */
 export async function planTime({ trainer, plan }: Pick<Session, 'trainer' | 'plan'>): Promise<TimePlan | undefined> {
+  if (!plan.sample) return undefined;
   const { batch, passesPerStep } = plan.sample;
   const steps = plan.steps - trainer.step();
   if (steps * passesPerStep < fewPasses) return undefined;

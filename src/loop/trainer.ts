@@ -12,7 +12,7 @@ import { dropoutFeeds } from './feeds.ts';
 import type { AdapterWeights, ReadyModel } from './readyModel.ts';
 import { type Prepared, prepareUpdate } from './preparedUpdate.ts';
 import { emissionNames, gradientName, type TokenShape } from './programs.ts';
-import type { Stateful } from './stateful.ts';
+import { savedSteps, type Stateful } from './stateful.ts';
 import { explainBatches } from './explainBatches.ts';
 import { checkUpdates, type Update } from './update.ts';
 import { afterStepGraph, updateLeaves } from './updatePrograms.ts';
@@ -34,6 +34,8 @@ export interface StepOutcome extends UpdateOutcome {
   readonly metrics: Readonly<Record<string, number>>;
   /** The further updates that were due, by name. */
   readonly updates: Readonly<Record<string, UpdateOutcome>>;
+  /** Tokens that were computed, where those are not the window's. */
+  readonly tokens?: number;
 }
 
 /** Trains the adapter of a loaded model, one window of micro-batches at a time. */
@@ -223,13 +225,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
         readonly step?: unknown;
         readonly clearedAt?: unknown;
       };
-      for (const count of [step, cleared]) {
-        if (!Number.isSafeInteger(count) || (count as number) < 0)
-          throw new RangeError(
-            `Expected a number of steps but found ${typeof count === 'number' ? count : typeof count}`,
-          );
-      }
-      [done, clearedAt] = [step as number, cleared as number];
+      [done, clearedAt] = [savedSteps(step), savedSteps(cleared)];
     },
   };
   const slots = prepared.flatMap((each) => each.slots);

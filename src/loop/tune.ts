@@ -1,12 +1,12 @@
 import { joinPath, writeFileAtomic } from '../hub/files.ts';
 import { type ScratchFile, scratchFile } from '../hub/files-scratch.ts';
-import { makeOptimizer } from '../optimizers/index.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { type Best, type BestWatch, bestWatch } from './best.ts';
 import { writeState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
-import { makeMeasure } from './evaluation.ts';
+import { bestMetric, makeMeasure } from './evaluation.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
+import { learningOf } from './learning.ts';
 import { type HostMemory, type MemoryPlan, type PlannedRun, planMemory } from './memoryPlan.ts';
 import { refuseExcess } from './memoryRefusal.ts';
 import { readWeights } from './model.ts';
@@ -30,8 +30,6 @@ import {
 } from './session.ts';
 import { planTime } from './timePlan.ts';
 import { makeSampler } from './samples.ts';
-import { makeTrainer } from './trainer.ts';
-import type { Update } from './update.ts';
 
 /** What the platform tells of itself. */
 export interface Host {
@@ -73,25 +71,27 @@ export async function tune(given: TuneConfig, options: TuneOptions): Promise<Tun
     const plan = await planRun(given, task, scratch);
     const config = withSchedule(given, plan.steps);
     const measure = await makeMeasure(config, task, plan);
-    const update: Update = {
-      name: config.objective.type,
-      task,
-      optimizer: makeOptimizer(config.optimizer),
-      learningRate: plan.learningRateAt,
-    };
-    const memory = await planned({ config, task, attached, updates: [update], plan, engine: loaded.engine }, options);
+    const learning = learningOf(config, task, plan);
+    const { updates } = learning;
+    const memory = await planned({ config, task, attached, updates, plan, engine: loaded.engine }, options);
     const sampler = makeSampler(config, task, plan);
     await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
-    const trainer = await makeTrainer(loaded, {
+    const { trainer, experience } = await learning.begin(attached);
+    const watch = bestWatch({ ...config.train, metricForBestModel: bestMetric(config, task) });
+    return await runPlan({
+      config,
+      task,
       attached,
-      updates: [update],
-      seed: config.train.seed,
-      steps: plan.steps,
-      recompute: config.train.gradientCheckpointing,
+      plan,
+      memory,
+      trainer,
+      experience,
+      measure,
+      sampler,
+      watch,
+      options,
     });
-    const watch = bestWatch(config.train);
-    return await runPlan({ config, task, attached, plan, memory, trainer, measure, sampler, watch, options });
   } finally {
     for (const file of files) file.close();
     await loaded.close();
@@ -116,7 +116,7 @@ const bestOf = (watch: BestWatch): { best?: Best } => {
 };
 
 async function runPlan(session: Session): Promise<TuneSummary> {
-  const { config, task, attached, plan, trainer, measure, sampler, watch, options } = session;
+  const { config, task, attached, plan, trainer, experience, measure, sampler, watch, options } = session;
   const { loaded } = task;
   const { runFolder, engine, host, emit, signal } = options;
   const { train } = config;
@@ -196,8 +196,8 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   let lastLoss: number | undefined;
   const step = async (): Promise<void> => {
     const begun = performance.now();
-    const window = plan.windowOf(trainer.step() + 1);
-    const { loss, gradNorm, learningRate, ...further } = await trainer.run(window);
+    const { window, metrics: before } = await experience.next(trainer.step() + 1);
+    const { loss, gradNorm, learningRate, tokens = window.tokens, metrics, ...further } = await trainer.run(window);
     lastLoss = loss;
     const event = {
       type: 'step',
@@ -206,8 +206,8 @@ async function runPlan(session: Session): Promise<TuneSummary> {
       loss,
       learningRate,
       gradNorm,
-      ...filled(further),
-      tokens: window.tokens,
+      ...filled({ ...further, metrics: { ...before, ...metrics } }),
+      tokens,
       supervisedTokens: window.supervisedTokens,
       stepMs: performance.now() - begun,
       ...memory(),
@@ -278,6 +278,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     runFolder: runFolder.path,
     outcome: outcomeOf(await runFolder.metrics(), adapterStep),
     ...(lastLoss === undefined ? {} : { loss: lastLoss }),
-    ...(evaluated ? { evalLoss: evaluated.evalLoss } : {}),
+    ...(evaluated?.evalLoss === undefined ? {} : { evalLoss: evaluated.evalLoss }),
+    ...(evaluated?.reward === undefined ? {} : { reward: evaluated.reward }),
   };
 }

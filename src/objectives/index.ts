@@ -1,14 +1,24 @@
 import type { z } from 'zod';
 import { dftUnit } from './dft.ts';
 import { dpoUnit } from './dpo.ts';
+import { grpoUnit } from './grpo.ts';
 import { iftUnit } from './ift.ts';
 import type { AnyObjective } from './objective.ts';
 import { orpoUnit } from './orpo.ts';
+import { rewardUnit } from './reward.ts';
 import { sftUnit } from './sft.ts';
 import type { ObjectiveUnit } from './unit.ts';
 
 /** Every kind of objective by the name that configs give it. */
-export const objectiveUnits = { sft: sftUnit, dft: dftUnit, ift: iftUnit, dpo: dpoUnit, orpo: orpoUnit } as const;
+export const objectiveUnits = {
+  sft: sftUnit,
+  dft: dftUnit,
+  ift: iftUnit,
+  dpo: dpoUnit,
+  orpo: orpoUnit,
+  grpo: grpoUnit,
+  reward: rewardUnit,
+} as const;
 
 export type ObjectiveType = keyof typeof objectiveUnits;
 

@@ -66,4 +66,76 @@ export interface SequenceObjective {
   losses(tokens: { readonly logprobs: Value; readonly weights: Value }): Value;
 }
 
-export type AnyObjective = Objective | PairObjective | SequenceObjective;
+/** How the model gives the answers that it learns from. */
+export interface AnswerOptions {
+  /** Answers to each prompt. */
+  readonly numGenerations: number;
+  /** Longest answer in tokens. */
+  readonly maxCompletionLength: number;
+  /** Divides the logits; 0 takes the most likely token. */
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+}
+
+/** Sizes, in tokens, that an answer's loss may be divided by. */
+export interface AnswerSizes {
+  /** Of the answer, 0 where it is not learned from. */
+  readonly own: number;
+  /** Means of `own` over the answers of the micro-batch, and over all that were given together. */
+  readonly batchMean: number;
+  readonly generationMean: number;
+}
+
+/** A loss of the model's own answers, in which those that were graded better than others to their prompt become likelier: the mean over answers. */
+export interface PolicyObjective {
+  readonly type: string;
+  readonly reduction: 'group';
+  readonly answers: AnswerOptions;
+  /** Times that answers are learned from before there are new ones. */
+  readonly numIterations: number;
+  /** Micro-batches that the answers given together make; unless given as many as make a step, or as hold whole groups. */
+  readonly stepsPerGeneration?: number | undefined;
+  /** Whether answers that were cut at their greatest length are left out. */
+  readonly maskTruncatedCompletions: boolean;
+  /** Whether it reads what the model without its adapter says. */
+  readonly needsReference: boolean;
+  /** How much better each answer is than others, from the grades of all that were given together, those to one prompt side by side; null is no grade. And what is told of them. */
+  advantages(grades: readonly (number | null)[]): {
+    readonly advantages: readonly number[];
+    readonly metrics: Readonly<Record<string, number>>;
+  };
+  /** What the loss of each token of an answer counts, before the mean over answers. */
+  tokenWeight(sizes: AnswerSizes): number;
+  /** From the log-probabilities of the tokens [B, T] now, when the answers were given and under the reference, 1 where a token is learned [B, T], and advantages [B, 1]. */
+  losses(tokens: {
+    readonly logprobs: Value;
+    readonly oldLogprobs: Value;
+    readonly referenceLogprobs: Value | null;
+    readonly mask: Value;
+    readonly advantages: Value;
+  }): {
+    /** Loss of each token, [B, T]. */
+    readonly losses: Value;
+    /** What is told as means over learned tokens, [B, T]. */
+    readonly metrics: Readonly<Record<string, Value>>;
+  };
+}
+
+/** The mean grade of the model's answers, which has no gradient: for optimizers that ask for scores. */
+export interface GradeObjective {
+  readonly type: string;
+  readonly reduction: 'grade';
+  readonly answers: AnswerOptions;
+}
+
+/** An objective whose data are prompts, which the model answers by itself. */
+export type AnsweringObjective = PolicyObjective | GradeObjective;
+
+export type AnyObjective = Objective | PairObjective | SequenceObjective | AnsweringObjective;
+
+/** Whether an objective's data are prompts. */
+export const isAnswering = (objective: AnyObjective): objective is AnsweringObjective =>
+  objective.reduction === 'group' || objective.reduction === 'grade';

@@ -12,6 +12,12 @@ test('docs/defaults.md is what the schema says; node tools/defaults.ts writes it
 
 test('every field is described, and its default is what an empty config gets', () => {
   const least = { model: { path: 'm' }, data: { path: 'd' } };
+  const graded = { reward: { path: 'exactMatch' } };
+  const besides: Readonly<Record<string, object>> = {
+    grpo: graded,
+    es: graded,
+    reward: { ...graded, optimizer: { type: 'es' } },
+  };
   const typesOf = (seam: string): readonly string[] => {
     const kind = configFields.find(({ path }) => path === `${seam}.type`)?.kind;
     return kind?.type === 'choice' ? kind.values : [];
@@ -20,7 +26,7 @@ test('every field is described, and its default is what an empty config gets', (
     assert.notEqual(description, '', path);
     const seam = path.split('.')[0] ?? '';
     // Of a seam with types, some have the field.
-    const configs = [{}, ...typesOf(seam).map((type) => ({ [seam]: { type } }))].map((more) =>
+    const configs = [{}, ...typesOf(seam).map((type) => ({ [seam]: { type }, ...besides[type] }))].map((more) =>
       parseConfig({ ...least, ...more }),
     );
     const found = configs.map((config) =>

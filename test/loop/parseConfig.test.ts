@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig, withField } from '../../src/loop/parseConfig.ts';
-import { optimizerUnits } from '../../src/optimizers/index.ts';
+import { ruleUnits, strategyUnits } from '../../src/optimizers/index.ts';
 import { schedules } from '../../src/optimizers/schedule.ts';
 import { UsageError } from '../../src/loop/usageError.ts';
 
@@ -119,8 +119,12 @@ for (const [what, value, message] of wrong) {
 test('every schedule and optimizer that exists can be chosen', () => {
   for (const type of Object.keys(schedules))
     assert.equal(parseConfig({ ...least, schedule: { type } }).schedule.type, type);
-  for (const type of Object.keys(optimizerUnits))
+  for (const type of Object.keys(ruleUnits))
     assert.equal(parseConfig({ ...least, optimizer: { type } }).optimizer.type, type);
+  for (const type of Object.keys(strategyUnits)) {
+    const { optimizer, objective } = parseConfig({ ...least, optimizer: { type }, reward: { path: 'exactMatch' } });
+    assert.deepEqual([optimizer.type, objective.type], [type, 'reward']);
+  }
 });
 
 test('a field is set on a copy', () => {

@@ -28,7 +28,7 @@ export const gainMeasure = (evaluation: EvalEvent): GainMeasure =>
 const gainOf: Readonly<Record<GainMeasure, (before: EvalEvent, after: EvalEvent) => number>> = {
   score: (before, after) => (after.reward ?? Number.NaN) - (before.reward ?? Number.NaN),
   accuracy: (before, after) => (after.accuracy ?? Number.NaN) - (before.accuracy ?? Number.NaN),
-  loss: (before, after) => before.evalLoss - after.evalLoss,
+  loss: (before, after) => (before.evalLoss ?? Number.NaN) - (after.evalLoss ?? Number.NaN),
 };
 
 /** What a run that has ended came to, from its metrics. */
