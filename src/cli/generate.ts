@@ -8,6 +8,7 @@ import {
   engineOptions,
   modelOption,
   outOption,
+  quantizationOption,
   readInput,
   runModel,
 } from './rows.ts';
@@ -21,6 +22,7 @@ Messages go through the chat template with a generation prompt. With --samples N
   options: [
     modelOption,
     adapterOption,
+    quantizationOption,
     ...dataOptions,
     outOption,
     {

@@ -3,6 +3,7 @@ import type { Row } from '../data/reader.ts';
 import { rowsOfFiles } from '../data/sources.ts';
 import type { EngineChoice } from '../loop/engines.ts';
 import type { LoadedModel } from '../loop/model.ts';
+import type { QuantizedType } from '../ir/ops/dequantize.ts';
 import { UsageError } from '../loop/usageError.ts';
 import type { Classifier, Model } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -25,6 +26,16 @@ export const adapterOption: Option = {
   kind: { type: 'text' },
   value: 'A',
   description: 'PEFT adapter folder, or an id',
+};
+
+const quantizedTypes: readonly QuantizedType[] = ['int8', 'int4'];
+
+export const quantizationOption: Option = {
+  name: 'quantization',
+  kind: { type: 'choice', values: ['none', ...quantizedTypes] },
+  default: 'none',
+  description:
+    'Bits in which the weights of linear layers are held: a quarter or less of the memory, for a rounded model',
 };
 
 export const dataOptions: readonly Option[] = [
@@ -119,13 +130,14 @@ export const engineOptions: readonly Option[] = [
   },
 ];
 
-/** What `--model`, `--adapter` and `--engine` name, for as long as `use` takes. */
+/** What `--model`, `--adapter`, `--quantization` and `--engine` name, for as long as `use` takes. */
 async function withEngine<T>(
   args: Args,
   context: Context,
   use: (named: {
     readonly model: string;
     readonly adapter: string | undefined;
+    readonly quantization: QuantizedType | undefined;
     readonly engine: Engine;
     readonly notices: readonly string[];
   }) => Promise<T>,
@@ -141,6 +153,7 @@ async function withEngine<T>(
     return await use({
       model,
       adapter: adapter === undefined ? undefined : await bring(adapter, 'adapter', context),
+      quantization: quantizedTypes.find((type) => type === args.text('quantization')),
       engine,
       notices,
     });
@@ -180,10 +193,9 @@ export const runModel = (
 ): Promise<number> =>
   withEngine(args, context, async ({ notices, ...named }) => {
     const { kindOfModel, openClassifier, openModel } = await import('../loop/model.ts');
-    const { model, adapter, engine } = named;
     const write = <M extends Model>(loaded: LoadedModel<M>, results: AsyncIterable<unknown>): Promise<number> =>
       writeResults(args, context, results, [...notices, ...loaded.notices]);
-    if (classify === undefined || (await kindOfModel(model)) === 'language')
+    if (classify === undefined || (await kindOfModel(named.model)) === 'language')
       return closing(await openModel(named), (loaded) => write(loaded, work(loaded)));
-    return closing(await openClassifier({ model, adapter, engine }), (loaded) => write(loaded, classify(loaded)));
+    return closing(await openClassifier(named), (loaded) => write(loaded, classify(loaded)));
   });

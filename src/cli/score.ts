@@ -14,6 +14,7 @@ import {
   engineOptions,
   modelOption,
   outOption,
+  quantizationOption,
   readInput,
   runModel,
 } from './rows.ts';
@@ -34,6 +35,7 @@ logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is 
   options: [
     modelOption,
     adapterOption,
+    quantizationOption,
     ...dataOptions,
     outOption,
     {

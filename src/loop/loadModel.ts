@@ -1,3 +1,4 @@
+import type { QuantizedType } from '../ir/ops/dequantize.ts';
 import { type HubEvent } from '../hub/node/hubSnapshot.ts';
 import { locateAdapter, locateModel, pinned } from '../hub/node/locate.ts';
 import type { Classifier, Model } from '../nn/model.ts';
@@ -8,6 +9,8 @@ import { type LoadedModel, openClassifier, openModel } from './model.ts';
 export interface LoadOptions {
   /** PEFT adapter folder or id. */
   readonly adapter?: string;
+  /** Bits in which the weights of linear layers are held; as floats unless given. */
+  readonly quantization?: QuantizedType;
   /** A name, as `--engine`, or an engine that is open already and stays so. */
   readonly engine?: EngineChoice['name'] | Engine;
   readonly threads?: number;
@@ -18,8 +21,13 @@ export interface LoadOptions {
 
 async function load<M extends Model>(
   name: string,
-  { adapter, engine: asked = 'auto', threads, emit = () => {}, signal }: LoadOptions,
-  open: (options: { model: string; adapter: string | undefined; engine: Engine }) => Promise<LoadedModel<M>>,
+  { adapter, quantization, engine: asked = 'auto', threads, emit = () => {}, signal }: LoadOptions,
+  open: (options: {
+    model: string;
+    adapter: string | undefined;
+    quantization: QuantizedType | undefined;
+    engine: Engine;
+  }) => Promise<LoadedModel<M>>,
 ): Promise<LoadedModel<M>> {
   const hub = { emit, signal };
   const notice = (message: string): void => emit({ type: 'notice', message });
@@ -29,7 +37,7 @@ async function load<M extends Model>(
   const engine = opened?.engine ?? (asked as Engine);
   opened?.notices.forEach(notice);
   try {
-    const loaded = await open({ model, adapter: adapterPath, engine });
+    const loaded = await open({ model, adapter: adapterPath, quantization, engine });
     loaded.notices.forEach(notice);
     const close = async (): Promise<void> => {
       await loaded.close();

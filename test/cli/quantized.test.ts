@@ -49,6 +49,40 @@ test('a base in few bits learns with LoRA on it and goes into the base as it was
   }
 });
 
+test('score, generate and chat hold the base as the run held it', async () => {
+  const lines = readFileSync(at('int4', 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  const evaluation = lines
+    .map((line) => JSON.parse(line) as { type: string; evalLoss: number })
+    .findLast(({ type }) => type === 'eval');
+  const from = (...more: string[]) => [
+    '--model',
+    base,
+    '--data',
+    at('data.jsonl'),
+    '--adapter',
+    at('int4', 'adapter'),
+    ...more,
+  ];
+  const lossWith = async (...more: string[]): Promise<number> => {
+    const { code, out, err } = await runCli(['score', ...from(...more)]);
+    assert.equal(code, 0, err);
+    const scored = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { mask: number[]; logprobs: (number | null)[] });
+    const supervised = scored.flatMap(({ mask, logprobs }) => logprobs.filter((_, t) => mask[t] === 1)).map(Number);
+    return -supervised.reduce((sum, each) => sum + each, 0) / supervised.length;
+  };
+  const wanted = evaluation?.evalLoss ?? NaN;
+  assert.ok(Math.abs((await lossWith('--quantization', 'int4')) - wanted) < 1e-5 * wanted);
+  assert.ok(Math.abs((await lossWith()) - wanted) > 1e-4 * wanted, 'the base as it is gives another loss');
+  const generated = await runCli(['generate', ...from('--quantization', 'int8', '--max-new-tokens', '2')]);
+  assert.equal(generated.code, 0, generated.err);
+  const wrong = await runCli(['score', ...from('--quantization', 'int3')]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /--quantization: expected .*int4.* but found int3/);
+});
+
 test('it is the same run again, broken off or not', async () => {
   assert.equal((await tune('again', '--quantization', 'int8', '--quiet')).code, 0);
   const adapterOf = (run: string): Buffer => readFileSync(at(run, 'adapter', 'adapter_model.safetensors'));
