@@ -12,6 +12,7 @@ export { type StopReason, type TuneEvent } from './loop/events.ts';
 export { exportModel, type ExportOptions, type ExportSummary } from './loop/exportModel.ts';
 export { loadClassifier, loadModel, type LoadOptions } from './loop/loadModel.ts';
 export { type LoadedModel } from './loop/model.ts';
+export { measureChange, operateOn, type WeightsOptions } from './loop/onWeights.ts';
 export { type Run } from './loop/run.ts';
 export {
   resume,
@@ -24,6 +25,14 @@ export {
 } from './loop/tuneRun.ts';
 export { UsageError } from './loop/usageError.ts';
 export { writeRows } from './loop/writeRows.ts';
+export { type Paper } from './papers/catalogue.ts';
+export { type ListedPaper, papers } from './papers/papers.ts';
+export { type Recipe } from './papers/recipe.ts';
+export { type RecipeUse } from './papers/use.ts';
+export { pairProbes } from './probes/index.ts';
+export { type Measurement, type PairProbe } from './probes/probe.ts';
 export { exactMatch } from './rewards/exactMatch.ts';
 export { type Grade, type Graded, type Reward } from './rewards/reward.ts';
+export { surgeries } from './surgery/index.ts';
+export { type SurgeryUnit } from './surgery/surgery.ts';
 export { mergeAdapter, type MergeOptions } from './surgery/merge.ts';

@@ -55,6 +55,15 @@ export function exampleCalls(folder: string): readonly ExampleCall[] {
       ],
     },
     {
+      name: 'papers.ts',
+      args: [join(root, 'test', 'fixtures', 'models', 'chat'), data, at('by-paper')],
+      prints: [
+        /^Its part of a config: \{"objective":\{"type":"dft"\}\}$/m,
+        /^held-out loss \d/m,
+        /^intruder-dims: \d+ /m,
+      ],
+    },
+    {
       name: 'own-data.ts',
       args: [model, at('sums')],
       prints: [/^loss \d/m, /^ln p of the right answer to 1 \+ 9 = -\d/m],

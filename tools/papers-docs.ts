@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue } from '../src/papers/catalogue.ts';
+import { useText } from '../src/cli/useText.ts';
 import { recipeOf } from '../src/papers/index.ts';
 import type { VerifyResult } from '../src/papers/verify.ts';
 
@@ -57,7 +58,7 @@ export function papersPage(): string {
       '',
       ...(result ? resultLines(result) : ['Not verified yet.']),
       '',
-      `Use: \`${recipe.use}\``,
+      `Use: \`${useText(recipe.use)}\``,
       '',
     ];
   });

@@ -1,9 +1,16 @@
 import { type MethodConfig, methodNamed } from '../loop/compare/methods.ts';
 import { withField } from '../loop/parseConfig.ts';
+import { findPaper, recipeOf } from '../papers/index.ts';
 import { UsageError } from '../loop/usageError.ts';
 import { type Option, parseArgs } from './args.ts';
 
-/** Methods as `--methods` names them: `lora`, `ssf+dft`, `full:learning-rate=2e-5`. UsageError that names the method. */
+/** What a recipe's method changes in a config, by the paper's slug or number. */
+function ofRecipe(word: string): MethodConfig | undefined {
+  const paper = findPaper(word);
+  return paper && recipeOf(paper)?.use.config;
+}
+
+/** Methods as `--methods` names them: `lora`, `ssf+dft`, `092`, `full:learning-rate=2e-5`. UsageError that names the method. */
 export function methodsOf(names: readonly string[], fields: readonly Option[]): Readonly<Record<string, MethodConfig>> {
   const methods: Record<string, MethodConfig> = {};
   for (const name of names) {
@@ -14,7 +21,7 @@ export function methodsOf(names: readonly string[], fields: readonly Option[]): 
         settings.map((setting) => `--${setting}`),
         fields,
       );
-      let method: MethodConfig = methodNamed(unit);
+      let method: MethodConfig = methodNamed(unit, ofRecipe);
       for (const option of fields) {
         const value = args.given.get(option.name);
         if (option.path !== undefined && value !== undefined) method = withField({ ...method }, option.path, value);

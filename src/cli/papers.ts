@@ -2,11 +2,12 @@ import { joinPath, readOptionalJsonFile } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
 import { chooseEngine, type EngineChoice } from '../loop/engines.ts';
 import { formatDuration } from '../loop/units.ts';
-import { hint } from '../loop/nearest.ts';
 import { UsageError } from '../loop/usageError.ts';
-import { catalogue, type Paper } from '../papers/catalogue.ts';
-import { findPaper, recipeOf, recipes } from '../papers/index.ts';
+import type { Paper } from '../papers/catalogue.ts';
+import { recipeOf } from '../papers/index.ts';
+import { paperNamed, papers } from '../papers/papers.ts';
 import type { Figures, Recipe } from '../papers/recipe.ts';
+import { namedUse } from '../papers/use.ts';
 import { runArms, verify, type VerifyOptions, type VerifyResult } from '../papers/verify.ts';
 import { linalgPool } from '../runtime/node/linalg-pool.ts';
 import { runtimeVersions } from '../runtime/node/host.ts';
@@ -15,6 +16,7 @@ import { assetPath } from './assets.ts';
 import type { Command, CommandGroup, Context } from './command.ts';
 import { Interrupted } from './errors.ts';
 import { engineOptions, outOption } from './rows.ts';
+import { useText } from './useText.ts';
 
 const numberOption: Option = {
   name: 'paper',
@@ -25,32 +27,25 @@ const numberOption: Option = {
   description: 'Number or slug of the paper',
 };
 
-function paperOf(args: Args): Paper {
-  const name = args.required('paper');
-  const found = findPaper(name);
-  if (found) return found;
-  const near = hint(
-    name,
-    catalogue.map(({ slug }) => slug),
-  );
-  throw new UsageError(`N: expected a number from 1 to ${catalogue.length} or a slug but found ${name}.${near}`);
+/** Errors of the catalogue, which say what is wrong with the name. */
+function named<T>(find: () => T): T {
+  try {
+    return find();
+  } catch (cause) {
+    throw cause instanceof UsageError ? new UsageError(`N: ${cause.message}`, { cause }) : cause;
+  }
 }
 
-function recipeFor(args: Args): { readonly paper: Paper; readonly recipe: Recipe } {
-  const paper = paperOf(args);
-  const recipe = recipeOf(paper);
-  if (recipe) return { paper, recipe };
-  const there = recipes.map(({ number }) => number).join(', ');
-  throw new UsageError(`N: ${paper.number} ${paper.slug} has no recipe yet; there are ${there}`);
-}
+const paperOf = (args: Args): Paper => named(() => paperNamed(args.required('paper')));
+
+const recipeFor = (args: Args): { readonly paper: Paper; readonly recipe: Recipe } =>
+  named(() => ({ paper: paperNamed(args.required('paper')), recipe: papers.recipe(args.required('paper')) }));
 
 /** What the package holds of an earlier verification. */
 async function resultOf({ number, slug }: Paper): Promise<VerifyResult | undefined> {
   const found = await readOptionalJsonFile(assetPath(`papers/${number}-${slug}.json`));
   return isRecord(found) ? (found as unknown as VerifyResult) : undefined;
 }
-
-const stateOf = (paper: Paper): 'recipe' | 'open' => (recipeOf(paper) ? 'recipe' : 'open');
 
 const listCommand: Command = {
   name: 'papers list',
@@ -59,10 +54,10 @@ const listCommand: Command = {
   stopsBySignal: false,
   async run(_args, context) {
     const rows = await Promise.all(
-      catalogue.map(async (paper) => {
-        const { number, slug, title, kind } = paper;
+      papers.list().map(async (paper) => {
+        const { number, slug, title, kind, state } = paper;
         const verdict = (await resultOf(paper))?.verdict;
-        return { number, slug, title, kind, state: stateOf(paper), ...(verdict === undefined ? {} : { verdict }) };
+        return { number, slug, title, kind, state, ...(verdict === undefined ? {} : { verdict }) };
       }),
     );
     if (context.json) await context.out(`${JSON.stringify(rows)}\n`);
@@ -90,6 +85,16 @@ function outcomeLines({ outcomes, verdict, seeds, seconds, model, engine }: Veri
   ];
 }
 
+/** How a program of one's own takes it. */
+function libraryLines({ number, use: { config, probe, surgery } }: Recipe): string[] {
+  const use = `papers.recipe(${Number(number)}).use`;
+  return [
+    ...(config ? [`in TypeScript: tune({ …, ...${use}.config }, …), which is ${JSON.stringify(config)}`] : []),
+    ...(probe ? [`in TypeScript: measureChange(${use}.probe, { before, after })`] : []),
+    ...(surgery ? [`in TypeScript: operateOn(${use}.surgery, { base, models, out })`] : []),
+  ];
+}
+
 const showCommand: Command = {
   name: 'papers show',
   about: 'A paper of the catalogue: what it offers, the recipe and its claim, and what the verification came to.',
@@ -101,9 +106,9 @@ const showCommand: Command = {
     const result = await resultOf(paper);
     if (context.json) {
       const { build: _build, ...told } = recipe ?? {};
-      await context.out(
-        `${JSON.stringify({ ...paper, state: stateOf(paper), ...(recipe ? { recipe: told } : {}), ...(result ? { result } : {}) })}\n`,
-      );
+      const described = recipe ? { recipe: { ...told, use: namedUse(recipe.use) } } : {};
+      const state = recipe ? 'recipe' : 'open';
+      await context.out(`${JSON.stringify({ ...paper, state, ...described, ...(result ? { result } : {}) })}\n`);
       return 0;
     }
     const lines = [
@@ -113,7 +118,8 @@ const showCommand: Command = {
         ? [
             `claim: ${recipe.claim}`,
             ...recipe.departures.map((departure) => `departure: ${departure}`),
-            `use: ${recipe.use}`,
+            `use: ${useText(recipe.use)}`,
+            ...libraryLines(recipe),
             `config: ${JSON.stringify(recipe.config)}`,
           ]
         : ['no recipe yet']),

@@ -1,5 +1,6 @@
 import { openMergedWeights } from '../adapters/mergedWeights.ts';
 import { writeJsonFile } from '../hub/files.ts';
+import { weightsNamed } from '../loop/weightsNamed.ts';
 import { pairProbes } from '../probes/index.ts';
 import type { PairProbe } from '../probes/probe.ts';
 import { linalgPool } from '../runtime/node/linalg-pool.ts';
@@ -7,7 +8,7 @@ import type { Command, CommandGroup } from './command.ts';
 import { Interrupted } from './errors.ts';
 import { outOption } from './rows.ts';
 import { unitOptions, unitValues } from './unitOptions.ts';
-import { bringWeights } from './weights.ts';
+import { downloadProgress } from './bring.ts';
 
 const shown = (value: number | readonly number[]): string =>
   typeof value === 'number' ? String(Number(value.toPrecision(4))) : value.map((each) => each.toFixed(2)).join(' ');
@@ -37,8 +38,9 @@ Unit: ${probe.unit}; ${probe.direction}. Cost: ${probe.cost}. Noise: ${probe.noi
   stopsBySignal: true,
   async run(args, context) {
     const options = unitValues(probe.schema, args);
-    const base = await bringWeights(args.required('before'), undefined, context);
-    const tuned = await bringWeights(args.required('after'), base, context);
+    const hub = { emit: downloadProgress(context), signal: context.signal };
+    const base = await weightsNamed(args.required('before'), undefined, hub);
+    const tuned = await weightsNamed(args.required('after'), base, hub);
     const before = await openMergedWeights(base);
     const linalg = linalgPool();
     try {

@@ -1,4 +1,5 @@
 import type { WeightsPath } from '../adapters/mergedWeights.ts';
+import { weightsNamed } from '../loop/weightsNamed.ts';
 import { linalgPool } from '../runtime/node/linalg-pool.ts';
 import { surgeries } from '../surgery/index.ts';
 import { operate } from '../surgery/operate.ts';
@@ -7,7 +8,7 @@ import type { Command, CommandGroup } from './command.ts';
 import { Interrupted } from './errors.ts';
 import { outOption } from './rows.ts';
 import { unitOptions, unitValues } from './unitOptions.ts';
-import { bringWeights } from './weights.ts';
+import { downloadProgress } from './bring.ts';
 
 const commandOf = (unit: SurgeryUnit): Command => ({
   name: `surgery ${unit.type}`,
@@ -34,9 +35,10 @@ Writes a checkpoint with the base's config, tokenizer and storage.`,
   stopsBySignal: true,
   async run(args, context) {
     const options = unitValues(unit.schema, args);
-    const base = await bringWeights(args.required('base'), undefined, context);
+    const hub = { emit: downloadProgress(context), signal: context.signal };
+    const base = await weightsNamed(args.required('base'), undefined, hub);
     const models: WeightsPath[] = [];
-    for (const text of args.texts('models')) models.push(await bringWeights(text, base, context));
+    for (const text of args.texts('models')) models.push(await weightsNamed(text, base, hub));
     const out = args.required('out');
     const linalg = linalgPool();
     try {

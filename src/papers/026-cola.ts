@@ -19,7 +19,7 @@ export const colaRecipe = defineRecipe<Config>({
     'every linear layer is adapted, not queries and values alone',
     'links end at equal shares of the steps; the learning rate goes on over them',
   ],
-  use: 'tuneloop tune --adapter cola --adapter.links 3 --lora-r 8 …',
+  use: { config: { adapter: { type: 'cola', links: 3, r: 8 } } },
   model: 'nano',
   seeds: [1, 2, 3],
   config: { facts: 96, steps: 120, batchSize: 16, rank: 1, links: 3, learningRate: 1e-2 },

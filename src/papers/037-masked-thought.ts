@@ -22,7 +22,7 @@ export const maskedThoughtRecipe = defineRecipe<Config>({
     'LoRA of rank 16 on every linear layer instead of all parameters',
     "random tokens stand in place of hidden ones, as in the paper's GSM8K setting",
   ],
-  use: 'tuneloop tune --data-step masked-thought --dataStep.probability 0.2 …',
+  use: { config: { dataStep: { type: 'masked-thought', probability: 0.2 } } },
   model: 'nano',
   seeds: [1, 2, 3, 4, 5],
   config: {

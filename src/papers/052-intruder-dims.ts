@@ -1,4 +1,5 @@
 import { intruderDims } from '../probes/intruderDims.ts';
+import { intruderDims as reduceIntruders } from '../surgery/intruderDims.ts';
 import { randomFacts } from './facts.ts';
 import { defineRecipe } from './recipe.ts';
 
@@ -22,7 +23,7 @@ export const intruderDimsRecipe = defineRecipe<Config>({
     'a Llama of 3M parameters learns random facts by heart, instead of RoBERTa and LLaMA on GLUE and code',
     'equal steps instead of equal accuracy; the target loss of each arm stands beside its count',
   ],
-  use: 'tuneloop probe intruder-dims --before M --after RUN; tuneloop surgery intruder-dims --base M --models RUN --out DIR',
+  use: { probe: intruderDims, surgery: reduceIntruders },
   model: 'nano',
   seeds: [1, 2, 3],
   config: { facts: 96, steps: 240, batchSize: 16, ranks: [1, 16], loraRate: 3e-3, fullRate: 1e-3, ownTexts: 64 },

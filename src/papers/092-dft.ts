@@ -22,7 +22,7 @@ export const dftRecipe = defineRecipe<Config>({
     'LoRA of rank 16 on every linear layer instead of all parameters',
     'the form of the answers is new to the model, so that its tokens have next to no probability, and no weight, at first',
   ],
-  use: 'tuneloop tune --objective dft …',
+  use: { config: { objective: { type: 'dft' } } },
   model: 'nano',
   seeds: [1, 2, 3, 4, 5],
   config: {

@@ -1,4 +1,5 @@
 import type { Lab } from './lab.ts';
+import type { RecipeUse } from './use.ts';
 
 /** What one arm came to on one seed, by name. */
 export type Figures = Readonly<Record<string, number>>;
@@ -28,7 +29,7 @@ interface RecipeText {
   /** Where this differs from the paper. */
   readonly departures: readonly string[];
   /** How a run of one's own uses the method. */
-  readonly use: string;
+  readonly use: RecipeUse;
   /** The model that is tuned. */
   readonly model: string;
   readonly seeds: readonly number[];

@@ -22,25 +22,30 @@ const seams: ReadonlyMap<string, readonly string[]> = new Map(
   ),
 );
 
-/** A method by the name of its unit: `ssf` is the adapter of that type, `full` the training of all weights, `ssf+dft` both. */
-export function methodNamed(name: string): MethodConfig {
-  const parts = name.split('+').map((word): [string, Loose] => {
-    if (word === 'full') return ['adapter', { type: 'none' }];
-    const found = [...seams].filter(([, types]) => types.includes(word)).map(([seam]) => seam);
-    const [seam, other] = found;
-    if (seam !== undefined && other === undefined) return [seam, { type: word }];
-    if (seam !== undefined)
-      throw new UsageError(
-        `methods: ${word} may be ${found.map((each) => `${each}.type`).join(' or ')}; name the field`,
-      );
-    const known = ['full', ...new Set([...seams.values()].flat())].filter((each) => each !== 'none');
-    throw new UsageError(`methods: there is no unit ${word || 'without a name'}.${hint(word, known)}`);
-  });
-  const method: Record<string, Loose> = {};
-  for (const [seam, unit] of parts) {
-    if (seam in method) throw new UsageError(`methods: ${name} names two units of one seam, ${seam}`);
-    method[seam] = unit;
-  }
+/** The part of a config that one name stands for. */
+function unitNamed(word: string, other: (word: string) => MethodConfig | undefined): MethodConfig {
+  if (word === 'full') return { adapter: { type: 'none' } };
+  const found = [...seams].filter(([, types]) => types.includes(word)).map(([seam]) => seam);
+  const [seam, second] = found;
+  if (second !== undefined)
+    throw new UsageError(`methods: ${word} may be ${found.map((each) => `${each}.type`).join(' or ')}; name the field`);
+  const method = seam === undefined ? other(word) : { [seam]: { type: word } };
+  if (method) return method;
+  const known = ['full', ...new Set([...seams.values()].flat())].filter((each) => each !== 'none');
+  throw new UsageError(`methods: there is no unit ${word || 'without a name'}.${hint(word, known)}`);
+}
+
+/** A method by the name of its unit: `ssf` is the adapter of that type, `full` the training of all weights, `ssf+dft` both; `other` may know more names. */
+export function methodNamed(
+  name: string,
+  other: (word: string) => MethodConfig | undefined = () => undefined,
+): MethodConfig {
+  const method: Record<string, unknown> = {};
+  for (const word of name.split('+'))
+    for (const [seam, unit] of Object.entries(unitNamed(word, other))) {
+      if (seam in method) throw new UsageError(`methods: ${name} names two units of one seam, ${seam}`);
+      method[seam] = unit;
+    }
   return method;
 }
 
