@@ -91,7 +91,7 @@ try {
         const row = measure(engine, shape, checkpointing);
         rows.push(row);
         const { plan, peakBytes } = row;
-        const planned = Math.max(plan.trainBytes, plan.evalBytes ?? 0);
+        const planned = plan.peakBytes;
         const [more, found] = [planned, peakBytes].map((bytes) => bytes - plan.parts.presentBytes) as [number, number];
         const figures = [
           mb(planned),

@@ -104,7 +104,8 @@ async function initialStates({ states = [] }: Adapter, base: BaseValues): Promis
   return values;
 }
 
-async function withAdapter(checkpoint: Checkpoint, path: string): Promise<Omit<MergedWeights, 'checkpoint' | 'close'>> {
+/** As `openMergedWeights`, of an open checkpoint and the adapter at a path; what it gives is closed with the checkpoint. */
+export async function mergedWeights(checkpoint: Checkpoint, path: string): Promise<MergedWeights> {
   const model = taskModel(checkpoint.config);
   const base = ownValues(checkpoint.tensors, model);
   const { adapter, values } = await readAdapter(path, model, base);
@@ -118,6 +119,8 @@ async function withAdapter(checkpoint: Checkpoint, path: string): Promise<Omit<M
   };
   const { outputs, untied } = outputsOf(checkpoint.tensors, adapter.merges, model);
   return {
+    checkpoint,
+    close: async () => {},
     config: untied ? { ...checkpoint.config, tie_word_embeddings: false } : checkpoint.config,
     tensors: outputs.map(({ name, base, merges }) => {
       const isSame = merges.length === 0 && name === base.name;
@@ -125,6 +128,14 @@ async function withAdapter(checkpoint: Checkpoint, path: string): Promise<Omit<M
     }),
   };
 }
+
+/** The weights of an open checkpoint as they are; they are closed with it. */
+export const plainWeights = (checkpoint: Checkpoint): MergedWeights => ({
+  checkpoint,
+  config: checkpoint.config,
+  tensors: [...checkpoint.tensors.values()].map((source) => ({ source, base: source, changed: false })),
+  close: async () => {},
+});
 
 /**
  * The weights of a checkpoint, each read when it is asked for, with what an adapter does to them: a head that was tied and
@@ -134,10 +145,8 @@ async function withAdapter(checkpoint: Checkpoint, path: string): Promise<Omit<M
 export async function openMergedWeights({ model, adapter }: WeightsPath): Promise<MergedWeights> {
   const checkpoint = await openCheckpoint(model);
   try {
-    const plain = [...checkpoint.tensors.values()].map((source) => ({ source, base: source, changed: false }));
-    const weights =
-      adapter === undefined ? { config: checkpoint.config, tensors: plain } : await withAdapter(checkpoint, adapter);
-    return { ...weights, checkpoint, close: () => checkpoint.close() };
+    const weights = adapter === undefined ? plainWeights(checkpoint) : await mergedWeights(checkpoint, adapter);
+    return { ...weights, close: () => checkpoint.close() };
   } catch (error) {
     await checkpoint.close();
     throw error;

@@ -13,6 +13,19 @@ function measuredText({ evalLoss, accuracy, reward, graded, best }: Extract<Tune
   ].join(', ');
 }
 
+/** What each part of a run takes of memory, and what that consists of while it trains. */
+function memoryLines(plan: Extract<TuneEvent, { type: 'plan' }>): string[] {
+  const { trainBytes, evalBytes, answerBytes, forgettingBytes, parts } = plan;
+  if (trainBytes === undefined || !parts) return [];
+  const others = Object.entries({ evaluation: evalBytes, answers: answerBytes, forgetting: forgettingBytes });
+  return [
+    `Memory for training: ${formatBytes(trainBytes)}: ${memoryWords(parts)}`,
+    ...others
+      .filter(([, bytes]) => bytes !== undefined && bytes > trainBytes)
+      .map(([name, bytes = 0]) => `Memory for ${name}: ${formatBytes(bytes)}, more than for training`),
+  ];
+}
+
 const forgottenText = ({ forgetting, abilities, klNats }: Extract<TuneEvent, { type: 'forgetting' }>): string =>
   `forgot ${forgetting.value.toFixed(3)} nats/token, abilities ${abilities.right} of ${abilities.of}, KL to the base ${klNats.own.value.toFixed(3)} and on the task ${klNats.target.value.toFixed(3)}`;
 
@@ -36,6 +49,8 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
   let [open, shownAt, startedAt] = [false, -Infinity, 0];
   // Mean step time and rate over about the last ten steps.
   let [stepMs, rate] = [0, 0];
+  /** Time that measuring took so far. */
+  let measuredMs = 0;
 
   const line = (text: string): void => {
     if (open) err('\r\u001b[K');
@@ -45,7 +60,8 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
 
   const secondsLeft = (step: number): number | undefined => {
     if (plan === undefined) return undefined;
-    const bySteps = ((plan.steps - step) * stepMs) / 1000;
+    const measuring = Math.max(0, (plan.measureSeconds ?? 0) - measuredMs / 1000);
+    const bySteps = ((plan.steps - step) * stepMs) / 1000 + measuring;
     const limit = plan.maxTimeMinutes;
     return limit === undefined ? bySteps : Math.min(bySteps, Math.max(0, limit * 60 - (now() - startedAt) / 1000));
   };
@@ -74,23 +90,18 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
   const onPlan = (event: Event<'plan'>): void => {
     plan = event;
     startedAt = now();
-    const { parts, trainBytes, evalBytes, stepSeconds, seconds } = event;
-    const peaks = [
-      ...(trainBytes === undefined ? [] : [`${formatBytes(trainBytes)} for training`]),
-      ...(evalBytes === undefined ? [] : [`${formatBytes(evalBytes)} for evaluation`]),
-    ];
+    const { stepSeconds, seconds, measureSeconds = 0, peakBytes } = event;
+    const measures = measureSeconds > 0 ? `, ${formatDuration(measureSeconds)} of it for measuring` : '';
     line(
       [
         `Plan: ${event.steps} steps, ${Number(event.stepsPerEpoch.toFixed(2))} an epoch`,
         ...(stepSeconds === undefined || seconds === undefined
           ? []
-          : [
-              `about ${formatDuration(stepSeconds)} a step, ${formatDuration(seconds)} in all (from one pass, without evaluations)`,
-            ]),
-        ...(peaks.length === 0 ? [] : [`peak memory ${peaks.join(', ')}`]),
+          : [`about ${formatDuration(stepSeconds)} a step, ${formatDuration(seconds)} in all${measures}`]),
+        ...(peakBytes === undefined ? [] : [`peak memory ${formatBytes(peakBytes)}`]),
       ].join('; '),
     );
-    if (parts) line(`Memory for training: ${memoryWords(parts)}`);
+    for (const text of memoryLines(event)) line(text);
   };
 
   const onStarted = (event: Event<'started'>): void => {
@@ -114,8 +125,10 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
       case 'step':
         return onStep(event);
       case 'eval':
+        measuredMs += event.evalMs;
         return line(`step ${event.step}: ${measuredText(event)} (${formatDuration(event.evalMs / 1000)})`);
       case 'forgetting':
+        measuredMs += event.measureMs;
         return line(`step ${event.step}: ${forgottenText(event)} (${formatDuration(event.measureMs / 1000)})`);
       case 'drift':
         return;
@@ -124,6 +137,8 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
       case 'warning':
         return line(`Warning: ${event.message}`);
       case 'samples':
+        measuredMs += event.sampleMs;
+        return;
       case 'done':
         return;
     }

@@ -37,6 +37,12 @@ function answered(
   throw new TypeError(`Expected prompt and ${which} both as texts or both as messages but found one of each`);
 }
 
+/** A row of preferences as supervised training would have its chosen answer. */
+export const chosenExample = (row: Row): SupervisedExample => {
+  const pair = readPair(row);
+  return placed(row, () => answered(pair, 'chosen'));
+};
+
 /** The two sequences as one example: token types tell them apart. */
 export function pairExample(
   index: number,

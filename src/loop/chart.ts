@@ -2,7 +2,7 @@
 export interface Curve {
   readonly name: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
-  readonly style: 'faint' | 'main' | 'dots';
+  readonly style: 'faint' | 'main' | 'other' | 'dots';
 }
 
 const maxPoints = 600;

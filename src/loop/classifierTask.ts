@@ -11,7 +11,7 @@ import { sum } from '../ir/ops/reduceSum.ts';
 import type { Classifier } from '../nn/model.ts';
 import { labelLosses, smoothedLabels } from '../objectives/labelLosses.ts';
 import { classifierFeeds, classifierForward, type ClassifierShape } from './classifierPrograms.ts';
-import { classify } from './classifier.ts';
+import { classify, classifyingWork } from './classifier.ts';
 import type { TuneConfig } from './config.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { lossGraph } from './programs.ts';
@@ -71,6 +71,7 @@ export function classifierTask(
   return {
     loaded,
     language: undefined,
+    lossPer: 'example',
     packed: false,
     prepare: async (rows, { maxLength, store }) => {
       const { dataset, note } = newDataset(store);
@@ -146,6 +147,7 @@ export function classifierTask(
       }
       return said;
     },
+    answerWork: (examples) => classifyingWork(loaded, examples),
     metrics: () => (problemType() === 'single_label_classification' ? ['evalLoss', 'accuracy'] : ['evalLoss']),
     evaluationGraph,
     evaluate: async (batches): Promise<Evaluation> => {
@@ -163,7 +165,11 @@ export function classifierTask(
           if (largest(logits?.data.slice(...at) ?? []) === largest(targets.subarray(...at))) right++;
         }
       }
-      return { loss: loss / count, supervisedTokens: count, ...(single ? { accuracy: right / count } : {}) };
+      return {
+        loss: loss / count,
+        supervisedTokens: count,
+        ...(single ? { accuracy: right / count } : {}),
+      };
     },
   };
 }

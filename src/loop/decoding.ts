@@ -3,6 +3,7 @@ import type { Program, Tensors } from '../runtime/engine.ts';
 import { allocate, type Tensor, tensor } from '../runtime/tensor.ts';
 import type { ReadyModel } from './readyModel.ts';
 import { cacheNames, decodeGraph, type DecodeShape } from './decodeProgram.ts';
+import { allOf, inBatches, type Work } from './work.ts';
 
 /** What a step says of each row: its most likely next token, or the logits to choose from. */
 export interface DecodeStep {
@@ -19,29 +20,48 @@ export interface Decoding {
   append(tokens: readonly number[]): Promise<DecodeStep>;
 }
 
+export interface DecodingOptions {
+  readonly maxNewTokens: number;
+  /** Whether logits are asked for, not the most likely token alone. */
+  readonly logits: boolean;
+}
+
 const roundUp = (count: number, multiple: number): number => Math.ceil(count / multiple) * multiple;
 
-/** Places of a cache for so many tokens. */
-const capacityFor = (tokens: number): number => roundUp(tokens, 64);
-/** Places that the longest prompt is padded to. */
-const promptLength = (longest: number, most: number): number => Math.min(most, roundUp(longest, 32));
-
-/** The programs of a batch of answers and the bytes of its caches, before there are any. */
-export function answerGraphs(
-  { model, attached }: Pick<ReadyModel, 'model' | 'attached'>,
-  shape: { readonly batch: number; readonly prompt: number; readonly maxNewTokens: number; readonly logits: boolean },
-): { readonly graphs: readonly Graph[]; readonly cacheBytes: number } {
-  const { batch, prompt, maxNewTokens, logits } = shape;
-  const prefix = attached?.adapter.prefixTokens ?? 0;
-  const capacity = capacityFor(prefix + prompt + maxNewTokens);
-  const steps = [
-    { length: promptLength(prompt, capacity - prefix), fresh: true },
-    { length: 1, fresh: false },
-  ];
-  const { layers, kvHeads, headWidth } = model;
+/** Shapes of the two programs that write after prompts of these lengths: theirs, then one token after another. */
+function decodeShapes(
+  loaded: ReadyModel,
+  lengths: readonly number[],
+  { maxNewTokens, logits }: DecodingOptions,
+): { readonly first: DecodeShape; readonly next: DecodeShape } {
+  const prefix = loaded.attached?.adapter.prefixTokens ?? 0;
+  const longest = Math.max(...lengths);
+  const capacity = roundUp(prefix + longest + maxNewTokens, 64);
+  const shape = { batch: lengths.length, capacity, logits };
   return {
-    graphs: steps.map((step) => decodeGraph(model, attached?.adapter, { batch, capacity, logits, ...step })),
-    cacheBytes: 4 * 2 * layers * batch * kvHeads * capacity * headWidth,
+    first: { ...shape, length: Math.min(capacity - prefix, roundUp(longest, 32)), fresh: true },
+    next: { ...shape, length: 1, fresh: false },
+  };
+}
+
+/** What it takes to write after prompts of these lengths, so many at once. */
+export function decodingWork(
+  loaded: ReadyModel,
+  lengths: readonly number[],
+  { batchSize, ...options }: DecodingOptions & { readonly batchSize: number },
+): Work {
+  if (lengths.length === 0) return allOf([]);
+  const { layers, kvHeads, headWidth } = loaded.model;
+  const batches = inBatches(lengths, batchSize).map((batch) => decodeShapes(loaded, batch, options));
+  const longest = Math.max(...lengths);
+  const { first, next } = decodeShapes(loaded, lengths.slice(0, batchSize).fill(longest), options);
+  const graph = (shape: DecodeShape) => () => decodeGraph(loaded.model, loaded.attached?.adapter, shape);
+  const writes = Math.max(0, options.maxNewTokens - 1);
+  return {
+    graphs: [graph(first), graph(next)],
+    hostBytes: 4 * 2 * layers * kvHeads * headWidth * first.batch * first.capacity,
+    places: batches.reduce((sum, { first: { batch, length } }) => sum + batch * (length + writes), 0),
+    writes: batches.length * writes,
   };
 }
 
@@ -70,19 +90,19 @@ const stepOf = ({ next, logits }: Tensors): DecodeStep => ({
 export function startDecoding(
   loaded: ReadyModel,
   prompts: readonly (readonly number[])[],
-  options: { readonly maxNewTokens: number; readonly logits: boolean },
+  options: DecodingOptions,
 ): Decoding {
-  const { logits } = options;
-  const batch = prompts.length;
-  const longest = Math.max(...prompts.map((ids) => ids.length));
-  const prefix = loaded.attached?.adapter.prefixTokens ?? 0;
-  const capacity = capacityFor(prefix + longest + options.maxNewTokens);
-  const caches = emptyCaches(loaded, batch, capacity);
+  const { first, next } = decodeShapes(
+    loaded,
+    prompts.map((ids) => ids.length),
+    options,
+  );
+  const { batch, length } = first;
+  const caches = emptyCaches(loaded, batch, first.capacity);
   let appended = 0;
   return {
     prefill: async () => {
-      const length = promptLength(longest, capacity - prefix);
-      const loadedProgram = await program(loaded, { batch, length, capacity, fresh: true, logits });
+      const loadedProgram = await program(loaded, first);
       const ids = new Int32Array(batch * length);
       prompts.forEach((prompt, row) => ids.set(prompt, row * length));
       const places = ids.map((_, i) => i % length);
@@ -98,7 +118,7 @@ export function startDecoding(
     },
     append: async (tokens) => {
       const lengths = prompts.map((prompt) => prompt.length + appended);
-      const loadedProgram = await program(loaded, { batch, length: 1, capacity, fresh: false, logits });
+      const loadedProgram = await program(loaded, next);
       const outputs = await loadedProgram.run({
         ...caches,
         ids: tensor('i32', [batch, 1], tokens),

@@ -41,8 +41,10 @@ export interface EvalEvent {
   readonly step: number;
   /** Not there where the model learns from its own answers, which have a reward alone. */
   readonly evalLoss?: number;
+  /** What that is the mean of, where not of tokens. */
+  readonly per?: 'pair' | 'example';
   readonly supervisedTokens?: number;
-  /** Share of examples whose most likely label is right, of a classifier with one label for each. */
+  /** Share of examples whose most likely label is right, of a classifier with one label for each; of pairs that are told apart. */
   readonly accuracy?: number;
   /** Mean grade of the answers to evaluation prompts that could be graded, and their number. */
   readonly reward?: number;

@@ -1,4 +1,4 @@
-import { type MemoryPlan, memoryWords, type PlannedRun, planValues } from './memoryPlan.ts';
+import { memoryWords, peakOf, type PlannedMemory, type PlannedRun, planValues, type RunValues } from './memoryPlan.ts';
 import { formatBytes } from './units.ts';
 
 /** A change of the config that needs less memory. */
@@ -35,21 +35,26 @@ function changed(run: PlannedRun, { batch, checkpointing }: { batch: number; che
   };
 }
 
+/** Memory that values may take, and those that stay whatever is changed. */
+interface Room {
+  readonly room: number;
+  readonly values: RunValues;
+}
+
 /** The first change that keeps values within `room`, with what they take. */
 async function firstFitting(
   candidates: Iterable<Change>,
-  room: number,
+  { room, values }: Room,
 ): Promise<(Change & { bytes: number }) | undefined> {
   for (const change of candidates) {
-    const { train, evaluation = 0 } = await planValues(change.run);
-    const bytes = Math.max(train, evaluation);
+    const bytes = peakOf(await planValues(change.run, values));
     if (bytes <= room) return { ...change, bytes };
   }
   return undefined;
 }
 
 /** What would fit: checkpointing, else the largest smaller batch, else both. */
-async function fittingChanges(run: PlannedRun, room: number): Promise<(Change & { bytes: number })[]> {
+async function fittingChanges(run: PlannedRun, room: Room): Promise<(Change & { bytes: number })[]> {
   const { gradientCheckpointing } = run.config.train;
   const { batch } = run.plan.trainShape;
   const halves = function* (checkpointing: boolean): Generator<Change> {
@@ -64,23 +69,43 @@ async function fittingChanges(run: PlannedRun, room: number): Promise<(Change & 
   return both ? [both] : [];
 }
 
+/** What can be left out so that the rest fits. */
+function fittingOmissions({ config }: PlannedRun, { room, values }: Room): { words: string; bytes: number }[] {
+  const without = [
+    { words: 'forgetting.measure false', values: { ...values, forgetting: undefined } },
+    {
+      words: `samples.prompts 0${config.reward.path === undefined ? '' : ' and no reward.path'}`,
+      values: { ...values, answers: undefined },
+    },
+  ];
+  return without
+    .map(({ words, values: rest }) => ({ words, bytes: peakOf(rest) }))
+    .filter(({ bytes }) => bytes <= room);
+}
+
 /** Throws RangeError with the plan, and with changes that fit, where a run needs more memory than there is. */
-export async function refuseExcess(run: PlannedRun, plan: MemoryPlan, availableBytes: number): Promise<void> {
-  const { parts, trainBytes, evalBytes = 0 } = plan;
-  const { presentBytes, weightBytes, stateBytes } = parts;
+export async function refuseExcess(
+  run: PlannedRun,
+  { memory, values }: PlannedMemory,
+  availableBytes: number,
+): Promise<void> {
+  const { parts, peakBytes } = memory;
+  const { presentBytes, growthBytes, weightBytes, stateBytes } = parts;
   const limit = presentBytes + availableBytes;
-  const most = Math.max(trainBytes, evalBytes);
-  if (most <= limit || run.config.train.allowMemoryExcess) return;
-  const common = presentBytes + weightBytes + stateBytes;
-  const { batch, length } = trainBytes >= evalBytes ? run.plan.trainShape : (run.plan.evalShape ?? run.plan.trainShape);
-  const whole = `${memoryWords({ ...parts, valueBytes: most - common })} for ${batch} x ${length} tokens`;
-  const fitting = await fittingChanges(run, limit - common);
+  if (peakBytes <= limit || run.config.train.allowMemoryExcess) return;
+  const common = presentBytes + growthBytes + weightBytes + stateBytes;
+  const { trainShape, evalShape = trainShape } = run.plan;
+  const trains = values.train.sharedBytes >= (values.evaluation?.sharedBytes ?? 0);
+  const { batch, length } = trains ? trainShape : evalShape;
+  const whole = `${memoryWords({ ...parts, valueBytes: peakBytes - common })} for ${batch} x ${length} tokens`;
+  const room = { room: limit - common, values };
+  const fitting = [...fittingOmissions(run, room), ...(await fittingChanges(run, room))];
   const advice = [
     ...fitting.map(({ words, bytes }) => `${words} (${formatBytes(common + bytes)})`),
     'a smaller data.maxLength',
     ...(fitting.length > 0 ? [] : ['a smaller model']),
   ];
   throw new RangeError(
-    `Expected a run within the ${formatBytes(limit)} of memory that there are but ${formatBytes(most)} are planned: ${whole}. Take ${advice.join(', or ')}; train.allowMemoryExcess starts it as it is`,
+    `Expected a run within the ${formatBytes(limit)} of memory that there are but ${formatBytes(peakBytes)} are planned: ${whole}. Take ${advice.join(', or ')}; train.allowMemoryExcess starts it as it is`,
   );
 }

@@ -1,5 +1,6 @@
 import type { Estimate } from '../probes/pairedChange.ts';
 import type { DriftEvent, EvalEvent, ForgettingEvent, MetricsLine } from './events.ts';
+import { wilson } from './wilson.ts';
 
 /** A figure before and after, and its change with 95% interval. */
 export interface Comparison {
@@ -10,7 +11,13 @@ export interface Comparison {
 
 /** What a run gained, forgot and how far it drifted, of the weights that it ends with; what was not measured is left out. */
 export interface RunOutcome {
-  readonly gain: { readonly loss?: Comparison; readonly score?: Comparison };
+  readonly gain: {
+    readonly loss?: Comparison;
+    /** What that loss is the mean of, where not of tokens. */
+    readonly per?: 'pair' | 'example';
+    readonly accuracy?: Comparison;
+    readonly score?: Comparison;
+  };
   readonly forgetting?: Omit<ForgettingEvent, 'type' | 'measureMs'> & {
     readonly abilitiesBefore: ForgettingEvent['abilities'];
   };
@@ -26,13 +33,31 @@ function compared(before: number, after: number, errors: readonly (number | unde
   return { before, after, change: { value, low: value - half, high: value + half } };
 }
 
+/** Shares of the same examples, with Newcombe's interval of their difference (1998, method 10); not paired either. */
+function comparedShares(before: number, after: number, count: number): Comparison {
+  const [[low0, high0], [low1, high1]] = [wilson(before * count, count), wilson(after * count, count)];
+  const value = after - before;
+  const low = value - Math.hypot(after - low1, high0 - before);
+  const high = value + Math.hypot(high1 - after, before - low0);
+  return { before, after, change: { value, low, high } };
+}
+
 function gainOf(before: EvalEvent, after: EvalEvent): RunOutcome['gain'] {
   const change = (value: 'evalLoss' | 'reward', error: 'evalLossError' | 'rewardError'): Comparison | undefined => {
     const [from, to] = [before[value], after[value]];
     return from === undefined || to === undefined ? undefined : compared(from, to, [before[error], after[error]]);
   };
   const [loss, score] = [change('evalLoss', 'evalLossError'), change('reward', 'rewardError')];
-  return { ...(loss && { loss }), ...(score && { score }) };
+  const { per, supervisedTokens: count } = after;
+  const [from, to] = [before.accuracy, after.accuracy];
+  return {
+    ...(loss && { loss }),
+    ...(per && { per }),
+    ...(from === undefined || to === undefined || count === undefined
+      ? {}
+      : { accuracy: comparedShares(from, to, count) }),
+    ...(score && { score }),
+  };
 }
 
 /** The outcome of the weights after `step`, from a run's metrics. */
@@ -89,7 +114,8 @@ export function outcomeRows({ gain, forgetting, drift }: RunOutcome): OutcomeRow
   const compare = (name: string, found: Comparison | undefined): void => {
     if (found) rows.push(row(name, found.before.toFixed(3), found.after.toFixed(3), interval(found.change)));
   };
-  compare('gain: held-out loss, nats/token', gain.loss);
+  compare(`gain: held-out loss, nats/${gain.per ?? 'token'}`, gain.loss);
+  compare(`gain: accuracy on held-out ${gain.per ?? 'example'}s`, gain.accuracy);
   compare('gain: task score', gain.score);
   if (forgetting) {
     const texts = { general: 'general texts', own: "base's own samples", user: 'your texts' } as const;

@@ -26,6 +26,8 @@ export interface RunPlan {
   /** Rows that the model answers at once, and the tokens of the longest prompt, where it does while training. */
   readonly answerShape?: { readonly batch: number; readonly prompt: number };
   readonly evalShape: { readonly batch: number; readonly length: number } | undefined;
+  /** Places of an evaluation, padding included. */
+  readonly evalPlaces: number;
   /** The first micro-batch, and how many of its size a step has on average; undefined where steps are made of the model's own answers. */
   readonly sample: { readonly batch: Batch; readonly passesPerStep: number } | undefined;
   /** The next window as it is trained on, for step 1, 2, … */
@@ -109,7 +111,8 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
   const heldBatches = answering ? undefined : runData.held && makeBatches(runData.held.examples, shared);
   const packed = () => makeBatches(examples, { ...shared, ...packing, parts, order });
   const padded = answering ? undefined : batches;
-  notes.push(...remarks(runData, padded, task.counts === undefined ? packed : undefined));
+  const packs = task.language !== undefined && task.counts === undefined;
+  notes.push(...remarks(runData, padded, packs ? packed : undefined));
   const { gradientAccumulationSteps: passes } = train;
   const cursor = makeCursor(batches, generations ? 1 : passes);
   const stepsPerEpoch = cursor.windowsPerEpoch * (generations ? generations.every / passes : 1);
@@ -139,6 +142,7 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
       ? answeringShapes(train.batchSize, summary.longest, answering.objective.answers.maxCompletionLength)
       : { trainShape: { batch: first.batch, length: batches.longest } }),
     evalShape: heldBatches && firstHeld && { batch: firstHeld.batch, length: heldBatches.longest },
+    evalPlaces: heldBatches?.sizeOf(0).cells ?? 0,
     sample: answering
       ? undefined
       : {

@@ -10,7 +10,7 @@ import { tokenFeeds } from './feeds.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { pairScoreGraph, pairTrainGraph } from './pairPrograms.ts';
 import type { TokenShape } from './programs.ts';
-import { answerSamples } from './samples.ts';
+import { answeringWork, answerSamples } from './samples.ts';
 import type { Evaluation, Task } from './task.ts';
 
 type PairData = Pick<TuneConfig['data'], 'packing' | 'loss'> & Partial<Pick<TuneConfig['data'], 'allowUntrainedStop'>>;
@@ -43,6 +43,7 @@ export function preferenceTask(
     language: loaded,
     packed: true,
     counts: 'pairs',
+    lossPer: 'pair',
     prepare: (rows, options) => preparePairs(rows, tokenizerOf(loaded), options),
     preview: (dataset, examples) => {
       const summary = summarizeDataset(dataset, tokenizerOf(loaded), examples);
@@ -70,6 +71,7 @@ export function preferenceTask(
     },
     // Of a pair the chosen answer comes first, so it is what the data says.
     answer: (examples, options) => answerSamples(loaded, examples, options),
+    answerWork: (examples, options) => answeringWork(loaded, examples, options),
     metrics: () => ['evalLoss', 'accuracy'],
   };
 }

@@ -7,7 +7,7 @@ import type { TuneConfig } from './config.ts';
 import { generationsOf } from './generations.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { policyLoss } from './policyLoss.ts';
-import { answerSamples } from './samples.ts';
+import { answeringWork, answerSamples } from './samples.ts';
 import type { RunTask } from './task.ts';
 
 /** Counts of prompts; nothing of the data is learned. Throws RangeError where none is left. */
@@ -80,6 +80,7 @@ export function promptTask(
       return { summary, notes: notesOf(summary, dataset), example };
     },
     answer: (examples, options) => answerSamples(loaded, examples, options),
+    answerWork: (examples, options) => answeringWork(loaded, examples, options),
     metrics: () => [],
   };
 }

@@ -4,9 +4,10 @@ import type { TuneConfig } from './config.ts';
 import type { DoneEvent, EvalEvent, MetricsLine, StepEvent, StopReason } from './events.ts';
 import { definitions, escapeHtml } from './html.ts';
 import { dataSection } from './reportData.ts';
-import { forgettingSection } from './reportForgetting.ts';
+import { outcomeSection } from './reportOutcome.ts';
 import { samplesSection } from './reportSamples.ts';
 import { reportStyle } from './reportStyle.ts';
+import { lossMeaning, lossTitle, type LossUnit } from './reportWords.ts';
 import type { RunRecord } from './runFolder.ts';
 import type { SampleSet } from './samples.ts';
 import { formatBytes, formatDuration } from './units.ts';
@@ -34,6 +35,9 @@ interface Told {
   readonly steps: readonly StepEvent[];
   readonly evals: readonly EvalEvent[];
   readonly done: DoneEvent | undefined;
+  readonly per: LossUnit;
+  /** Milliseconds that forgetting and drift took to measure. */
+  readonly measuredMs: number;
 }
 
 const fact = (name: string, value: string): string =>
@@ -55,13 +59,11 @@ function facts({ steps, evals, done }: Told, plan: RunRecord['plan']): string {
     last ? fact('steps', String(last.step)) : '',
     done !== undefined && done.adapterStep !== done.step ? fact('weights of step', String(done.adapterStep)) : '',
     done?.best
-      ? fact(`best ${metricNames[done.best.metric]}`, `${done.best.value.toFixed(3)}, step ${done.best.step}`)
+      ? fact(`best ${metricNames[done.best.metric]}`, `${done.best.value.toFixed(3)}, step\u00a0${done.best.step}`)
       : '',
     fact('tokens', sum(steps.map(({ tokens }) => tokens)).toLocaleString('en')),
     peak === undefined ? '' : fact('peak memory', formatBytes(peak)),
-    plan?.trainBytes === undefined
-      ? ''
-      : fact('peak memory as planned', formatBytes(Math.max(plan.trainBytes, plan.evalBytes ?? 0))),
+    plan?.peakBytes === undefined ? '' : fact('peak memory as planned', formatBytes(plan.peakBytes)),
   ].join('');
 }
 
@@ -74,7 +76,7 @@ function stepCurves(steps: readonly StepEvent[], of: (step: StepEvent) => number
   ];
 }
 
-function curves({ steps, evals }: Told): string {
+function curves({ steps, evals, per }: Told): string {
   const evaluated = (metric: 'evalLoss' | 'accuracy' | 'reward'): Curve => ({
     name: 'evaluation',
     style: 'dots',
@@ -82,7 +84,7 @@ function curves({ steps, evals }: Told): string {
   });
   const terms = [...new Set(steps.flatMap(({ terms = {} }) => Object.keys(terms)))];
   const rates = steps.map(({ step, learningRate }) => ({ x: step, y: learningRate }));
-  return `${chart('Loss per learned token', [...stepCurves(steps, ({ loss }) => loss), evaluated('evalLoss')])}
+  return `${chart(lossTitle[per], [...stepCurves(steps, ({ loss }) => loss), evaluated('evalLoss')])}
 <div class="pair">${[
     chart('Accuracy', [evaluated('accuracy')]),
     chart('Mean grade of answers to evaluation prompts', [evaluated('reward')]),
@@ -101,7 +103,7 @@ function curves({ steps, evals }: Told): string {
 }
 
 /** Where the time went, over all sessions of the run. */
-function timing({ steps, evals }: Told, samples: readonly SampleSet[]): string {
+function timing({ steps, evals, measuredMs }: Told, samples: readonly SampleSet[]): string {
   if (steps.length === 0) return '';
   const stepMs = steps.map((step) => step.stepMs);
   const inSteps = sum(stepMs);
@@ -115,6 +117,7 @@ function timing({ steps, evals }: Told, samples: readonly SampleSet[]): string {
     ],
     [`${evals.length} evaluations`, sum(evals.map(({ evalMs }) => evalMs)), ''],
     ['answers shown above', sum(samples.map(({ sampleMs }) => sampleMs)), ''],
+    ['measuring what was forgotten', measuredMs, ''],
   ] as const;
   const shown = rows.filter(([, ms]) => ms > 0);
   return `<h2>Time</h2>
@@ -125,7 +128,7 @@ function timing({ steps, evals }: Told, samples: readonly SampleSet[]): string {
 const shortName = (path: string): string => repositoryOf(path) ?? path.split(/[\\/]/).at(-1) ?? path;
 
 /** What was done, in sentences. */
-function story({ config, run }: ReportInput, { done }: Told): string {
+function story({ config, run }: ReportInput, { done, per }: Told): string {
   const { trained, all } = run.parameters;
   const share = ((100 * trained) / all).toPrecision(3);
   const ending = done === undefined ? 'has not ended yet' : endings[done.stopReason];
@@ -134,7 +137,7 @@ function story({ config, run }: ReportInput, { done }: Told): string {
     config.adapter.type === 'none'
       ? `It trained ${trained.toLocaleString('en')} of the model's own ${all.toLocaleString('en')} parameters`
       : `It trained an adapter (${config.adapter.type}) of ${trained.toLocaleString('en')} parameters beside the model's ${all.toLocaleString('en')}`;
-  return `<p>This run of objective ${config.objective.type}${escapeHtml(begun)} ${escapeHtml(ending)}. ${escapeHtml(what)} (${share}%), on the engine ${escapeHtml(run.engine.name)} in ${escapeHtml(run.engine.precision)}. A loss is the mean surprise at a token that should be written, in nats: the lower, the better.</p>`;
+  return `<p>This run of objective ${config.objective.type}${escapeHtml(begun)} ${escapeHtml(ending)}. ${escapeHtml(what)} (${share}%), on the engine ${escapeHtml(run.engine.name)} in ${escapeHtml(run.engine.precision)}. ${lossMeaning[per]}</p>`;
 }
 
 /** The run as one HTML page without anything from outside: what came of it, curves, answers before and after, what was trained on, time, memory, config; light and dark, for desk and phone. */
@@ -143,7 +146,9 @@ export function renderReport(input: ReportInput): string {
   const told: Told = {
     steps: metrics.filter((line) => line.type === 'step'),
     evals: metrics.filter((line) => line.type === 'eval'),
+    per: run.lossPer ?? 'token',
     done: metrics.find((line) => line.type === 'done'),
+    measuredMs: sum(metrics.flatMap((line) => ('measureMs' in line ? [line.measureMs] : []))),
   };
   const title = `Fine-tuning of ${shortName(config.model.path)}`;
   const fingerprints = Object.entries(run.fingerprints).map(([name, hash]): [string, string] => [
@@ -155,9 +160,9 @@ export function renderReport(input: ReportInput): string {
 <body><h1>${escapeHtml(title)}</h1>
 ${story(input, told)}
 <div class="facts">${facts(told, run.plan)}</div>
-${forgettingSection(metrics, told.done?.adapterStep)}
+${outcomeSection(metrics, told.done?.adapterStep)}
 ${curves(told)}
-${samplesSection(samples, config.samples.maxNewTokens)}
+${samplesSection(samples, config.samples.maxNewTokens, told.per)}
 ${dataSection(config, run)}
 ${timing(told, samples)}
 <h2>How to do it again</h2>

@@ -1,6 +1,7 @@
 import type { TuneConfig } from './config.ts';
 import { heldOutOf, listOf } from './dataPaths.ts';
 import { definitions, escapeHtml } from './html.ts';
+import type { LossUnit } from './reportWords.ts';
 import type { RunRecord } from './runFolder.ts';
 
 /** A line of the example as the run shows it: `+ 22 "4"`, with + where the token is learned. */
@@ -25,8 +26,15 @@ function noteLine(note: string): string {
   return `<li${warns ? ' class="warn"' : ''}>${escapeHtml(note)}</li>`;
 }
 
+/** What stands before the example: what a reader should see in it. */
+const exampleWords: Readonly<Record<LossUnit, string>> = {
+  token: 'One example as the model met it. It learned to write what is <mark>marked</mark>; the rest it was given.',
+  pair: 'One pair as the model met it, the chosen answer first. The answers, which it learned to tell apart, are <mark>marked</mark>.',
+  example: 'One example as the model met it, token by token, and the label that it learned to give it.',
+};
+
 /** The files, what was counted in them, and one example with its mask. */
-export function dataSection({ data, dataStep }: TuneConfig, { preview }: RunRecord): string {
+export function dataSection({ data, dataStep }: TuneConfig, { preview, lossPer }: RunRecord): string {
   const files: [string, string][] = [['training', listOf(data.path).join(', ')]];
   const heldOut = heldOutOf(data)?.paths.join(', ');
   if (heldOut !== undefined) files.push(['evaluation', heldOut]);
@@ -35,9 +43,11 @@ export function dataSection({ data, dataStep }: TuneConfig, { preview }: RunReco
   else files.push(['evaluation', 'none']);
   if (data.formatter !== undefined) files.push(['formatter', data.formatter]);
   if (dataStep.type !== 'none') files.push(['data step', dataStep.type]);
+  // Word pieces have no space between words in them.
+  const spaced = preview.example.some((line) => / "[^"]* /.test(line));
   return `<h2>What it was trained on</h2>
 ${definitions(files)}
 <ul>${preview.notes.map(noteLine).join('')}</ul>
-<p>One example as the model met it. It learned to write what is <mark>marked</mark>; the rest it was given.</p>
-<pre>${exampleText(preview.example)}</pre>`;
+<p>${exampleWords[lossPer ?? 'token']}</p>
+<pre${spaced ? '' : ' class="apart"'}>${exampleText(preview.example)}</pre>`;
 }

@@ -7,8 +7,20 @@ import type { TuneConfig } from './config.ts';
 import type { ForgettingEvent, TextFigures } from './events.ts';
 import type { RunPlan } from './plan.ts';
 import { type ReadyModel, tokenizerOf } from './readyModel.ts';
-import { examplesIn, logprobsOf, measureBase, readBase, type RetentionBase, type SetName } from './retentionBase.ts';
+import {
+  examplesIn,
+  logprobsOf,
+  measureBase,
+  readBase,
+  type RetentionBase,
+  type RetentionTexts,
+  retentionTexts,
+  retentionWork,
+  type SetName,
+} from './retentionBase.ts';
 import { promptOf, retentionRows } from './retentionTexts.ts';
+import type { RunTask } from './task.ts';
+import type { Work } from './work.ts';
 import { wilson } from './wilson.ts';
 import { withoutAdapter } from './withoutAdapter.ts';
 
@@ -36,21 +48,45 @@ async function userTexts(loaded: ReadyModel, path: string | undefined): Promise<
   return Array.from({ length: count }, (_, i) => ({ ...examples.at(i), index: i }));
 }
 
+/** What will be measured of what a run forgets. */
+export interface RetentionPlan {
+  readonly loaded: ReadyModel;
+  readonly texts: RetentionTexts;
+  /** What each measurement takes, and the base's, which comes first. */
+  readonly work: { readonly base: Work; readonly again: Work };
+}
+
+/** Undefined where nothing is to be measured, or nothing can be: classifiers, and models without a tokenizer. Throws RangeError where a limit could not be watched. */
+export async function planRetention(
+  config: TuneConfig,
+  { language }: RunTask,
+  plan: Pick<RunPlan, 'firstExamples'>,
+): Promise<RetentionPlan | undefined> {
+  const { measure, max, data } = config.forgetting;
+  if (!measure) return undefined;
+  if (!language?.tokenizer) {
+    if (max === undefined) return undefined;
+    throw new RangeError(
+      'forgetting.max: expected a language model with a tokenizer, whose forgetting can be measured',
+    );
+  }
+  const texts = retentionTexts(language, {
+    parameters: language.model.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    targetPrompts: plan.firstExamples(retentionRows, () => true).examples.map(promptOf),
+    user: await userTexts(language, data),
+  });
+  return { loaded: language, texts, work: retentionWork(withoutAdapter(language), language, texts) };
+}
+
 /** The base's figures: the run's own where it goes on, else measured on the model before its first step. */
 export async function retentionBase(
-  config: TuneConfig,
-  loaded: ReadyModel,
-  plan: RunPlan,
+  { loaded, texts }: RetentionPlan,
   runFolder: string | undefined,
 ): Promise<RetentionBase | undefined> {
   if (runFolder !== undefined) return readBase(runFolder);
   const base = withoutAdapter(loaded);
   try {
-    return await measureBase(base, {
-      parameters: loaded.model.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-      targetPrompts: plan.firstExamples(retentionRows, () => true).examples.map(promptOf),
-      user: await userTexts(base, config.forgetting.data),
-    });
+    return await measureBase(base, texts);
   } finally {
     await base.close();
   }

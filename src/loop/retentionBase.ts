@@ -10,8 +10,11 @@ import {
   ownPrompts,
   retentionRows,
   sampledExamples,
+  sampledLengths,
 } from './retentionTexts.ts';
-import { score } from './score.ts';
+import { decodingWork } from './decoding.ts';
+import { score, scoringWork } from './score.ts';
+import { allOf, type Work } from './work.ts';
 
 const setNames = ['general', 'own', 'user', 'target', 'abilities'] as const;
 export type SetName = (typeof setNames)[number];
@@ -37,7 +40,13 @@ export async function logprobsOf(loaded: ReadyModel, examples: readonly TrainExa
   return texts;
 }
 
-export interface BaseOptions {
+/** What a base is measured on: texts, and prompts that it writes after. */
+export interface RetentionTexts {
+  readonly fixed: Readonly<Partial<Record<SetName, readonly TrainExample[]>>>;
+  readonly prompts: Readonly<Record<'own' | 'target', readonly (readonly number[])[]>>;
+}
+
+export interface TextsOptions {
   readonly parameters: number;
   /** Prompts of the task. */
   readonly targetPrompts: readonly (readonly number[])[];
@@ -45,30 +54,81 @@ export interface BaseOptions {
   readonly user: readonly TrainExample[] | undefined;
 }
 
-/** Figures of `base`, the model before training, taken from the cache where the same were measured before. */
-export async function measureBase(base: ReadyModel, options: BaseOptions): Promise<RetentionBase> {
-  const { parameters, targetPrompts, user } = options;
-  const fixed = {
-    general: generalExamples(base, parameters),
-    abilities: abilityExamples(base, abilityItems(parameters)),
+export const retentionTexts = (
+  loaded: ReadyModel,
+  { parameters, targetPrompts, user }: TextsOptions,
+): RetentionTexts => ({
+  fixed: {
+    general: generalExamples(loaded, parameters),
+    abilities: abilityExamples(loaded, abilityItems(parameters)),
     ...(user === undefined ? {} : { user }),
-  };
-  const prompts = { own: ownPrompts(base, parameters), target: targetPrompts };
+  },
+  prompts: { own: ownPrompts(loaded, parameters), target: targetPrompts },
+});
+
+/** What it takes to measure the base, and to measure another model beside it. */
+export function retentionWork(
+  base: ReadyModel,
+  loaded: ReadyModel,
+  { fixed, prompts }: RetentionTexts,
+): { readonly base: Work; readonly again: Work } {
+  const written = Object.values(prompts).map((each) => each.map(({ length }) => sampledLengths(base, length)));
+  const again = (model: ReadyModel): Work =>
+    allOf([
+      ...Object.values(fixed).map((examples) =>
+        scoringWork(
+          model,
+          examples.map(({ ids }) => ids.length),
+          retentionRows,
+        ),
+      ),
+      ...written.map((texts) =>
+        scoringWork(
+          model,
+          texts.map(({ prompt, most }) => prompt + most),
+          retentionRows,
+        ),
+      ),
+    ]);
+  const writing = written.map((texts) =>
+    decodingWork(
+      base,
+      texts.map(({ prompt }) => prompt),
+      { maxNewTokens: Math.max(0, ...texts.map(({ most }) => most)), batchSize: texts.length, logits: true },
+    ),
+  );
+  return { base: allOf([...writing, again(base)]), again: again(loaded) };
+}
+
+async function keyOf(base: ReadyModel, { fixed, prompts }: RetentionTexts): Promise<string> {
   const { name, precision } = base.engine;
   const texts = Object.entries(fixed).map(([set, examples]) => [set, examples.map(({ ids }) => [...ids])]);
-  const key = createHash('sha256')
+  return createHash('sha256')
     .update(JSON.stringify([version, await base.checkpoint.fingerprint(), name, precision, texts, prompts]))
     .digest('hex');
-  const path = joinPath(ownCache(), 'base', `${key}.json`);
-  const known = baseSchema.safeParse(await readOptionalJsonFile(path).catch(() => undefined));
-  if (known.success && known.data.key === key) return known.data;
+}
 
+const pathOf = (key: string): string => joinPath(ownCache(), 'base', `${key}.json`);
+
+/** Figures of `base`, the model before training, where they were measured before. */
+export async function knownBase(base: ReadyModel, texts: RetentionTexts): Promise<RetentionBase | undefined> {
+  const key = await keyOf(base, texts);
+  const known = baseSchema.safeParse(await readOptionalJsonFile(pathOf(key)).catch(() => undefined));
+  return known.success && known.data.key === key ? known.data : undefined;
+}
+
+/** Figures of `base`, the model before training, taken from the cache where the same were measured before. */
+export async function measureBase(base: ReadyModel, texts: RetentionTexts): Promise<RetentionBase> {
+  const known = await knownBase(base, texts);
+  if (known) return known;
+  const { fixed, prompts } = texts;
+  const key = await keyOf(base, texts);
   const sampled = {
     own: await sampledExamples(base, prompts.own),
     target: await sampledExamples(base, prompts.target),
   };
   const sets: RetentionBase['sets'] = {};
-  for (const [set, examples] of Object.entries({ ...fixed, ...sampled }) as [SetName, TrainExample[]][]) {
+  for (const [set, examples] of Object.entries({ ...fixed, ...sampled }) as [SetName, readonly TrainExample[]][]) {
     const logprobs = await logprobsOf(base, examples);
     sets[set] = {
       texts: examples.map(({ ids, mask }) => ({ ids: [...ids], from: firstOf(mask) })),
@@ -79,7 +139,7 @@ export async function measureBase(base: ReadyModel, options: BaseOptions): Promi
   const measured = { key, sets };
   // A folder that cannot be written costs the time of measuring again, no more.
   await makeFolder(joinPath(ownCache(), 'base'))
-    .then(() => writeFileAtomic(path, JSON.stringify(measured)))
+    .then(() => writeFileAtomic(pathOf(key), JSON.stringify(measured)))
     .catch(() => {});
   return measured;
 }

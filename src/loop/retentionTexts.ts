@@ -79,14 +79,20 @@ export function generalExamples(loaded: ReadyModel, parameters: number): TrainEx
   return numbered(made);
 }
 
+/** Tokens of a prompt that a model writes after, and the most that it writes. */
+export function sampledLengths(loaded: ReadyModel, length: number): { readonly prompt: number; readonly most: number } {
+  const most = Math.floor(limitOf(loaded) / 2);
+  return { prompt: Math.min(length, most), most };
+}
+
 /** What a model writes to prompts at temperature 1, from a fixed seed; only what it wrote counts. */
 export async function sampledExamples(
   loaded: ReadyModel,
   prompts: readonly (readonly number[])[],
 ): Promise<TrainExample[]> {
-  const half = Math.floor(limitOf(loaded) / 2);
-  const rows = prompts.map((ids, index): Prompt => ({ index, ids: ids.slice(-half) }));
-  const options = { temperature: 1, topK: 0, topP: 1, seed: 0, maxNewTokens: half, batchSize: rows.length };
+  const { most } = sampledLengths(loaded, 0);
+  const rows = prompts.map((ids, index): Prompt => ({ index, ids: ids.slice(-most) }));
+  const options = { temperature: 1, topK: 0, topP: 1, seed: 0, maxNewTokens: most, batchSize: rows.length };
   const made: { ids: number[]; mask: number[] }[] = [];
   let at = 0;
   for await (const { ids } of generate(loaded, rows, options)) {

@@ -49,6 +49,8 @@ export interface RunRecord {
   readonly startedAt?: string;
   /** What is trained on, in sentences, and one example with `+` before each learned token. */
   readonly preview: { readonly notes: readonly string[]; readonly example: readonly string[] };
+  /** What the loss is the mean of, where not of tokens. */
+  readonly lossPer?: 'pair' | 'example';
   /** Peaks of memory and time that were planned before the first step. */
   readonly plan?: Partial<MemoryPlan & TimePlan>;
 }

@@ -1,9 +1,11 @@
 import type { TrainExample } from '../data/dataset.ts';
 import type { TuneConfig } from './config.ts';
+import { decodingWork } from './decoding.ts';
 import { generate } from './generate.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import type { RunPlan } from './plan.ts';
 import type { RunTask } from './task.ts';
+import type { Work } from './work.ts';
 
 /** What a model says to one prompt, beside what the data has. */
 export interface Sample {
@@ -66,27 +68,49 @@ export async function answerSamples(
   });
 }
 
+/** What `answerSamples` takes. */
+export const answeringWork = (
+  loaded: LoadedModel,
+  examples: readonly TrainExample[],
+  { maxNewTokens }: Pick<AnswerOptions, 'maxNewTokens'>,
+): Work =>
+  decodingWork(loaded, examples.map(promptEnd), {
+    maxNewTokens,
+    batchSize: Math.max(1, examples.length),
+    logits: false,
+  });
+
+/** Answers of the model of a run as it is now, to the same few prompts whenever it is asked. */
+export interface Sampler {
+  /** Undefined where the run was stopped meanwhile. */
+  sample(step: number, signal?: AbortSignal): Promise<SampleSet | undefined>;
+  readonly work: Work;
+}
+
 /** Lets the model of a run answer the same few prompts whenever it is asked; undefined where none fits or none is wanted. */
 export function makeSampler(
   { samples: { prompts, maxNewTokens } }: TuneConfig,
-  task: Pick<RunTask, 'answer' | 'loaded'>,
+  task: Pick<RunTask, 'answer' | 'answerWork' | 'loaded'>,
   plan: Pick<RunPlan, 'firstExamples'>,
-): ((step: number, signal?: AbortSignal) => Promise<SampleSet | undefined>) | undefined {
+): Sampler | undefined {
   const { maxPositions } = task.loaded.model;
   const limit = Math.min(maxNewTokens, Math.floor(maxPositions / 2));
   const fits = (example: TrainExample): boolean =>
     promptEnd(example) <= Math.min(longestPrompt, maxPositions - limit) && example.ids.length > 1;
   const { held, examples } = plan.firstExamples(prompts, fits);
   if (examples.length === 0 || limit === 0) return undefined;
-  return async (step, signal) => {
-    const begun = performance.now();
-    try {
-      const answered = await task.answer(examples, { maxNewTokens: limit, signal });
-      return { step, held, samples: answered, sampleMs: performance.now() - begun };
-    } catch (error) {
-      // Who stops a run does not wait for its samples.
-      if (signal?.aborted) return undefined;
-      throw error;
-    }
+  return {
+    async sample(step, signal) {
+      const begun = performance.now();
+      try {
+        const answered = await task.answer(examples, { maxNewTokens: limit, signal });
+        return { step, held, samples: answered, sampleMs: performance.now() - begun };
+      } catch (error) {
+        // Who stops a run does not wait for its samples.
+        if (signal?.aborted) return undefined;
+        throw error;
+      }
+    },
+    work: task.answerWork(examples, { maxNewTokens: limit }),
   };
 }

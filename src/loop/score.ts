@@ -3,6 +3,7 @@ import type { TrainExample } from '../data/dataset.ts';
 import { tokenFeeds } from './feeds.ts';
 import type { ReadyModel } from './readyModel.ts';
 import { scoreGraph } from './programs.ts';
+import { allOf, inBatches, type Work } from './work.ts';
 
 /** Row lengths are rounded up to this, so that few shapes exist. */
 const padMultiple = 64;
@@ -68,6 +69,21 @@ export interface ScoreLine {
   readonly logprobs: readonly (number | null)[];
 }
 
+const paddedLength = (lengths: readonly number[]): number =>
+  Math.max(padMultiple, Math.ceil(Math.max(...lengths) / padMultiple) * padMultiple);
+
+/** What it takes to score examples of these lengths. */
+export function scoringWork(loaded: ReadyModel, lengths: readonly number[], batchSize: number): Work {
+  if (lengths.length === 0) return allOf([]);
+  const shape = { batch: Math.min(batchSize, lengths.length), length: paddedLength(lengths), packed: false };
+  return {
+    graphs: [() => scoreGraph(loaded.model, loaded.attached?.adapter, shape)],
+    hostBytes: 0,
+    places: inBatches(lengths, batchSize).reduce((sum, batch) => sum + batch.length * paddedLength(batch), 0),
+    writes: 0,
+  };
+}
+
 /** Scores examples in batches; lines come in the order of the examples. */
 export async function* score(
   loaded: ReadyModel,
@@ -79,8 +95,7 @@ export async function* score(
     const rows = waiting;
     waiting = [];
     if (rows.length === 0) return [];
-    const longest = Math.max(...rows.map(({ ids }) => ids.length));
-    const length = Math.max(padMultiple, Math.ceil(longest / padMultiple) * padMultiple);
+    const length = paddedLength(rows.map(({ ids }) => ids.length));
     const { logprobs } = await scoreBatch(
       loaded,
       collate(

@@ -6,14 +6,15 @@ import { assertFinite } from '../runtime/weights.ts';
 import type { BestWatch } from './best.ts';
 import { readState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';
-import type { Measure } from './evaluation.ts';
+import type { Measuring } from './evaluation.ts';
 import type { Experience } from './experience.ts';
 import type { EvalEvent } from './events.ts';
 import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
 import type { MemoryPlan } from './memoryPlan.ts';
 import type { AttachedAdapter } from './model.ts';
 import type { RunPlan } from './plan.ts';
-import type { makeSampler } from './samples.ts';
+import type { RetentionPlan } from './retention.ts';
+import type { Sampler } from './samples.ts';
 import type { Stateful } from './stateful.ts';
 import type { RunTask } from './task.ts';
 import type { TimePlan } from './timePlan.ts';
@@ -29,8 +30,9 @@ export interface Session {
   readonly memory: MemoryPlan | undefined;
   readonly trainer: Trainer;
   readonly experience: Experience;
-  readonly measure: Measure | undefined;
-  readonly sampler: ReturnType<typeof makeSampler>;
+  readonly measuring: Measuring | undefined;
+  readonly sampler: Sampler | undefined;
+  readonly retention: RetentionPlan | undefined;
   readonly watch: BestWatch;
   readonly options: TuneOptions;
 }
@@ -74,7 +76,7 @@ export async function restore(session: Session): Promise<number | undefined> {
 
 /** Writes config.json of a new run; on a resumed one checks that it reads what it was started with. */
 export async function beginRecord(
-  { config, task: { loaded }, attached, plan, trainer, options }: Session,
+  { config, task: { loaded, lossPer }, attached, plan, trainer, options }: Session,
   foreseen: Partial<MemoryPlan & TimePlan>,
 ): Promise<void> {
   const { runFolder, engine, host } = options;
@@ -91,6 +93,7 @@ export async function beginRecord(
     engine: { name: engine.name, precision: engine.precision, ...(threads === undefined ? {} : { threads }) },
     parameters: { all: countOf(loaded.model.parameters), trained: countOf(attached.adapter.parameters) },
     preview: { notes: plan.notes, example: plan.example },
+    ...(lossPer === undefined ? {} : { lossPer }),
     plan: foreseen,
   });
 }

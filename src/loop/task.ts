@@ -19,10 +19,11 @@ import type { TuneConfig } from './config.ts';
 import type { Generations } from './generations.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { scoreGraph, type TrainGraphOptions, type TokenShape } from './programs.ts';
-import { answerSamples, type Sample } from './samples.ts';
+import { answeringWork, answerSamples, type Sample } from './samples.ts';
 import { meanLoss } from './score.ts';
 import { sequenceLoss } from './sequenceLoss.ts';
 import { tokenLoss } from './tokenLoss.ts';
+import type { Work } from './work.ts';
 
 /** Loss over evaluation data. */
 export interface Evaluation {
@@ -43,6 +44,8 @@ export interface RunTask {
   readonly packed: boolean;
   /** What the loss is the mean of: tokens, or examples of a classifier, unless given. */
   readonly counts?: 'sequences' | 'pairs';
+  /** What its losses are told as the mean of, where not of tokens. */
+  readonly lossPer?: 'pair' | 'example';
   /** Where the data are prompts that the model answers by itself. */
   readonly answering?: {
     readonly objective: AnsweringObjective;
@@ -73,6 +76,8 @@ export interface RunTask {
     examples: readonly TrainExample[],
     options: { readonly maxNewTokens: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Sample[]>;
+  /** What that takes. */
+  answerWork(examples: readonly TrainExample[], options: { readonly maxNewTokens: number }): Work;
   /** What evaluations tell that can be compared, beside the reward; known once the data is read. */
   metrics(): readonly EvalMetric[];
 }
@@ -120,6 +125,7 @@ export function languageTask(
     evaluationGraph: (shape) => scoreGraph(loaded.model, loaded.attached?.adapter, { ...shape, packed: packing }),
     evaluate: (batches) => meanLoss(loaded, batches, packing),
     answer: (examples, options) => answerSamples(loaded, examples, options),
+    answerWork: (examples, options) => answeringWork(loaded, examples, options),
     metrics: () => ['evalLoss'],
   };
 }

@@ -14,7 +14,7 @@ import { modelCard } from './modelCard.ts';
 import { openTask } from './openTrained.ts';
 import { outcomeOf } from './outcome.ts';
 import { planRun } from './plan.ts';
-import { withSchedule } from './retention.ts';
+import { planRetention, withSchedule } from './retention.ts';
 import { measureDrift, watchRetention } from './retentionWatch.ts';
 import type { RunFolder } from './runFolder.ts';
 import {
@@ -30,6 +30,7 @@ import {
 } from './session.ts';
 import { planTime } from './timePlan.ts';
 import { makeSampler } from './samples.ts';
+import { allOf } from './work.ts';
 
 /** What the platform tells of itself. */
 export interface Host {
@@ -70,28 +71,22 @@ export async function tune(given: TuneConfig, options: TuneOptions): Promise<Tun
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
     const plan = await planRun(given, task, scratch);
     const config = withSchedule(given, plan.steps);
-    const measure = await makeMeasure(config, task, plan);
-    const learning = learningOf(config, task, plan);
-    const { updates } = learning;
-    const memory = await planned({ config, task, attached, updates, plan, engine: loaded.engine }, options);
+    const measuring = await makeMeasure(config, task, plan);
     const sampler = makeSampler(config, task, plan);
+    const retention = await planRetention(config, task, plan);
+    const learning = learningOf(config, task, plan);
+    const answers = [measuring?.answering, sampler?.work].filter((work) => work !== undefined);
+    const besides = {
+      answers: answers.length > 0 ? allOf(answers) : undefined,
+      forgetting: retention && allOf([retention.work.base, retention.work.again]),
+    };
+    const run = { config, task, attached, updates: learning.updates, plan, engine: loaded.engine, besides };
+    const memory = await planned(run, options);
     await readWeights(loaded);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const { trainer, experience } = await learning.begin(attached);
     const watch = bestWatch({ ...config.train, metricForBestModel: bestMetric(config, task) });
-    return await runPlan({
-      config,
-      task,
-      attached,
-      plan,
-      memory,
-      trainer,
-      experience,
-      measure,
-      sampler,
-      watch,
-      options,
-    });
+    return await runPlan({ ...run, memory, trainer, experience, measuring, sampler, retention, watch, options });
   } finally {
     for (const file of files) file.close();
     await loaded.close();
@@ -103,7 +98,7 @@ async function planned(run: PlannedRun, { host }: TuneOptions): Promise<MemoryPl
   if (!host.memory) return undefined;
   const plan = await planMemory(run, host.memory.residentBytes);
   await refuseExcess(run, plan, host.memory.availableBytes());
-  return plan;
+  return plan.memory;
 }
 
 /** The objects that hold something. */
@@ -116,7 +111,7 @@ const bestOf = (watch: BestWatch): { best?: Best } => {
 };
 
 async function runPlan(session: Session): Promise<TuneSummary> {
-  const { config, task, attached, plan, trainer, experience, measure, sampler, watch, options } = session;
+  const { config, task, attached, plan, trainer, experience, measuring, sampler, watch, options } = session;
   const { loaded } = task;
   const { runFolder, engine, host, emit, signal } = options;
   const { train } = config;
@@ -178,9 +173,9 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   let evaluated = await lastEvaluation(session);
   const evaluate = async (): Promise<void> => {
     const step = trainer.step();
-    if (!measure || evaluated?.step === step) return;
+    if (!measuring || evaluated?.step === step) return;
     const begun = performance.now();
-    const measured = await measure();
+    const measured = await measuring.measure();
     const best = watch.note({ step, ...measured }) ? { best: true } : {};
     const event = { type: 'eval', step, ...measured, ...best, evalMs: performance.now() - begun } as const;
     evaluated = event;
@@ -226,7 +221,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   };
 
   const sample = async (step: number): Promise<void> => {
-    const samples = await sampler?.(step, signal);
+    const samples = await sampler?.sample(step, signal);
     if (!samples) return;
     await runFolder.addSamples(samples);
     emit({ type: 'samples', ...samples });

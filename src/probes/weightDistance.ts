@@ -1,9 +1,51 @@
 import { z } from 'zod';
-import { type MergedWeights, readValues } from '../adapters/mergedWeights.ts';
+import type { MergedWeights } from '../adapters/mergedWeights.ts';
+import { sizeOf } from '../ir/types.ts';
+import { f32Pieces, type TensorSource } from '../runtime/tensor-source.ts';
 import { defineProbe, type Measurement, type ProbeServices } from './probe.ts';
 
 /** The layer that a tensor is of: layers.3 of model.layers.3.mlp.up_proj.weight; what is of none goes by its own name. */
 const layerOf = (name: string): string => /\w+\.\d+(?=\.)/.exec(name)?.[0] ?? name;
+
+/** Values of two tensors side by side, in pieces of one length. */
+async function* sideBySide(
+  from: TensorSource,
+  to: TensorSource,
+): AsyncGenerator<readonly [Float32Array, Float32Array]> {
+  const [ours, theirs] = [f32Pieces(from), f32Pieces(to)];
+  const next = async (reader: AsyncGenerator<Float32Array, void>): Promise<Float32Array> =>
+    (await reader.next()).value ?? new Float32Array();
+  try {
+    let [left, right]: [Float32Array, Float32Array] = [new Float32Array(), new Float32Array()];
+    for (;;) {
+      if (left.length === 0) left = await next(ours);
+      if (right.length === 0) right = await next(theirs);
+      const count = Math.min(left.length, right.length);
+      if (count === 0) return;
+      yield [left.subarray(0, count), right.subarray(0, count)];
+      [left, right] = [left.subarray(count), right.subarray(count)];
+    }
+  } finally {
+    for (const reader of [ours, theirs]) await reader.return(undefined);
+  }
+}
+
+/** Σ w² and Σ (w' - w)². */
+async function squares(from: TensorSource, to: TensorSource | undefined): Promise<{ norm: number; moved: number }> {
+  let [norm, moved] = [0, 0];
+  if (to === undefined) {
+    for await (const values of f32Pieces(from)) for (let i = 0; i < values.length; i++) norm += (values[i] ?? 0) ** 2;
+    return { norm, moved };
+  }
+  for await (const [values, others] of sideBySide(from, to)) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] ?? 0;
+      norm += value * value;
+      moved += ((others[i] ?? 0) - value) ** 2;
+    }
+  }
+  return { norm, moved };
+}
 
 /** ‖W - W⁰‖ / ‖W⁰‖ (Frobenius) over all tensors and over those of each layer. */
 export async function weightDistances(
@@ -17,17 +59,13 @@ export async function weightDistances(
     signal?.throwIfAborted();
     const from = own.get(source.name) ?? own.get(base.name);
     if (!from) throw new RangeError(`${before.checkpoint.path}: expected ${source.name} but found none`);
-    const values = await readValues(from);
+    if (sizeOf(source.shape) !== sizeOf(from.shape))
+      throw new RangeError(`Expected ${sizeOf(from.shape)} values in ${source.name} but found ${sizeOf(source.shape)}`);
     const differs = changed || after.checkpoint.path !== before.checkpoint.path;
-    const others = differs ? await readValues(source) : values;
-    if (others.length !== values.length)
-      throw new RangeError(`Expected ${values.length} values in ${source.name} but found ${others.length}`);
+    const found = await squares(from, differs ? source : undefined);
     const layer = layers.get(layerOf(source.name)) ?? { moved: 0, norm: 0 };
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i] ?? 0;
-      layer.norm += value * value;
-      if (differs) layer.moved += ((others[i] ?? 0) - value) ** 2;
-    }
+    layer.norm += found.norm;
+    layer.moved += found.moved;
     layers.set(layerOf(source.name), layer);
     onProgress?.(++done, after.tensors.length);
   }

@@ -91,6 +91,20 @@ export function memorySource(
   });
 }
 
+/** The values in order, widened to f32 a chunk at a time, each valid until the next is asked for: a tensor of any size is read in little memory. */
+export async function* f32Pieces({ name, storage, chunks }: TensorSource): AsyncGenerator<Float32Array, void> {
+  if (!isWeightStorage(storage))
+    throw new TypeError(`Expected weights in floats or blocks in tensor ${name} but found ${storage}`);
+  let buffer = new Float32Array();
+  for await (const chunk of chunks()) {
+    const count = elementsIn(storage, chunk.byteLength);
+    if (buffer.length < count) buffer = new Float32Array(count);
+    const values = buffer.subarray(0, count);
+    widenToF32(storage, chunk, values);
+    yield values;
+  }
+}
+
 /** A source over f32 values in memory. */
 export function f32Source(name: string, shape: readonly number[], values: Float32Array): TensorSource {
   return memorySource(name, shape, 'f32', new Uint8Array(values.buffer, values.byteOffset, values.byteLength));

@@ -27,8 +27,10 @@ type PlanEvent = Extract<TuneEvent, { type: 'plan' }>;
 async function planOf(
   train: TuneConfigInput['train'],
   available: number,
+  input: Partial<TuneConfigInput> = {},
 ): Promise<PlanEvent & { readonly parameters: number }> {
   const config = parseConfig({
+    ...input,
     model: { path: nano },
     data: { path: data, evalShare: 0.25 },
     train: { batchSize: 8, maxSteps: 2, ...train },
@@ -51,8 +53,8 @@ async function planOf(
 test('memory is planned by what it consists of, before the first step', async () => {
   const { trainBytes = 0, evalBytes = 0, parts, parameters } = await planOf({}, 1e9);
   assert.ok(parts);
-  const { presentBytes, weightBytes, stateBytes, valueBytes } = parts;
-  assert.equal(trainBytes, presentBytes + weightBytes + stateBytes + valueBytes);
+  const { presentBytes, growthBytes, weightBytes, stateBytes, valueBytes } = parts;
+  assert.equal(trainBytes, presentBytes + growthBytes + weightBytes + stateBytes + valueBytes);
   assert.equal(presentBytes, 1e8);
   assert.equal(weightBytes, 4 * parameters);
   assert.ok(evalBytes > 1e8 && evalBytes < trainBytes, `${evalBytes}`);
@@ -62,16 +64,33 @@ test('memory is planned by what it consists of, before the first step', async ()
   assert.ok((again.parts?.valueBytes ?? Infinity) < valueBytes);
 });
 
+test('answers and measuring what is forgotten are in the peak, beside the values of training', async () => {
+  const alone = await planOf({}, 1e9, { forgetting: { measure: false }, samples: { prompts: 0 } });
+  assert.equal(alone.answerBytes ?? alone.forgettingBytes, undefined);
+  assert.ok((alone.peakBytes ?? 0) >= (alone.trainBytes ?? Infinity));
+  const { peakBytes = 0, trainBytes = 0, answerBytes = 0, forgettingBytes = 0 } = await planOf({}, 1e9);
+  assert.ok(peakBytes > (alone.peakBytes ?? Infinity) && trainBytes === alone.trainBytes);
+  assert.ok(answerBytes < trainBytes && forgettingBytes < trainBytes);
+  const graded = await planOf({}, 1e9, { reward: { path: 'exactMatch', maxNewTokens: 64 } });
+  assert.ok((graded.answerBytes ?? 0) > answerBytes, 'rows of a whole batch against four');
+  const short = peakBytes - 1e8 - 1e5;
+  await assert.rejects(
+    planOf({}, short),
+    /Take forgetting\.measure false \(\d+ MB\), or samples\.prompts 0 \(\d+ MB\), or/,
+  );
+});
+
 test('what needs more memory than there is is refused with the plan and with what fits', async () => {
-  const { trainBytes = 0 } = await planOf({}, 1e9);
-  const short = trainBytes - 1e8 - 1e5;
+  const only = { forgetting: { measure: false }, samples: { prompts: 0 } };
+  const { peakBytes = 0 } = await planOf({}, 1e9, only);
+  const short = peakBytes - 1e8 - 1e5;
   const refusal =
-    /^Expected a run within the \d+ MB of memory that there are but \d+ MB are planned: 100 MB now, \d+ MB of weights, \d+ (?:kB|MB) of gradients and optimizer, \d+ MB of values for 8 x 128 tokens\. Take train\.gradientCheckpointing true \(\d+ MB\), or train\.batchSize 4 and train\.gradientAccumulationSteps 2 \(\d+ MB\), or a smaller data\.maxLength; train\.allowMemoryExcess starts it as it is$/;
-  await assert.rejects(planOf({}, short), { name: 'RangeError', message: refusal });
+    /^Expected a run within the \d+ MB of memory that there are but \d+ MB are planned: 100 MB now, \d+ MB of growth, \d+ MB of weights, \d+ (?:kB|MB) of gradients and optimizer, \d+ MB of values for 8 x 128 tokens\. Take train\.gradientCheckpointing true \(\d+ MB\), or train\.batchSize 4 and train\.gradientAccumulationSteps 2 \(\d+ MB\), or a smaller data\.maxLength; train\.allowMemoryExcess starts it as it is$/;
+  await assert.rejects(planOf({}, short, only), { name: 'RangeError', message: refusal });
   await assert.rejects(
     planOf({ gradientCheckpointing: true }, 1e5),
     /Take a smaller data\.maxLength, or a smaller model;/,
   );
-  assert.ok(await planOf({ allowMemoryExcess: true }, short));
+  assert.ok(await planOf({ allowMemoryExcess: true }, short, only));
   assert.equal(existsSync(join(folder, 'never')), false);
 });

@@ -47,6 +47,33 @@ test('the outcome is that of the weights that the run ends with', () => {
   assert.equal(drift?.distance, 0.02);
 });
 
+test('the gain of a classifier is told by example, its accuracy with the interval of a difference of shares', () => {
+  const told = (step: number, right: number, of: number): MetricsLine => ({
+    type: 'eval',
+    step,
+    evalLoss: 1,
+    per: 'example',
+    supervisedTokens: of,
+    accuracy: right / of,
+    evalMs: 1,
+  });
+  const change = (before: number, after: number, of: number) =>
+    outcomeOf([told(0, before, of), told(4, after, of)], 4).gain.accuracy?.change;
+  // Newcombe (1998), table II, method 10: 6 of 7 and 2 of 7, 10 of 10 and none.
+  for (const [right, before, of, low, high] of [
+    [6, 2, 7, 0.0582, 0.8062],
+    [10, 0, 10, 0.6075, 1],
+  ] as const) {
+    const found = change(before, right, of);
+    assert.ok(Math.abs((found?.low ?? 9) - low) < 6e-5 && Math.abs((found?.high ?? 9) - high) < 6e-5);
+  }
+  const { gain } = outcomeOf([told(0, 2, 7), told(4, 6, 7)], 4);
+  assert.deepEqual(
+    outcomeRows({ gain }).map(({ name }) => name),
+    ['gain: held-out loss, nats/example', 'gain: accuracy on held-out examples'],
+  );
+});
+
 test('the table says what was measured, and nothing of what was not', () => {
   const text = outcomeText(outcomeRows(outcomeOf(metrics, 4)));
   assert.match(text, /held-out loss, nats\/token +3\.000 +1\.000 +−2\.000 \(−2\.980 to −1\.020\)/);

@@ -154,7 +154,8 @@ test('from the command line: pairs in, an adapter that tells them apart out, the
       '1',
       ...words,
     ]);
-  const whole = await run('whole', '--batch-size', '3', '--eval-data', path);
+  const graded = ['--reward', 'exactMatch', '--reward.maxNewTokens', '4'];
+  const whole = await run('whole', '--batch-size', '3', '--eval-data', path, ...graded);
   assert.equal(whole.code, 0, whole.err);
   assert.match(whole.err, /Examples are pairs, the chosen answer first/);
   await run('parts', '--batch-size', '1', '--gradient-accumulation-steps', '3');
@@ -164,13 +165,21 @@ test('from the command line: pairs in, an adapter that tells them apart out, the
       .split('\n')
       .map(
         (line) =>
-          JSON.parse(line) as { type: string; loss: number; accuracy?: number; metrics?: Record<string, number> },
+          JSON.parse(line) as {
+            type: string;
+            loss: number;
+            accuracy?: number;
+            graded?: number;
+            metrics?: Record<string, number>;
+          },
       );
   const [one, three] = [await lines('whole'), await lines('parts')];
   const losses = (all: typeof one) => all.filter(({ type }) => type === 'step').map(({ loss }) => loss);
   losses(one).forEach((loss, i) => assert.ok(Math.abs(loss - (losses(three)[i] ?? NaN)) < 1e-5));
   assert.ok(Math.abs((losses(one)[0] ?? NaN) - Math.LN2) < 1e-6, 'a new adapter is its reference');
-  assert.equal(one.findLast(({ type }) => type === 'eval')?.accuracy, 1);
+  const measured = one.findLast(({ type }) => type === 'eval');
+  assert.equal(measured?.accuracy, 1);
+  assert.equal(measured.graded, expected.rows.length, 'answers are graded by the chosen ones');
   assert.equal(one.findLast(({ type }) => type === 'step')?.metrics?.['rewardAccuracy'], 1);
   const supervised = await runCli([
     'tune',

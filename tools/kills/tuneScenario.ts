@@ -50,6 +50,7 @@ export function resultOf(run: string): unknown {
     checkpoints: treeOf(join(run, 'checkpoints')),
     metrics: linesOf(run, 'metrics.jsonl'),
     samples: linesOf(run, 'samples.jsonl'),
+    base: treeOf(join(run, 'base.json')),
   };
 }
 
@@ -68,10 +69,19 @@ export async function assertWhole(run: string): Promise<void> {
   assert.ok(count === 0 || good !== undefined);
 }
 
+/** Error where the figures of a base are not whole under their final name. */
+function assertWholeCache(cache: string): void {
+  const base = join(cache, 'base');
+  if (!existsSync(base)) return;
+  for (const name of readdirSync(base)) if (!isLeftover(name)) JSON.parse(readFileSync(join(base, name), 'utf8'));
+}
+
 export async function tuneScenario(folder: string): Promise<Scenario> {
   const argv = tuneArgs(folder);
   const whole = join(folder, 'whole');
-  const { ms, changes } = await measured([...argv, '--out', whole], folder);
+  /** A cache of its own, so that the base is measured anew. */
+  const cacheFor = (run: string): { TUNELOOP_CACHE: string } => ({ TUNELOOP_CACHE: `${run}-cache` });
+  const { ms, changes } = await measured([...argv, '--out', whole], folder, cacheFor(whole));
   const expected = resultOf(whole);
   let runs = 0;
   return {
@@ -80,13 +90,16 @@ export async function tuneScenario(folder: string): Promise<Scenario> {
     changes,
     once: async (kill) => {
       const run = join(folder, `run-${runs++}`);
-      const { code } = await cli([...argv, '--out', run], kill);
+      const env = cacheFor(run);
+      const { code } = await cli([...argv, '--out', run], { ...kill, env });
       await assertWhole(run);
+      assertWholeCache(env.TUNELOOP_CACHE);
       const started = existsSync(join(run, 'config.json'));
-      await succeed(started ? ['tune', '--resume', run, '--quiet'] : [...argv, '--out', run]);
+      await succeed(started ? ['tune', '--resume', run, '--quiet'] : [...argv, '--out', run], { env });
       assert.deepEqual(resultOf(run), expected);
       assert.deepEqual(readdirSync(run).filter(isLeftover), []);
       rmSync(run, { recursive: true });
+      rmSync(env.TUNELOOP_CACHE, { recursive: true, force: true });
       return code === null;
     },
   };
