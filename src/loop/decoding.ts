@@ -1,4 +1,3 @@
-import type { Graph } from '../ir/graph.ts';
 import type { Program, Tensors } from '../runtime/engine.ts';
 import { allocate, type Tensor, tensor } from '../runtime/tensor.ts';
 import type { ReadyModel } from './readyModel.ts';
