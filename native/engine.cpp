@@ -20,6 +20,7 @@ struct Slot {
 
 struct Step {
   int kernel;
+  Kernel run;
   size_t slots, ints, floats, intCount;
 };
 
@@ -55,7 +56,7 @@ constexpr int64_t kLarge = int64_t(1) << 52;
 
 struct tl_engine {
   tl_engine(const KernelSet *set, int threads)
-      : set(set), context(threads, set->enterThread), times(static_cast<size_t>(set->count)) {}
+      : set(set), context(threads, set->enterThread), times(static_cast<size_t>(kernelCount())) {}
   const KernelSet *set;
   Context context;
   Memory arena;
@@ -89,12 +90,13 @@ static std::unique_ptr<tl_program> read(tl_engine *engine, Reader words, int64_t
   }
   int64_t steps = words.whole(0, 1 << 24);
   for (int64_t i = 0; i < steps; i++) {
-    Step step{static_cast<int>(words.whole(0, engine->set->count - 1)), program->slotNumbers.size(),
+    Step step{static_cast<int>(words.whole(0, kernelCount() - 1)), nullptr, program->slotNumbers.size(),
               program->ints.size(), program->floats.size(), 0};
     int64_t slotCount = words.whole(0, 1 << 16), intCount = words.whole(0, 1 << 20),
             floatCount = words.whole(0, 1 << 20);
     step.intCount = static_cast<size_t>(intCount);
-    const KernelEntry &entry = engine->set->entries[step.kernel];
+    const KernelEntry &entry = kernelOf(*engine->set, step.kernel);
+    step.run = entry.run;
     if (entry.slots >= 0 && entry.slots != slotCount)
       throw std::runtime_error("Expected " + std::to_string(entry.slots) + " slots for kernel " + entry.name +
                                " but found " + std::to_string(slotCount));
@@ -106,6 +108,15 @@ static std::unique_ptr<tl_program> read(tl_engine *engine, Reader words, int64_t
   }
   if (!words.done()) throw std::runtime_error("Expected a plan to end after its last call");
   return program;
+}
+
+static std::string setNames(bool bf16) {
+  std::string list;
+  int count;
+  const KernelSet *const *sets = allSets(&count);
+  for (int i = 0; i < count; i++)
+    if ((sets[i]->rest != nullptr) == bf16 && sets[i]->present()) list += (list.empty() ? "" : ",") + std::string(sets[i]->name);
+  return list;
 }
 
 static void run(tl_program &program, const uint64_t *leaves) {
@@ -127,7 +138,7 @@ static void run(tl_program &program, const uint64_t *leaves) {
   for (const Step &step : program.steps) {
     Args args{given.data() + step.slots, program.ints.data() + step.ints, program.floats.data() + step.floats,
               static_cast<int64_t>(step.intCount)};
-    engine.set->entries[step.kernel].run(engine.context, args);
+    step.run(engine.context, args);
     auto after = std::chrono::steady_clock::now();
     engine.times[static_cast<size_t>(step.kernel)] += std::chrono::duration<double, std::nano>(after - before).count();
     before = after;
@@ -141,16 +152,17 @@ extern "C" {
 
 int32_t tl_version(void) { return TL_VERSION; }
 
-const char *tl_instruction_sets(void) {
-  static const std::string names = [] {
-    std::string list;
-    int count;
-    const KernelSet *const *sets = allSets(&count);
-    for (int i = 0; i < count; i++)
-      if (sets[i]->present()) list += (list.empty() ? "" : ",") + std::string(sets[i]->name);
-    return list;
-  }();
-  return names.c_str();
+const char *tl_instruction_sets(int32_t bf16) {
+  static const std::string names[2] = {setNames(false), setNames(true)};
+  return names[bf16 != 0].c_str();
+}
+
+int32_t tl_multiplies_bf16(void) {
+  int count;
+  const KernelSet *const *sets = allSets(&count);
+  for (int i = 0; i < count; i++)
+    if (sets[i]->rest && sets[i]->present()) return sets[i]->native;
+  return 0;
 }
 
 const char *tl_kernels(void) {
@@ -179,7 +191,7 @@ tl_engine *tl_engine_open(const char *instruction_set, int32_t threads, char *er
   const KernelSet *set = findSet(instruction_set);
   if (!set) {
     report(error, size,
-           std::string("Expected an instruction set among ") + tl_instruction_sets() + " but found " + instruction_set);
+           "Expected an instruction set among " + setNames(false) + "," + setNames(true) + " but found " + instruction_set);
     return nullptr;
   }
   if (threads < 1 || threads > 1024) {
@@ -234,7 +246,7 @@ void tl_engine_memory(tl_engine *engine, double *out) {
 
 void tl_engine_times(tl_engine *engine, double *out, int64_t count) {
   std::lock_guard<std::mutex> lock(engine->mutex);
-  for (int64_t i = 0; i < count && i < engine->set->count; i++) {
+  for (int64_t i = 0; i < count && i < kernelCount(); i++) {
     out[i] = engine->times[static_cast<size_t>(i)];
     engine->times[static_cast<size_t>(i)] = 0;
   }

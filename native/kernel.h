@@ -101,13 +101,17 @@ struct KernelEntry {
   int slots;
 };
 
-// The kernels of one instruction set; every set has the same ones in the same order.
+// The kernels of one instruction set; all sets of f32 have the same ones in the same order.
 struct KernelSet {
   const char *name;
   bool (*present)();
   void (*enterThread)();
   const KernelEntry *entries;
   int count;
+  // Of a set that multiplies operands rounded to bf16: where its other kernels come from.
+  const KernelSet *rest;
+  // Whether the processor has instructions for its products.
+  bool native;
 };
 
 } // namespace tl

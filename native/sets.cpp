@@ -4,9 +4,9 @@
 namespace tl {
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const KernelSet avx512Set, avx2Set;
+extern const KernelSet avx512Set, avx512bf16Set, avx2Set;
 #endif
-extern const KernelSet baseSet;
+extern const KernelSet baseSet, basebf16Set;
 
 static const KernelSet *const sets[] = {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -14,6 +14,10 @@ static const KernelSet *const sets[] = {
     &avx2Set,
 #endif
     &baseSet,
+#if defined(__x86_64__) || defined(_M_X64)
+    &avx512bf16Set,
+#endif
+    &basebf16Set,
 };
 
 const KernelSet *const *allSets(int *count) {
@@ -25,6 +29,15 @@ const KernelSet *findSet(const char *name) {
   for (const KernelSet *set : sets)
     if (std::strcmp(set->name, name) == 0 && set->present()) return set;
   return nullptr;
+}
+
+int kernelCount() { return sets[0]->count; }
+
+const KernelEntry &kernelOf(const KernelSet &set, int number) {
+  const KernelEntry &entry = (set.rest ? set.rest : &set)->entries[number];
+  for (int i = 0; set.rest && i < set.count; i++)
+    if (std::strcmp(set.entries[i].name, entry.name) == 0) return set.entries[i];
+  return entry;
 }
 
 } // namespace tl

@@ -10,4 +10,8 @@ const KernelSet *const *allSets(int *count);
 // Null unless this build and this machine have it.
 const KernelSet *findSet(const char *name);
 
+// A set's kernel by its number, which is the same for all sets.
+const KernelEntry &kernelOf(const KernelSet &set, int number);
+int kernelCount();
+
 } // namespace tl

@@ -15,5 +15,5 @@ inline F squareRoot(F x) { return _mm256_sqrt_ps(x); }
 namespace tl {
 static bool present() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 extern const KernelSet avx2Set;
-const KernelSet avx2Set{"avx2", present, nullptr, avx2::kernels, avx2::kernelCount};
+const KernelSet avx2Set{"avx2", present, nullptr, avx2::kernels, avx2::kernelCount, nullptr, true};
 } // namespace tl

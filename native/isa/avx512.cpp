@@ -2,8 +2,8 @@
 #include <immintrin.h>
 #define TL_SET avx512
 #define TL_BYTES 64
-#define TL_ROWS 14
-#define TL_VECTORS 2
+#define TL_ROWS 8
+#define TL_VECTORS 3
 #include "../simd/vector.h"
 
 namespace tl::avx512 {
@@ -18,5 +18,5 @@ static bool present() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
 }
 extern const KernelSet avx512Set;
-const KernelSet avx512Set{"avx512", present, nullptr, avx512::kernels, avx512::kernelCount};
+const KernelSet avx512Set{"avx512", present, nullptr, avx512::kernels, avx512::kernelCount, nullptr, true};
 } // namespace tl

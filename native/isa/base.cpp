@@ -22,5 +22,5 @@ inline F squareRoot(F x) {
 namespace tl {
 static bool present() { return true; }
 extern const KernelSet baseSet;
-const KernelSet baseSet{"base", present, nullptr, base::kernels, base::kernelCount};
+const KernelSet baseSet{"base", present, nullptr, base::kernels, base::kernelCount, nullptr, true};
 } // namespace tl

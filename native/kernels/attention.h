@@ -66,17 +66,17 @@ inline void forwardBlock(const Problem &p, const float *keys, const float *value
   const int64_t rows = least(kQueries, z.queries - start);
   const Reach reach = reachOfBlock(p.m, z, b, start, start + rows);
   const int64_t n = reach.to - reach.from, chunks = chunksOf(z.width), across = roundUp(n, W);
-  float *queries = memory, *scores = queries + kQueries * chunks * kChunk, *weights = scores + kQueries * roundUp(z.keys, W);
-  packBlock(queries, p.query(b, h, start), rows, z.width);
+  float *queries = memory, *scores = queries + kQueries * chunks * kCells, *weights = scores + kQueries * roundUp(z.keys, W);
+  packPanels(queries, p.query(b, h, start), rows, z.width);
   Target to{scores, across, p.scale};
-  multiply(queries, keys + reach.from * chunks * kChunk, rows, n, chunks, chunks, chunks, false, to);
+  multiply(queries, keys + reach.from * chunks * kCells, rows, n, chunks, chunks, chunks, false, to);
   for (int64_t i = 0; i < rows; i++) {
     const float lse = softmaxRow(p, b, h, start + i, scores + i * across, reach.from, reach.to);
     if (p.lse) p.lse[(b * z.heads + h) * z.queries + start + i] = lse;
   }
-  packBlock(weights, {scores, across, 1}, rows, n);
+  packPanels(weights, {scores, across, 1}, rows, n);
   Target out{p.out + ((b * z.queries + start) * z.heads + h) * z.width, z.heads * z.width};
-  multiply(weights, values + reach.from * kColumns, rows, z.width, chunksOf(n), chunksOf(n), chunksOf(z.keys), false,
+  multiply(weights, fromKey(values, reach.from), rows, z.width, chunksOf(n), chunksOf(n), chunksOf(z.keys), false,
            out);
 }
 
@@ -89,7 +89,7 @@ inline void forward(Context &context, const Problem &p) {
     if (task % 2 == 0) packAcross(packed + i * perHead, p.key(p.k, b, head), z);
     else packAlong(packed + i * perHead + acrossFloats(z), p.key(p.v, b, head), z);
   });
-  context.reserve(static_cast<size_t>(kQueries * (chunksOf(z.width) * kChunk + 2 * roundUp(z.keys, kChunk))) * 4);
+  context.reserve(static_cast<size_t>(kQueries * (chunksOf(z.width) * kCells + 2 * roundUp(z.keys, kChunk))) * 4);
   // The longest rows first, so that threads end together.
   context.pool.run(blocks * z.batch * z.heads, [&](int64_t task, int thread) {
     const int64_t i = task % (z.batch * z.heads), b = i / z.heads, h = i % z.heads;

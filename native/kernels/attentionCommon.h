@@ -73,25 +73,22 @@ inline void cap(float *s, int64_t n, float c) {
 inline int64_t keyPanels(const Sizes &z) { return ceilDiv(z.keys, kColumns); }
 inline int64_t widthPanels(const Sizes &z) { return ceilDiv(z.width, kColumns); }
 // Floats of packed Kᵀ or Vᵀ (inner: width) and of packed K or V (inner: keys).
-inline int64_t acrossFloats(const Sizes &z) { return keyPanels(z) * chunksOf(z.width) * kChunk * kColumns; }
-inline int64_t alongFloats(const Sizes &z) { return widthPanels(z) * chunksOf(z.keys) * kChunk * kColumns; }
+inline int64_t acrossFloats(const Sizes &z) { return keyPanels(z) * chunksOf(z.width) * kCells * kColumns; }
+inline int64_t alongFloats(const Sizes &z) { return widthPanels(z) * chunksOf(z.keys) * kCells * kColumns; }
 
 // `rows`: keys or values of one head, as [keys, width] in memory.
 inline void packAcross(float *to, Matrix rows, const Sizes &z) {
-  const int64_t size = chunksOf(z.width) * kChunk * kColumns;
+  const int64_t size = chunksOf(z.width) * kCells * kColumns;
   for (int64_t p = 0; p < keyPanels(z); p++)
     packColumns(to + p * size, rows.transposed().at(0, p * kColumns), least(kColumns, z.keys - p * kColumns), z.width);
 }
 inline void packAlong(float *to, Matrix rows, const Sizes &z) {
-  const int64_t size = chunksOf(z.keys) * kChunk * kColumns;
+  const int64_t size = chunksOf(z.keys) * kCells * kColumns;
   for (int64_t p = 0; p < widthPanels(z); p++)
     packColumns(to + p * size, rows.at(0, p * kColumns), least(kColumns, z.width - p * kColumns), z.keys);
 }
 
-// All rows of a matrix as panels of A.
-inline void packBlock(float *to, Matrix a, int64_t rows, int64_t inner) {
-  for (int64_t i = 0; i < rows; i += kRows)
-    packRows(to + i * chunksOf(inner) * kChunk, a.at(i, 0), least(kRows, rows - i), inner);
-}
+// Where packed rows of the inner axis keys begin, from a key on that is a multiple of kStep.
+inline const float *fromKey(const float *along, int64_t key) { return along + key / kPer * kColumns; }
 
 } // namespace tl::TL_SET::attention

@@ -1,6 +1,6 @@
-// The gradient of attention, from q, k, v and do alone. Probabilities are made twice: by blocks of queries for dq, which
-// also gives each row's log-sum-exp and Σ P ∘ do vᵀ, then from these by blocks of keys for dk and dv. So every result has one
-// writer and no sum depends on the threads.
+// The gradient of attention, from q, k, v and do alone, in five products: by blocks of queries scores, do vᵀ and dq, and what
+// the block adds to dk and dv. A part of the queries of a head adds to sums of its own, which are added up in order at the end,
+// so that every sum has one writer and no result depends on the threads.
 #pragma once
 #include "attentionCommon.h"
 
@@ -12,7 +12,9 @@ struct GradProblem {
   float scale;
   const float *q, *k, *v, *dout;
   float *dq, *dk, *dv;
-  float *lse, *delta; // [B, H, T], made by the first pass
+  // dk and dv of parts [B, H, parts, S, D]; null where there is one for each head of keys.
+  int64_t parts;
+  float *partsK, *partsV;
 
   Matrix rows(const float *base, int64_t heads, int64_t length, int64_t b, int64_t h, int64_t t) const {
     return {base + ((b * length + t) * heads + h) * z.width, heads * z.width, 1};
@@ -40,23 +42,6 @@ inline void put(float *p, F v, int64_t n) {
   else storePart(p, v, n);
 }
 
-// Scores become probabilities, do vᵀ becomes s dS, given the row's log-sum-exp and Σ P ∘ do vᵀ.
-inline void slopesOf(const GradProblem &p, float *s, float *d, int64_t n, float lse, float delta) {
-  const float c = p.m.softCap;
-  for (int64_t i = 0; i < n; i += W) {
-    const int64_t part = least(W, n - i);
-    F x = some(s + i, part);
-    F slope = splat(p.scale);
-    if (c > 0) {
-      const F t = larger(x, splat(-c)) / c; // hidden scores are -infinity
-      slope *= 1.0f - t * t;
-    }
-    const F y = expNegative(x - lse);
-    put(s + i, y, part);
-    put(d + i, y * (some(d + i, part) - delta) * slope, part);
-  }
-}
-
 // -infinity where a key within reach is not seen.
 inline void hide(const GradProblem &p, int64_t b, int64_t t, float *s, int64_t first, int64_t n) {
   if (plain(p.m)) return;
@@ -64,13 +49,16 @@ inline void hide(const GradProblem &p, int64_t b, int64_t t, float *s, int64_t f
     if (!sees(p.m, p.z, b, t, first + i)) s[i] = -INFINITY;
 }
 
-// One query over all keys that it can see: its statistics, then as `slopesOf`.
-inline void wholeRow(const GradProblem &p, int64_t b, int64_t h, int64_t t, float *s, float *d, int64_t from, int64_t to) {
+// One query over keys [from, to): scores become probabilities P, do vᵀ becomes s P ∘ (do vᵀ - Σ P ∘ do vᵀ). `slopes`: room
+// for the slopes of a soft cap.
+inline void rowOf(const GradProblem &p, int64_t b, int64_t t, float *s, float *d, float *slopes, int64_t from, int64_t to) {
   const Reach reach = clipRow(p, b, t, s, d, from, to);
   const int64_t n = reach.to - reach.from;
   s += reach.from;
   d += reach.from;
-  if (p.m.softCap > 0) cap(s, n, p.m.softCap);
+  const float c = p.m.softCap;
+  if (c > 0) cap(s, n, c);
+  for (int64_t i = 0; c > 0 && i < n; i++) slopes[i] = 1 - s[i] / c * (s[i] / c);
   hide(p, b, t, s, from + reach.from, n);
   F top = splat(-INFINITY);
   int64_t i = 0;
@@ -80,102 +68,121 @@ inline void wholeRow(const GradProblem &p, int64_t b, int64_t h, int64_t t, floa
   F total{}, product{};
   for (i = 0; i + W <= n; i += W) {
     const F y = expNegative(load(s + i) - best);
+    store(s + i, y);
     total += y;
     product += y * load(d + i);
   }
   float sum = sumOf(total), dot = sumOf(product);
   for (; i < n; i++) {
-    const float y = std::exp(s[i] - best);
-    sum += y;
-    dot += y * d[i];
+    s[i] = std::exp(s[i] - best);
+    sum += s[i];
+    dot += s[i] * d[i];
   }
-  const int64_t row = (b * p.z.heads + h) * p.z.queries + t;
-  p.lse[row] = best + std::log(sum);
-  p.delta[row] = dot / sum;
-  slopesOf(p, s, d, n, p.lse[row], p.delta[row]);
+  const float part = 1 / sum, delta = dot / sum;
+  for (i = 0; i < n; i += W) {
+    const int64_t some_ = least(W, n - i);
+    const F y = some(s + i, some_) * part;
+    F slope = y * (some(d + i, some_) - delta) * p.scale;
+    if (c > 0) slope *= some(slopes + i, some_);
+    put(s + i, y, some_);
+    put(d + i, slope, some_);
+  }
 }
 
-// The same of a part of its keys, from the statistics.
-inline void partRow(const GradProblem &p, int64_t b, int64_t h, int64_t t, float *s, float *d, int64_t from, int64_t to) {
-  const Reach reach = clipRow(p, b, t, s, d, from, to);
-  const int64_t n = reach.to - reach.from, row = (b * p.z.heads + h) * p.z.queries + t;
-  if (p.m.softCap > 0) cap(s + reach.from, n, p.m.softCap);
-  hide(p, b, t, s + reach.from, from + reach.from, n);
-  slopesOf(p, s + reach.from, d + reach.from, n, p.lse[row], p.delta[row]);
-}
-
+// What a thread works with: packed blocks of queries and of do, scores and slopes [kQueries, keys], packed slopes, the two
+// transposed, a block of queries or do as the right operand, and a row.
 struct BlockMemory {
-  float *queries, *douts, *scores, *slopes;
+  float *queries, *douts, *scores, *slopes, *packed, *left, *right, *row;
 };
 
-// Scores and do vᵀ of a block of queries and keys [from, to).
-inline void scoresOf(const GradProblem &p, const BlockMemory &memory, const float *keys, const float *values, int64_t b,
-                     int64_t h, int64_t start, int64_t rows, int64_t from, int64_t to) {
-  const int64_t chunks = chunksOf(p.z.width), across = roundUp(to - from, W);
-  packBlock(memory.queries, p.query(p.q, b, h, start), rows, p.z.width);
-  packBlock(memory.douts, p.query(p.dout, b, h, start), rows, p.z.width);
-  multiply(memory.queries, keys + from * chunks * kChunk, rows, to - from, chunks, chunks, chunks, false,
-           {memory.scores, across, p.scale});
-  multiply(memory.douts, values + from * chunks * kChunk, rows, to - from, chunks, chunks, chunks, false,
-           {memory.slopes, across});
+inline int64_t blockFloats(const Sizes &z) { return kQueries * chunksOf(z.width) * kCells; }
+inline int64_t squareFloats(const Sizes &z) { return kQueries * roundUp(z.keys, kChunk); }
+constexpr int64_t kInner = roundUp(kQueries, kChunk) / kPer;
+inline int64_t memoryFloats(const Sizes &z) {
+  const int64_t left = roundUp(z.keys, kRows) * kInner, right = widthPanels(z) * kColumns * kInner;
+  return 2 * blockFloats(z) + 3 * squareFloats(z) + left + right + roundUp(z.keys, W);
+}
+inline BlockMemory memoryOf(const Sizes &z, float *at) {
+  BlockMemory m{};
+  auto take = [&](int64_t count) { return std::exchange(at, at + count); };
+  m.queries = take(blockFloats(z));
+  m.douts = take(blockFloats(z));
+  m.scores = take(squareFloats(z));
+  m.slopes = take(squareFloats(z));
+  m.packed = take(squareFloats(z));
+  m.left = take(roundUp(z.keys, kRows) * kInner);
+  m.right = take(widthPanels(z) * kColumns * kInner);
+  m.row = at;
+  return m;
 }
 
-inline void queriesTask(const GradProblem &p, const float *keys, const float *values, const float *along,
-                        int64_t b, int64_t h, int64_t start, float *memory) {
+// `rows` queries from `start` on. keys, values: packed across; along: packed keys; sumsK, sumsV: where dk and dv are added up.
+inline void blockOf(const GradProblem &p, const float *keys, const float *values, const float *along, int64_t b, int64_t h,
+                    int64_t start, int64_t rows, const BlockMemory &m, Target sumsK, Target sumsV) {
   const Sizes &z = p.z;
-  const int64_t chunks = chunksOf(z.width), rows = least(kQueries, z.queries - start);
-  const int64_t block = kQueries * chunks * kChunk, wide = kQueries * roundUp(z.keys, kChunk);
-  const BlockMemory parts{memory, memory + block, memory + 2 * block, memory + 2 * block + wide};
-  float *packed = memory + 2 * block + 2 * wide;
+  const int64_t chunks = chunksOf(z.width);
   const Reach reach = reachOfBlock(p.m, z, b, start, start + rows);
-  const int64_t n = reach.to - reach.from;
-  scoresOf(p, parts, keys, values, b, h, start, rows, reach.from, reach.to);
+  const int64_t from = reach.from, n = reach.to - from, across = roundUp(n, W);
+  packPanels(m.queries, p.query(p.q, b, h, start), rows, z.width);
+  packPanels(m.douts, p.query(p.dout, b, h, start), rows, z.width);
+  multiply(m.queries, keys + from * chunks * kCells, rows, n, chunks, chunks, chunks, false, {m.scores, across, p.scale});
+  multiply(m.douts, values + from * chunks * kCells, rows, n, chunks, chunks, chunks, false, {m.slopes, across});
   for (int64_t i = 0; i < rows; i++)
-    wholeRow(p, b, h, start + i, parts.scores + i * roundUp(n, W), parts.slopes + i * roundUp(n, W), reach.from, reach.to);
-  packBlock(packed, {parts.slopes, roundUp(n, W), 1}, rows, n);
-  multiply(packed, along + reach.from * kColumns, rows, z.width, chunksOf(n), chunksOf(n), chunksOf(z.keys), false,
+    rowOf(p, b, start + i, m.scores + i * across, m.slopes + i * across, m.row, from, reach.to);
+  packPanels(m.packed, {m.slopes, across, 1}, rows, n);
+  multiply(m.packed, fromKey(along, from), rows, z.width, chunksOf(n), chunksOf(n), chunksOf(z.keys), false,
            {p.dq + ((b * z.queries + start) * z.heads + h) * z.width, z.heads * z.width});
+  const int64_t used = chunksOf(rows), size = used * kCells * kColumns;
+  auto add = [&](const float *weights, const float *other, const Target &sums) {
+    packPanels(m.left, {weights, 1, across}, n, rows);
+    for (int64_t c = 0; c < widthPanels(z); c++)
+      packColumns(m.right + c * size, p.query(other, b, h, start).at(0, c * kColumns),
+                  least(kColumns, z.width - c * kColumns), rows);
+    multiply(m.left, m.right, n, z.width, used, used, used, true, sums.at(from, 0));
+  };
+  add(m.scores, p.dout, sumsV);
+  add(m.slopes, p.q, sumsK);
 }
 
-constexpr int64_t kKeys = roundUp(128, kStep);
-
-// dk and dv of one block of keys, over all queries of its group's heads.
-inline void keysTask(const GradProblem &p, const float *keys, const float *values, int64_t b, int64_t kvHead,
-                     int64_t from, float *memory) {
+// One part of the queries of a head, in blocks.
+inline void partOf(const GradProblem &p, const float *keys, const float *values, const float *along, int64_t b, int64_t h,
+                   int64_t part, float *memory) {
   const Sizes &z = p.z;
-  const int64_t to = least(z.keys, from + kKeys), n = to - from, chunks = chunksOf(z.width), across = roundUp(n, W);
-  const int64_t block = kQueries * chunks * kChunk, square = kQueries * kKeys;
-  const BlockMemory parts{memory, memory + block, memory + 2 * block, memory + 2 * block + square};
-  const int64_t inner = chunksOf(kQueries) * kChunk;
-  float *left = memory + 2 * block + 2 * square, *right = left + roundUp(kKeys, kRows) * inner;
-  bool first = true;
-  for (int64_t h = kvHead * z.groups(); h < (kvHead + 1) * z.groups(); h++)
-    for (int64_t start = 0; start < z.queries; start += kQueries) {
-      const int64_t rows = least(kQueries, z.queries - start);
-      const Reach reach = reachOfBlock(p.m, z, b, start, start + rows);
-      if (reach.to <= from || reach.from >= to) continue;
-      scoresOf(p, parts, keys, values, b, h, start, rows, from, to);
-      for (int64_t i = 0; i < rows; i++)
-        partRow(p, b, h, start + i, parts.scores + i * across, parts.slopes + i * across, from, to);
-      auto add = [&](const float *weights, const float *other, float *target) {
-        const int64_t used = chunksOf(rows), size = used * kChunk * kColumns;
-        packBlock(left, {weights, 1, across}, n, rows);
-        for (int64_t c = 0; c < widthPanels(z); c++)
-          packColumns(right + c * size, p.query(other, b, h, start).at(0, c * kColumns),
-                      least(kColumns, z.width - c * kColumns), rows);
-        Target t{target + ((b * z.keys + from) * z.kvHeads + kvHead) * z.width, z.kvHeads * z.width};
-        t.accumulate = !first;
-        multiply(left, right, n, z.width, used, used, used, true, t);
-      };
-      add(parts.scores, p.dout, p.dv);
-      add(parts.slopes, p.q, p.dk);
-      first = false;
-    }
-  if (!first) return;
-  for (int64_t j = from; j < to; j++)
-    for (float *target : {p.dk, p.dv})
-      std::memset(target + ((b * z.keys + j) * z.kvHeads + kvHead) * z.width, 0, static_cast<size_t>(z.width) * 4);
+  auto sumsOf = [&](float *whole, float *parts) {
+    Target t{parts + ((b * z.heads + h) * p.parts + part) * z.keys * z.width, z.width};
+    if (!parts) t = {whole + (b * z.keys * z.kvHeads + h) * z.width, z.kvHeads * z.width};
+    for (int64_t j = 0; j < z.keys; j++) std::memset(t.c + j * t.row, 0, static_cast<size_t>(z.width) * 4);
+    t.accumulate = true;
+    return t;
+  };
+  const Target sumsK = sumsOf(p.dk, p.partsK), sumsV = sumsOf(p.dv, p.partsV);
+  const BlockMemory m = memoryOf(z, memory);
+  const int64_t length = ceilDiv(ceilDiv(z.queries, p.parts), kQueries) * kQueries;
+  const int64_t end = least(z.queries, (part + 1) * length);
+  for (int64_t start = part * length; start < end; start += kQueries)
+    blockOf(p, keys, values, along, b, h, start, least(kQueries, end - start), m, sumsK, sumsV);
 }
+
+// dk and dv of one head of keys: its parts, in order.
+inline void addParts(const GradProblem &p, int64_t b, int64_t kvHead) {
+  const Sizes &z = p.z;
+  const int64_t first = (b * z.heads + kvHead * z.groups()) * p.parts, count = z.groups() * p.parts;
+  for (int64_t j = 0; j < z.keys; j++)
+    for (const auto &[from, to] : {std::pair{p.partsK, p.dk}, std::pair{p.partsV, p.dv}}) {
+      const float *x = from + (first * z.keys + j) * z.width;
+      float *y = to + ((b * z.keys + j) * z.kvHeads + kvHead) * z.width;
+      for (int64_t i = 0; i < z.width; i += W) {
+        const int64_t n = least(W, z.width - i);
+        F sum = some(x + i, n);
+        for (int64_t part = 1; part < count; part++) sum += some(x + part * z.keys * z.width + i, n);
+        put(y + i, sum, n);
+      }
+    }
+}
+
+// Tasks that a gradient is cut into at least, if its sequences are long enough for parts of so many queries.
+constexpr int64_t kTasks = 16;
+constexpr int64_t kLeastPart = 512;
 
 // Slots q, k, v, segments, do, segments of keys, prefix, dq, dk, dv. ints and floats as of `attention`.
 inline void gradient(Context &context, const Args &args) {
@@ -198,11 +205,15 @@ inline void gradient(Context &context, const Args &args) {
   p.dv = args.at(9);
   const Sizes &z = p.z;
   const int64_t across = acrossFloats(z), perHead = 2 * across + alongFloats(z), kv = z.batch * z.kvHeads;
-  const int64_t statistics = z.batch * z.heads * z.queries;
-  float *packed = context.shared<float>(static_cast<size_t>(kv * perHead + 2 * statistics));
-  p.lse = packed + kv * perHead;
-  p.delta = p.lse + statistics;
-  const int64_t blocks = ceilDiv(z.queries, kQueries), keyBlocks = ceilDiv(z.keys, kKeys);
+  const int64_t heads = z.batch * z.heads;
+  p.parts = most(1, least(ceilDiv(kTasks, most(1, heads)), z.queries / kLeastPart));
+  const bool inParts = z.groups() * p.parts > 1;
+  const int64_t sums = inParts ? heads * p.parts * z.keys * z.width : 0;
+  float *packed = context.shared<float>(static_cast<size_t>(kv * perHead + 2 * sums));
+  if (inParts) {
+    p.partsK = packed + kv * perHead;
+    p.partsV = p.partsK + sums;
+  }
   context.pool.run(3 * kv, [&](int64_t task, int) {
     const int64_t i = task / 3, b = i / z.kvHeads, h = i % z.kvHeads;
     float *to = packed + i * perHead;
@@ -210,23 +221,13 @@ inline void gradient(Context &context, const Args &args) {
     else if (task % 3 == 1) packAcross(to + across, p.key(p.v, b, h, 0), z);
     else packAlong(to + 2 * across, p.key(p.k, b, h, 0), z);
   });
-  const int64_t block = kQueries * chunksOf(z.width) * kChunk;
-  const int64_t forQueries = 2 * block + 3 * kQueries * roundUp(z.keys, kChunk);
-  const int64_t inner = chunksOf(kQueries) * kChunk;
-  const int64_t forKeys = 2 * block + 2 * kQueries * kKeys + (roundUp(kKeys, kRows) + widthPanels(z) * kColumns) * inner;
-  context.reserve(static_cast<size_t>(most(forQueries, forKeys)) * 4);
-  // The longest rows first, so that threads end together.
-  context.pool.run(blocks * z.batch * z.heads, [&](int64_t task, int thread) {
-    const int64_t i = task % (z.batch * z.heads), b = i / z.heads, h = i % z.heads;
+  context.reserve(static_cast<size_t>(memoryFloats(z)) * 4);
+  context.pool.run(heads * p.parts, [&](int64_t task, int thread) {
+    const int64_t i = task / p.parts, b = i / z.heads, h = i % z.heads;
     const float *keys = packed + (b * z.kvHeads + h / z.groups()) * perHead;
-    queriesTask(p, keys, keys + across, keys + 2 * across, b, h, (blocks - 1 - task / (z.batch * z.heads)) * kQueries,
-                context.own<float>(thread));
+    partOf(p, keys, keys + across, keys + 2 * across, b, h, task % p.parts, context.own<float>(thread));
   });
-  context.pool.run(keyBlocks * kv, [&](int64_t task, int thread) {
-    const int64_t i = task % kv;
-    const float *keys = packed + i * perHead;
-    keysTask(p, keys, keys + across, i / z.kvHeads, i % z.kvHeads, task / kv * kKeys, context.own<float>(thread));
-  });
+  if (inParts) context.pool.run(kv, [&](int64_t i, int) { addParts(p, i / z.kvHeads, i % z.kvHeads); });
 }
 
 } // namespace tl::TL_SET::attention

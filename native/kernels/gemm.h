@@ -1,23 +1,19 @@
-// Products of matrices on all threads: C = alpha A B [+ s U V] [+ bias] [+ D].
+// Products of matrices on all threads.
 #pragma once
-#include "panels.h"
+#include "thin.h"
 
 namespace tl::TL_SET {
 
-struct Product {
-  int64_t m, n, k;
-  Matrix a, b;
-  Target target;
-  // A further term U V of inner size `rank`, as if its columns stood behind those of A.
-  int64_t rank = 0;
-  Matrix u{}, v{};
-  float scale = 1;
-};
-
 namespace gemm {
 
-// Packed operands stay below these sizes, in floats; larger ones go in slabs.
+// Cells of packed B at once; a larger one goes in slabs of columns.
 constexpr int64_t kSlab = int64_t(4) << 20;
+
+// Cells of A that a thread packs before it multiplies: about half of a second-level cache.
+constexpr int64_t kBlock = int64_t(96) << 10;
+
+// A product is cut into at least so many parts if it is large enough.
+constexpr int64_t kParts = 12;
 
 // Up to so many rows W is read once as it lies, without packing it.
 constexpr int64_t kFewRows = 12;
@@ -51,9 +47,9 @@ inline void dotsOf(int64_t rows, const float *a, int64_t stepA, const float *w, 
   else dots<4>(a, stepA, w, stepW, k, columns, out);
 }
 
-// Few rows times a matrix whose inner axis is contiguous.
+// Few rows times a matrix whose inner axis is contiguous, and a low-rank term whose V is too.
 inline void fewRows(Context &context, const Product &p) {
-  const int64_t block = 16;
+  const int64_t block = p.n < 64 ? 4 : 16;
   context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int) {
     for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += 4) {
       const int64_t columns = least(4, p.n - j);
@@ -62,10 +58,7 @@ inline void fewRows(Context &context, const Product &p) {
         float out[16], extra[16] = {};
         dotsOf(rows, p.a.p + i * p.a.row, p.a.row, p.b.p + j * p.b.column, p.b.column, p.k, columns, out);
         if (p.rank > 0)
-          for (int64_t r = 0; r < rows; r++)
-            for (int64_t c = 0; c < columns; c++)
-              for (int64_t l = 0; l < p.rank; l++)
-                extra[r * 4 + c] += p.u.p[(i + r) * p.u.row + l * p.u.column] * p.v.p[l * p.v.row + (j + c) * p.v.column];
+          dotsOf(rows, p.u + i * p.rank, p.rank, p.v.p + j * p.v.column, p.v.column, p.rank, columns, extra);
         for (int64_t r = 0; r < rows; r++)
           for (int64_t c = 0; c < columns; c++) {
             const Target t = p.target.at(i + r, j + c);
@@ -80,83 +73,90 @@ inline void fewRows(Context &context, const Product &p) {
   });
 }
 
-// One slab: both operands are packed by all threads, then tiles of C are shared out.
+inline bool isFewRows(const Product &p) {
+  return p.m <= kFewRows && p.k > 0 && p.a.column == 1 && p.b.row == 1 && (p.rank == 0 || p.v.row == 1);
+}
+
+// One slab: B is packed by all threads, then blocks of C are shared out; each packs its rows of A, which stay in near
+// caches, and goes once through B.
 inline void slab(Context &context, const Product &p) {
-  const int64_t main = chunksOf(p.k), extra = p.rank > 0 ? chunksOf(p.rank) : 0, chunks = main + extra;
-  const int64_t panelsA = ceilDiv(p.m, kRows), panelsB = ceilDiv(p.n, kColumns);
-  const int64_t sizeA = chunks * kChunk * kRows, sizeB = chunks * kChunk * kColumns;
-  float *a = context.shared<float>(static_cast<size_t>(panelsA * sizeA + panelsB * sizeB));
-  float *b = a + panelsA * sizeA;
-  const bool across = p.a.column != 1;
-  // Panels are packed a few per task: one is a matter of microseconds.
-  const int64_t groupA = most(1, 16384 / sizeA), groupB = most(1, 16384 / sizeB);
-  const int64_t tasksA = ceilDiv(panelsA, groupA), tasksB = ceilDiv(panelsB, groupB);
-  context.pool.run(tasksA + tasksB, [&](int64_t task, int) {
-    if (task < tasksA) {
-      for (int64_t panel = task * groupA; panel < least(panelsA, (task + 1) * groupA); panel++) {
-        const int64_t start = panel * kRows, rows = least(kRows, p.m - start);
-        packRows(a + panel * sizeA, p.a.at(start, 0), rows, p.k);
-        if (p.rank > 0)
-          packRows(a + panel * sizeA + main * kChunk * kRows, p.u.at(start, 0), rows, p.rank, p.scale / p.target.alpha);
-      }
-      return;
+  const int64_t main = chunksOf(p.k), extra = chunksOf(p.rank), chunks = main + extra;
+  const int64_t panelsA = ceilDiv(p.m, kRows), panelsB = ceilDiv(p.n, kColumns), panelsD = ceilDiv(p.rank, kColumns);
+  const int64_t sizeA = chunks * kCells * kRows, sizeB = chunks * kCells * kColumns, sizeD = main * kCells * kColumns;
+  float *b = context.shared<float>(static_cast<size_t>(panelsB * sizeB + panelsD * sizeD));
+  float *d = b + panelsB * sizeB;
+  const int64_t group = most(1, 16384 / most(1, sizeB)), tasks = ceilDiv(panelsB, group);
+  context.pool.run(tasks + panelsD, [&](int64_t task, int) {
+    if (task >= tasks) {
+      const int64_t start = (task - tasks) * kColumns;
+      return packColumns(d + (task - tasks) * sizeD, p.down.at(0, start), least(kColumns, p.rank - start), p.k);
     }
-    task -= tasksA;
-    for (int64_t panel = task * groupB; panel < least(panelsB, (task + 1) * groupB); panel++) {
+    for (int64_t panel = task * group; panel < least(panelsB, (task + 1) * group); panel++) {
       const int64_t start = panel * kColumns, columns = least(kColumns, p.n - start);
       packColumns(b + panel * sizeB, p.b.at(0, start), columns, p.k);
-      if (p.rank > 0)
-        packColumns(b + panel * sizeB + main * kChunk * kColumns, p.v.at(0, start), columns, p.rank);
+      packColumns(b + panel * sizeB + sizeD, p.v.at(0, start), columns, p.rank);
     }
   });
-  // Tiles large enough that packed panels are read from near caches, small enough to share out evenly.
-  const int64_t high = least(panelsA, 10), wide = least(panelsB, panelsA <= 10 ? 2 : 6);
-  const int64_t down = ceilDiv(panelsA, high), right = ceilDiv(panelsB, wide);
-  context.pool.run(down * right, [&](int64_t task, int) {
+  const int64_t high = least(panelsA, least(most(1, kBlock / most(1, sizeA)), most(8, ceilDiv(panelsA, kParts))));
+  const int64_t down = ceilDiv(panelsA, high), wide = ceilDiv(panelsB, ceilDiv(kParts, down));
+  const bool across = p.a.column != 1;
+  context.reserve(static_cast<size_t>(high * (sizeA + kRows * p.rank)) * 4);
+  context.pool.run(down * ceilDiv(panelsB, wide), [&](int64_t task, int thread) {
     const int64_t i = task % down * high, j = task / down * wide;
     const int64_t rows = least(high * kRows, p.m - i * kRows), columns = least(wide * kColumns, p.n - j * kColumns);
-    multiply(a + i * sizeA, b + j * sizeB, rows, columns, chunks, chunks, chunks, across,
-             p.target.at(i * kRows, j * kColumns));
+    float *a = context.own<float>(thread);
+    for (int64_t r = 0; r < rows; r += kRows)
+      packRows(a + r / kRows * sizeA, p.a.at(i * kRows + r, 0), least(kRows, rows - r), p.k);
+    if (p.rank > 0) {
+      // Every block of columns makes U again, the same bits; the first one keeps it.
+      float *u = j == 0 ? p.u + i * kRows * p.rank : a + high * sizeA;
+      multiply(a, d, rows, p.rank, main, chunks, main, across, {u, p.rank});
+      for (int64_t r = 0; r < rows; r += kRows)
+        packRows(a + r / kRows * sizeA + main * kCells * kRows, {u + r * p.rank, p.rank, 1}, least(kRows, rows - r), p.rank,
+                 p.scale / p.target.alpha);
+    }
+    multiply(a, b + j * sizeB, rows, columns, chunks, chunks, chunks, across, p.target.at(i * kRows, j * kColumns));
   });
 }
 
 } // namespace gemm
 
+// A low-rank term wants rows of A that are contiguous.
 inline void product(Context &context, const Product &p) {
   if (p.m == 0 || p.n == 0) return;
-  if (p.m <= gemm::kFewRows && p.b.row == 1 && p.a.column == 1 && p.k > 0) return gemm::fewRows(context, p);
-  const int64_t inner = (chunksOf(p.k) + chunksOf(p.rank)) * kChunk;
-  const int64_t rows = most(kRows, gemm::kSlab / most(1, inner) / kRows * kRows);
-  const int64_t columns = most(kColumns, gemm::kSlab / most(1, inner) / kColumns * kColumns);
-  for (int64_t j = 0; j < p.n; j += columns)
-    for (int64_t i = 0; i < p.m; i += rows) {
-      Product part = p;
-      part.m = least(rows, p.m - i);
-      part.n = least(columns, p.n - j);
-      part.a = p.a.at(i, 0);
-      part.b = p.b.at(0, j);
-      if (p.rank > 0) {
-        part.u = p.u.at(i, 0);
-        part.v = p.v.at(0, j);
-      }
-      part.target = p.target.at(i, j);
-      gemm::slab(context, part);
+  if (gemm::isFewRows(p)) {
+    if (p.rank > 0) {
+      Product low{p.m, p.rank, p.k, p.a, p.down, {}};
+      low.target.c = p.u;
+      low.target.row = p.rank;
+      product(context, low);
     }
+    return gemm::fewRows(context, p);
+  }
+  const int64_t inner = (chunksOf(p.k) + chunksOf(p.rank)) * kCells;
+  const int64_t columns = most(kColumns, gemm::kSlab / most(1, inner) / kColumns * kColumns);
+  for (int64_t j = 0; j < p.n; j += columns) {
+    Product part = p;
+    part.n = least(columns, p.n - j);
+    part.b = p.b.at(0, j);
+    part.v = p.v.at(0, j);
+    part.target = p.target.at(0, j);
+    gemm::slab(context, part);
+  }
 }
 
 namespace gemm {
 
 // One product on one thread, with room for packed panels in `memory`.
 inline int64_t aloneFloats(int64_t m, int64_t n, int64_t k) {
-  return chunksOf(k) * kChunk * (roundUp(m, kRows) + roundUp(n, kColumns));
+  return chunksOf(k) * kCells * (roundUp(m, kRows) + roundUp(n, kColumns));
 }
 inline void alone(const Product &p, float *memory) {
-  const int64_t chunks = chunksOf(p.k);
-  float *a = memory, *b = memory + chunks * kChunk * roundUp(p.m, kRows);
-  for (int64_t i = 0; i < p.m; i += kRows)
-    packRows(a + i * chunks * kChunk, p.a.at(i, 0), least(kRows, p.m - i), p.k);
+  const int64_t chunks = chunksOf(p.k), size = chunks * kCells;
+  float *a = memory, *b = memory + size * roundUp(p.m, kRows);
+  packPanels(a, p.a, p.m, p.k);
   for (int64_t j = 0; j < p.n; j += kColumns)
-    packColumns(b + j * chunks * kChunk, p.b.at(0, j), least(kColumns, p.n - j), p.k);
+    packColumns(b + j * size, p.b.at(0, j), least(kColumns, p.n - j), p.k);
   multiply(a, b, p.m, p.n, chunks, chunks, chunks, p.a.column != 1, p.target);
 }
 
@@ -188,6 +188,7 @@ inline void batched(Context &context, const Args &args) {
     p.target.c = args.at(2) + index * p.m * p.n;
     return p;
   };
+  if (batch == 1 && thinProduct(context, of(0))) return;
   const int64_t work = one.m * one.n * one.k;
   if (batch == 1 || (batch < 8 && work > (int64_t(1) << 22))) {
     for (int64_t i = 0; i < batch; i++) product(context, of(i));
@@ -215,13 +216,10 @@ inline void linear(Context &context, const Args &args) {
   p.target.addRow = out;
   if (rank > 0) {
     const float *a = args.at(3), *b = args.at(4);
-    Product down{rows, rank, inner, x, transposed ? Matrix{b, rank, 1} : Matrix{a, 1, inner}, {}};
-    down.target.c = args.at(7);
-    down.target.row = rank;
-    product(context, down);
     p.rank = rank;
-    p.u = {args.at(7), rank, 1};
+    p.down = transposed ? Matrix{b, rank, 1} : Matrix{a, 1, inner};
     p.v = transposed ? Matrix{a, out, 1} : Matrix{b, 1, rank};
+    p.u = args.at(7);
     p.scale = args.f(0);
   }
   product(context, p);

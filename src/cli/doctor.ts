@@ -1,4 +1,4 @@
-import { chooseEngine } from '../loop/engines.ts';
+import { chooseEngine, engineRecord } from '../loop/engines.ts';
 import { selfTest } from '../loop/selfTest.ts';
 import { formatBytes } from '../loop/units.ts';
 import { browserEngines } from './browserEngines.ts';
@@ -9,6 +9,7 @@ import { packageVersion } from '../runtime/node/version.ts';
 export interface EngineReport {
   readonly name: 'native' | 'ort' | 'reference';
   readonly precision?: string;
+  readonly instructionSet?: string;
   /** Largest error of the self-test relative to the largest value. */
   readonly error?: number;
   readonly problem?: string;
@@ -19,15 +20,13 @@ const largestError = 1e-5;
 
 async function examine(name: EngineReport['name']): Promise<EngineReport> {
   try {
-    const { engine } = await chooseEngine({ name });
+    const { engine } = await chooseEngine({ name, precision: name === 'reference' ? 'auto' : 'fp32' });
     try {
       const error = await selfTest(engine);
-      const { precision } = engine;
-      if (error <= largestError) return { name, precision, error };
+      const report = { ...engineRecord(engine), name, error };
+      if (error <= largestError) return report;
       return {
-        name,
-        precision,
-        error,
+        ...report,
         problem: `the self-test is off by ${error.toExponential(1)}: do not trust its results`,
       };
     } finally {
@@ -64,9 +63,10 @@ export function adviceFor(machine: Machine, engines: readonly EngineReport[]): s
   ];
 }
 
-function engineLine({ name, precision, error, problem }: EngineReport): string {
+function engineLine({ name, precision, instructionSet, error, problem }: EngineReport): string {
   if (problem !== undefined) return `engine ${name}: ${problem}`;
-  return `engine ${name}: works, ${precision}, self-test off by ${error?.toExponential(1)}`;
+  const set = instructionSet === undefined ? '' : ` on ${instructionSet}`;
+  return `engine ${name}: works, ${precision}${set}, self-test off by ${error?.toExponential(1)}`;
 }
 
 export const doctorCommand: Command = {

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { chooseEngine, type EngineChoice } from '../loop/engines.ts';
+import { chooseEngine } from '../loop/engines.ts';
 import { exportFormats, type ExportFormat, exportModel } from '../loop/exportModel.ts';
 import { UsageError } from '../loop/usageError.ts';
 import { bring } from './bring.ts';
 import type { Command } from './command.ts';
-import { adapterOption, engineOptions, modelOption, outOption } from './rows.ts';
+import { adapterOption, engineChoice, engineOptions, modelOption, outOption } from './rows.ts';
 
 const formats = Object.keys(exportFormats) as readonly ExportFormat[];
 const defaults: Readonly<Record<ExportFormat, string>> = { gguf: 'f16', onnx: 'fp32' };
@@ -31,9 +31,9 @@ Before it is put in place the export is read back: it must tokenise hard texts a
     if (!dtypes.some((each) => each === dtype))
       throw new UsageError(`--dtype: expected ${dtypes.join(', ')} for ${format} but found ${dtype}`);
     const threads = args.number('threads') ?? availableParallelism();
-    const name = args.text('engine') as EngineChoice['name'];
+    const choice = engineChoice(args);
     const { engine, notices } = await chooseEngine(
-      { name, threads: name === 'reference' ? undefined : threads },
+      { ...choice, threads: choice.name === 'reference' ? undefined : threads },
       (line) => context.err(`${line}\n`),
     );
     for (const notice of notices) context.err(`${notice}\n`);

@@ -68,7 +68,7 @@ function runLines(found: RunInspection): string[] {
     `data: ${listOf(config.data.path).join(', ')}${held === undefined ? '' : `, evaluated on ${held}`}`,
     `trains: ${learned}; ${record.parameters.trained.toLocaleString('en')} of ${record.parameters.all.toLocaleString('en')} parameters`,
     `objective: ${config.objective.type}; optimizer: ${config.optimizer.type}, learning rate ${config.optimizer.learningRate}, ${config.schedule.type}`,
-    `engine: ${record.engine.name}, ${record.engine.precision}`,
+    `engine: ${record.engine.name}, ${record.engine.precision}${record.engine.instructionSet === undefined ? '' : ` on ${record.engine.instructionSet}`}`,
     `loss: ${loss(found.firstLoss)} at first, ${loss(found.lastLoss)} at last`,
     ...(evals.length === 0 ? [] : [`evaluation loss: ${evals.join(', ')}`]),
     `checkpoints: ${found.checkpoints.map((step) => `step ${step}`).join(', ') || 'none'}`,

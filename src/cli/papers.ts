@@ -1,6 +1,6 @@
 import { joinPath, readOptionalJsonFile } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
-import { chooseEngine, type EngineChoice } from '../loop/engines.ts';
+import { chooseEngine } from '../loop/engines.ts';
 import { formatDuration } from '../loop/units.ts';
 import { UsageError } from '../loop/usageError.ts';
 import type { Paper } from '../papers/catalogue.ts';
@@ -15,7 +15,7 @@ import type { Args, Option } from './args.ts';
 import { assetPath } from './assets.ts';
 import type { Command, CommandGroup, Context } from './command.ts';
 import { Interrupted } from './errors.ts';
-import { engineOptions, outOption } from './rows.ts';
+import { engineChoice, engineOptions, outOption } from './rows.ts';
 import { useText } from './useText.ts';
 
 const numberOption: Option = {
@@ -137,10 +137,7 @@ async function withOptions<T>(
   out: string,
   use: (options: VerifyOptions) => Promise<T>,
 ): Promise<T> {
-  const name = args.text('engine') as EngineChoice['name'];
-  const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') }, (line) =>
-    context.err(`${line}\n`),
-  );
+  const { engine, notices } = await chooseEngine(engineChoice(args), (line) => context.err(`${line}\n`));
   for (const notice of notices) context.err(`${notice}\n`);
   const linalg = linalgPool();
   try {

@@ -106,9 +106,10 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
 
   const onStarted = (event: Event<'started'>): void => {
     const share = ((100 * event.trainedParameters) / event.parameters).toPrecision(3);
+    const set = event.instructionSet === undefined ? '' : ` on ${event.instructionSet}`;
     const from = event.resumedFrom === undefined ? '' : `; goes on after step ${event.resumedFrom}`;
     line(
-      `${event.trainedParameters} of ${event.parameters} parameters are trained (${share}%); engine ${event.engine}, ${event.precision}${from}`,
+      `${event.trainedParameters} of ${event.parameters} parameters are trained (${share}%); engine ${event.engine}, ${event.precision}${set}${from}`,
     );
   };
 

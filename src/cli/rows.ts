@@ -124,11 +124,25 @@ export const engineOptions: readonly Option[] = [
     description: 'What computes',
   },
   {
+    name: 'precision',
+    kind: { type: 'choice', values: ['auto', 'fp32', 'bf16'] },
+    description:
+      'Precision of the products: fp32, with --engine reference f64, unless given; auto is bf16 where --engine native has instructions for it',
+  },
+  {
     name: 'threads',
     kind: { type: 'integer', least: 1 },
     description: "Threads; the engine's own choice unless given",
   },
 ];
+
+/** The engine that a command's options ask for. */
+export function engineChoice(args: Args): EngineChoice {
+  const name = args.text('engine') as EngineChoice['name'];
+  const precision = args.text('precision') as EngineChoice['precision'];
+  const usual = name === 'reference' ? 'auto' : 'fp32';
+  return { name, precision: precision ?? usual, threads: args.number('threads') };
+}
 
 /** What `--model`, `--adapter`, `--quantization` and `--engine` name, for as long as `use` takes. */
 async function withEngine<T>(
@@ -143,10 +157,7 @@ async function withEngine<T>(
   }) => Promise<T>,
 ): Promise<T> {
   const { chooseEngine } = await import('../loop/engines.ts');
-  const name = args.text('engine') as EngineChoice['name'];
-  const { engine, notices } = await chooseEngine({ name, threads: args.number('threads') }, (line) =>
-    context.err(`${line}\n`),
-  );
+  const { engine, notices } = await chooseEngine(engineChoice(args), (line) => context.err(`${line}\n`));
   try {
     const model = await bring(args.required('model'), 'model', context);
     const adapter = args.text('adapter');

@@ -154,7 +154,12 @@ const engine = z.strictObject({
     .default('auto')
     .describe("What computes: ONNX Runtime, tuneloop's own kernels, or the slow f64 reference"),
   threads: count(1).optional().describe("Threads; the engine's own choice unless given"),
-  precision: z.enum(['auto', 'fp32']).default('auto').describe('Precision of the products'),
+  precision: z
+    .enum(['auto', 'fp32', 'bf16'])
+    .default('auto')
+    .describe(
+      'Precision of the products; bf16 adds up in f32 and is for the native engine; auto takes it there where the processor has instructions for it',
+    ),
 });
 
 /** The config of a run, nested by seam; help, docs and flags come from it. */

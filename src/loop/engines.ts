@@ -4,8 +4,16 @@ import { referenceEngine } from '../runtime/reference.ts';
 export interface EngineChoice {
   readonly name: 'auto' | 'native' | 'ort' | 'reference';
   readonly threads?: number | undefined;
-  readonly precision?: 'auto' | 'fp32' | undefined;
+  /** `auto` is bf16 where the engine has it and the processor has instructions for it. Default auto. */
+  readonly precision?: 'auto' | 'fp32' | 'bf16' | undefined;
 }
+
+/** What a run's folder keeps of its engine. */
+export const engineRecord = ({ name, precision, instructionSet }: Engine) => ({
+  name,
+  precision,
+  ...(instructionSet === undefined ? {} : { instructionSet }),
+});
 
 /** Opens the engine that was asked for, telling `say` what takes long; `auto` is ONNX Runtime. Throws when it is not there or cannot do the precision. */
 export async function chooseEngine(
@@ -13,8 +21,10 @@ export async function chooseEngine(
   say: (line: string) => void = () => {},
 ): Promise<{ readonly engine: Engine; readonly notices: readonly string[] }> {
   if (choice.name === 'reference') {
-    if (choice.precision === 'fp32')
-      throw new TypeError('The reference engine computes in f64: expected precision auto but found fp32');
+    if (choice.precision === 'fp32' || choice.precision === 'bf16')
+      throw new TypeError(
+        `The reference engine computes in f64: expected precision auto but found ${choice.precision}`,
+      );
     if (choice.threads !== undefined && choice.threads > 1) {
       throw new RangeError(`The reference engine has one thread: expected threads 1 but found ${choice.threads}`);
     }
@@ -26,10 +36,16 @@ export async function chooseEngine(
   const threads = choice.threads === undefined ? {} : { threads: choice.threads };
   if (choice.name === 'native') {
     const { findNativeLibrary } = await import('../runtime/node/native-library.ts');
-    const { nativeEngine } = await import('../runtime/node/native-engine.ts');
+    const { multipliesBf16, nativeEngine } = await import('../runtime/node/native-engine.ts');
     const library = await findNativeLibrary(say);
-    return { engine: nativeEngine({ library, ...threads }), notices: [] };
+    const asked = choice.precision ?? 'auto';
+    const precision = asked !== 'auto' ? asked : multipliesBf16(library) ? 'bf16' : 'fp32';
+    return { engine: nativeEngine({ library, precision, ...threads }), notices: [] };
   }
+  if (choice.precision === 'bf16')
+    throw new TypeError(
+      'ONNX Runtime computes in fp32 here: expected precision auto or fp32, or --engine native, but found bf16',
+    );
   const { ortEngine } = await import('../runtime/node/ort-engine.ts');
   return { engine: ortEngine(threads), notices: [] };
 }

@@ -118,6 +118,8 @@ export type TuneEvent =
       readonly type: 'started';
       readonly engine: string;
       readonly precision: string;
+      /** Of the processor, where the engine chooses one. */
+      readonly instructionSet?: string;
       readonly parameters: number;
       readonly trainedParameters: number;
       /** The checkpoint's step that the run goes on from. */

@@ -49,11 +49,6 @@ function expectedOf(issue: Issue, fields: readonly ConfigField[]): string {
   return issue.message;
 }
 
-/** Units that are known by name and not there yet, so that their refusal says so. */
-const notThere: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'engine.precision': { bf16: 'no engine here computes in bf16' },
-};
-
 function sentence(issue: Issue, value: unknown, nameOf: FieldName, fields: readonly ConfigField[]): string {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
@@ -68,8 +63,7 @@ function sentence(issue: Issue, value: unknown, nameOf: FieldName, fields: reado
     const missing = fields.find((field) => field.required && field.path.startsWith(`${path}.`))?.path ?? path;
     return `${nameOf(missing)} is missing`;
   }
-  const reason = typeof found === 'string' ? notThere[path]?.[found] : undefined;
-  return `${nameOf(path)}: expected ${expectedOf(issue, fields)} but found ${typeof found === 'string' ? found : describe(found)}${reason === undefined ? '' : `; ${reason}`}`;
+  return `${nameOf(path)}: expected ${expectedOf(issue, fields)} but found ${typeof found === 'string' ? found : describe(found)}`;
 }
 
 /** Checks a value by a schema of these fields and fills in its defaults. UsageError with the field, expected and found; an unknown field with the nearest there is. */

@@ -43,7 +43,12 @@ export interface RunRecord {
     readonly reward?: string;
     readonly adapter?: string;
   };
-  readonly engine: { readonly name: string; readonly precision: string; readonly threads?: number };
+  readonly engine: {
+    readonly name: string;
+    readonly precision: string;
+    readonly instructionSet?: string;
+    readonly threads?: number;
+  };
   readonly parameters: { readonly all: number; readonly trained: number };
   /** When the run was started, ISO 8601. */
   readonly startedAt?: string;

@@ -9,6 +9,7 @@ import type { TuneConfig } from './config.ts';
 import type { Measuring } from './evaluation.ts';
 import type { Experience } from './experience.ts';
 import type { EvalEvent } from './events.ts';
+import { engineRecord } from './engines.ts';
 import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
 import type { MemoryPlan } from './memoryPlan.ts';
 import type { AttachedAdapter } from './model.ts';
@@ -90,7 +91,7 @@ export async function beginRecord(
     startedAt: new Date().toISOString(),
     versions: host.versions,
     fingerprints,
-    engine: { name: engine.name, precision: engine.precision, ...(threads === undefined ? {} : { threads }) },
+    engine: { ...engineRecord(engine), ...(threads === undefined ? {} : { threads }) },
     parameters: { all: countOf(loaded.model.parameters), trained: countOf(attached.adapter.parameters) },
     preview: { notes: plan.notes, example: plan.example },
     ...(lossPer === undefined ? {} : { lossPer }),

@@ -122,6 +122,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
     type: 'started',
     engine: engine.name,
     precision: engine.precision,
+    ...(engine.instructionSet === undefined ? {} : { instructionSet: engine.instructionSet }),
     parameters: countOf(loaded.model.parameters),
     trainedParameters: countOf(attached.adapter.parameters),
     ...(restored === undefined ? {} : { resumedFrom: restored }),

@@ -68,6 +68,8 @@ export interface Engine {
   readonly name: string;
   /** Precision of products and sums. */
   readonly precision: 'f64' | 'fp32' | 'bf16';
+  /** What it chose of the processor's instructions, where it chooses. */
+  readonly instructionSet?: string;
   /** Random numbers, the same on every engine and for every number of threads. */
   readonly random: RandomService;
   /** Compiles a graph. Throws, naming the op, when something in it is not covered. */

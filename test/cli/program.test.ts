@@ -42,7 +42,11 @@ const wrong: readonly (readonly [string[], number, RegExp])[] = [
     2,
     /--engine: expected auto, native, ort or reference but found cuda/,
   ],
-  [['tune', ...bare, '--out', at('r'), '--precision', 'bf16'], 2, /--precision: expected auto or fp32 but found bf16/],
+  [
+    ['tune', ...bare, '--out', at('r'), '--precision', 'fp16'],
+    2,
+    /--precision: expected auto, fp32 or bf16 but found fp16/,
+  ],
   [
     ['tune', ...bare, '--out', at('r'), '--lora-r', '3', '--adapter.r', '4'],
     2,

@@ -63,7 +63,7 @@ const wrong: readonly (readonly [string, unknown, RegExp])[] = [
     /expected auto, completion, all or assistant but found complet$/,
   ],
   ['an adapter that is not there', { ...least, adapter: { type: 'dora' } }, /^adapter\.type: .*found dora/],
-  ['a precision that is not there', { ...least, engine: { precision: 'bf16' } }, /no engine here computes in bf16$/],
+  ['a precision that is not there', { ...least, engine: { precision: 'fp16' } }, /auto, fp32 or bf16/],
   ['a version of tomorrow', { ...least, schemaVersion: 2 }, /^schemaVersion: expected 1 but found 2$/],
   [
     'a best model without evaluations',

@@ -8,7 +8,7 @@ import { opCases, opError } from '../../test/runtime/opCases.ts';
 
 const [library = '', draws = '10'] = process.argv.slice(2);
 
-for (const instructionSet of loadNativeLibrary(library).tl_instruction_sets().split(',')) {
+for (const instructionSet of loadNativeLibrary(library).tl_instruction_sets(0).split(',')) {
   const engine = nativeEngine({ library, threads: 3, instructionSet });
   for (const each of opCases) {
     const { error = 0 } = (await opError(engine, each)) ?? {};

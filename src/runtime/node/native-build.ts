@@ -26,14 +26,18 @@ const modes: Readonly<Record<BuildMode, readonly string[]>> = {
   thread: ['-O1', '-g', '-fsanitize=thread'],
 };
 
+const avx512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma'];
+
 /** Sources beside those of all platforms, with the flags that their instruction set wants. */
 const sets: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   x64: {
     'isa/base.cpp': [],
+    'isa/basebf16.cpp': [],
     'isa/avx2.cpp': ['-mavx2', '-mfma'],
-    'isa/avx512.cpp': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma'],
+    'isa/avx512.cpp': avx512,
+    'isa/avx512bf16.cpp': [...avx512, '-mavx512bf16'],
   },
-  arm64: { 'isa/base.cpp': [] },
+  arm64: { 'isa/base.cpp': [], 'isa/basebf16.cpp': [] },
 };
 
 const plain = ['engine.cpp', 'pool.cpp', 'sets.cpp'];

@@ -13,7 +13,9 @@ export interface NativeEngineOptions {
   readonly library: string;
   /** Threads that compute, the calling one included; default: all cores. */
   readonly threads?: number;
-  /** Default: the best that the machine has; others for checks. */
+  /** Default: that of the instruction set, else fp32. bf16 rounds the operands of products and adds up in f32, by f32 where the processor has no such instructions. */
+  readonly precision?: 'fp32' | 'bf16';
+  /** Default: the best of that precision that the machine has; others for checks. */
   readonly instructionSet?: string;
 }
 
@@ -24,18 +26,27 @@ export interface NativeEngine extends Engine {
   times(): Readonly<Record<string, number>>;
 }
 
+/** Whether the processor has instructions of its own for products in bf16. */
+export const multipliesBf16 = (library: string): boolean => loadNativeLibrary(library).tl_multiplies_bf16() === 1;
+
 const numbered = (names: string): Map<string, number> => new Map(names.split(',').map((name, index) => [name, index]));
 
-/** tuneloop's own kernels, fp32, off the event loop. Throws Error when the library, an instruction set or a thread is missing. */
+/** tuneloop's own kernels, off the event loop. Throws Error when the library, an instruction set or a thread is missing. */
 export function nativeEngine({
   library,
   threads = availableParallelism(),
+  precision: asked,
   instructionSet,
 }: NativeEngineOptions): NativeEngine {
   const functions = loadNativeLibrary(library);
   const kernels = numbered(functions.tl_kernels());
   const numbers: Numbers = { kernels, operations: numbered(functions.tl_operations()) };
-  const set = instructionSet ?? functions.tl_instruction_sets().split(',')[0] ?? '';
+  const setsOf = (bf16: boolean): string[] => functions.tl_instruction_sets(bf16 ? 1 : 0).split(',');
+  const precision = asked ?? (setsOf(true).includes(instructionSet ?? '') ? 'bf16' : 'fp32');
+  const sets = setsOf(precision === 'bf16');
+  const set = instructionSet ?? sets[0] ?? '';
+  if (!sets.includes(set))
+    throw new Error(`Expected an instruction set of ${precision} among ${sets.join(', ')} but found ${set}`);
   const error = new Uint8Array(new ArrayBuffer(512));
   const address = functions.tl_engine_open(set, threads, error, error.length);
   if (address === null) throw new Error(messageOf(error));
@@ -55,7 +66,7 @@ export function nativeEngine({
   const context = { functions, numbers, address, queue, engine };
   return {
     name: 'native',
-    precision: 'fp32',
+    precision,
     instructionSet: set,
     random: randomPool(pool, threads),
     load: (graph) => loadNativeProgram(context, graph),

@@ -15,7 +15,8 @@ type Native<A extends readonly unknown[], R> = {
 
 /** The library's functions, see native/tuneloop.h. */
 export interface NativeFunctions {
-  readonly tl_instruction_sets: Native<[], string>;
+  readonly tl_instruction_sets: Native<[number], string>;
+  readonly tl_multiplies_bf16: Native<[], number>;
   readonly tl_kernels: Native<[], string>;
   readonly tl_operations: Native<[], string>;
   readonly tl_engine_open: Native<[string, number, Uint8Array, number], Pointer | null>;
@@ -31,7 +32,8 @@ export interface NativeFunctions {
 }
 
 const signatures: Readonly<Record<keyof NativeFunctions, readonly [result: string, args: readonly string[]]>> = {
-  tl_instruction_sets: ['const char *', []],
+  tl_instruction_sets: ['const char *', ['int']],
+  tl_multiplies_bf16: ['int', []],
   tl_kernels: ['const char *', []],
   tl_operations: ['const char *', []],
   tl_engine_open: ['void *', ['const char *', 'int', 'void *', 'int64_t']],

@@ -1,0 +1,107 @@
+// Operands as the products' inner loop reads them: panels of cells. A cell is 32 bits: one f32, or in sets that multiply
+// bf16 the two neighbours of the inner axis, rounded to bf16, the first in the low half.
+//
+// A is packed by panels of kRows rows, B by panels of kColumns columns; both go through the inner axis in chunks of 16
+// cells, padded with zeros. Within a chunk A is either [kRows][16], a plain copy of rows whose inner axis is contiguous,
+// or [16][kRows], a plain copy where the other axis is; B is [16][kColumns].
+#pragma once
+#ifdef TL_BF16
+#include "../simd/bf16.h"
+#else
+#include "../simd/f32.h"
+#endif
+
+namespace tl::TL_SET {
+
+constexpr int64_t kRows = TL_ROWS;
+constexpr int kVectors = TL_VECTORS;
+constexpr int64_t kColumns = kVectors * W;
+constexpr int64_t kCells = 16;
+
+constexpr int64_t kChunk = kCells * kPer;
+
+// A matrix within memory: element (i, j) at p[i * row + j * column].
+struct Matrix {
+  const float *p;
+  int64_t row, column;
+  Matrix transposed() const { return {p, column, row}; }
+  Matrix at(int64_t i, int64_t j) const { return {p + i * row + j * column, row, column}; }
+};
+
+inline int64_t chunksOf(int64_t inner) { return ceilDiv(inner, kChunk); }
+
+// A cell in all lanes; no arithmetic may touch bits that are no f32.
+inline F splatCell(float x) {
+  int32_t u;
+  std::memcpy(&u, &x, 4);
+  return floats(splatI(u));
+}
+
+// Rows [0, rows) of `a`, rows <= kRows, as one panel of `inner` columns. `to` has chunks * 16 * kRows places.
+inline void packRows(float *to, Matrix a, int64_t rows, int64_t inner, float factor = 1) {
+  const int64_t chunks = chunksOf(inner);
+  for (int64_t chunk = 0; chunk < chunks; chunk++, to += kCells * kRows) {
+    const int64_t n = least(kChunk, inner - chunk * kChunk), used = ceilDiv(n, kPer);
+    const Matrix part = a.at(0, chunk * kChunk);
+    if (rows < kRows || used < kCells) std::memset(to, 0, sizeof(float) * kCells * kRows);
+    if (a.column == 1) {
+      for (int64_t i = 0; i < rows; i++) {
+        const float *from = part.p + i * part.row;
+        if (n == kChunk)
+          for (int64_t j = 0; j < kCells; j += W) store(to + i * kCells + j, cellsAlong(from + j * kPer, factor));
+        else
+          for (int64_t j = 0; j < used; j++) to[i * kCells + j] = cellOf(from + j * kPer, 1, n - j * kPer, factor);
+      }
+    } else {
+      for (int64_t j = 0; j < used; j++) {
+        const float *from = part.p + j * kPer * part.column;
+        int64_t i = 0;
+        if (part.row == 1 && (j + 1) * kPer <= n)
+          for (; i + W <= rows; i += W) store(to + j * kRows + i, cellsAcross(from + i, part.column, factor));
+        for (; i < rows; i++) to[j * kRows + i] = cellOf(from + i * part.row, part.column, n - j * kPer, factor);
+      }
+    }
+  }
+}
+
+// Columns [0, columns) of `b`, columns <= kColumns, as one panel.
+inline void packColumns(float *to, Matrix b, int64_t columns, int64_t inner) {
+  const int64_t chunks = chunksOf(inner);
+  for (int64_t chunk = 0; chunk < chunks; chunk++, to += kCells * kColumns) {
+    const int64_t n = least(kChunk, inner - chunk * kChunk), used = ceilDiv(n, kPer);
+    const Matrix part = b.at(chunk * kChunk, 0);
+    if (columns < kColumns || used < kCells) std::memset(to, 0, sizeof(float) * kCells * kColumns);
+    if (b.column == 1) {
+      for (int64_t i = 0; i < used; i++) {
+        const float *from = part.p + i * kPer * part.row;
+        int64_t j = 0;
+        if ((i + 1) * kPer <= n)
+          for (; j + W <= columns; j += W) store(to + i * kColumns + j, cellsAcross(from + j, part.row, 1));
+        for (; j < columns; j++) to[i * kColumns + j] = cellOf(from + j, part.row, n - i * kPer, 1);
+      }
+    } else if (b.row == 1 && n == kChunk) {
+      int64_t j = 0;
+      for (; j + W <= columns; j += W)
+        for (int64_t i = 0; i < kCells; i += W) {
+          F block[W];
+          for (int k = 0; k < W; k++) block[k] = cellsAlong(part.p + (j + k) * part.column + i * kPer, 1);
+          transposeBlock(block);
+          for (int k = 0; k < W; k++) store(to + (i + k) * kColumns + j, block[k]);
+        }
+      for (; j < columns; j++)
+        for (int64_t i = 0; i < kCells; i++) to[i * kColumns + j] = cellOf(part.p + j * part.column + i * kPer, 1, kPer, 1);
+    } else {
+      for (int64_t j = 0; j < columns; j++)
+        for (int64_t i = 0; i < used; i++)
+          to[i * kColumns + j] = cellOf(part.p + i * kPer * part.row + j * part.column, part.row, n - i * kPer, 1);
+    }
+  }
+}
+
+// All rows of a matrix as panels of A.
+inline void packPanels(float *to, Matrix a, int64_t rows, int64_t inner) {
+  for (int64_t i = 0; i < rows; i += kRows)
+    packRows(to + i * chunksOf(inner) * kCells, a.at(i, 0), least(kRows, rows - i), inner);
+}
+
+} // namespace tl::TL_SET
