@@ -5,7 +5,7 @@ import type { EngineChoice } from '../loop/engines.ts';
 import type { LoadedModel } from '../loop/model.ts';
 import type { QuantizedType } from '../ir/ops/dequantize.ts';
 import { UsageError } from '../loop/usageError.ts';
-import type { Classifier, Model } from '../nn/model.ts';
+import type { AnyClassifier, Model } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Args, Option } from './args.ts';
 import { bring, bringFiles } from './bring.ts';
@@ -200,7 +200,7 @@ export const runModel = (
   args: Args,
   context: Context,
   work: (loaded: LoadedModel) => AsyncIterable<unknown>,
-  classify?: (loaded: LoadedModel<Classifier>) => AsyncIterable<unknown>,
+  classify?: (loaded: LoadedModel<AnyClassifier>) => AsyncIterable<unknown>,
 ): Promise<number> =>
   withEngine(args, context, async ({ notices, ...named }) => {
     const { kindOfModel, openClassifier, openModel } = await import('../loop/model.ts');

@@ -162,7 +162,8 @@ export function collate(rows: readonly (readonly TrainExample[])[], length: numb
     supervisedTokens: 0,
     rowIndexes: rows.map((row) => row.map(({ index }) => index)),
   };
-  if (rows[0]?.[0]?.tokenTypes) {
+  const first = rows[0]?.[0];
+  if (first?.tokenTypes ?? first?.label) {
     const labels = rows.flatMap((row) => row.flatMap(({ label }) => (label ? [...label] : [])));
     made.classified = { tokenTypes: new Int32Array(size), labels: Float32Array.from(labels) };
   }

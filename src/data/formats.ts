@@ -19,6 +19,7 @@ export type Example =
   | { kind: 'text'; text: string }
   | { kind: 'prompt'; prompt: string }
   | { kind: 'labelled'; text: string; pair?: string; label?: Json }
+  | { kind: 'pictured'; label?: Json }
   | { kind: 'pair'; prompt: string; completion: string }
   | ({ kind: 'chat'; addGenerationPrompt?: boolean } & Conversation & ChatContext)
   | ({ kind: 'chatPair'; prompt: Message[]; completion: Message[]; weights?: Weights } & ChatContext)
@@ -121,10 +122,18 @@ const labelled: Format<Kind<'labelled'>> = {
   },
 };
 
+const pictured: Format<Kind<'pictured'>> = {
+  columns: '{image, label?}',
+  fits: (fields) => has(fields, 'image'),
+  read: ({ fields: { label } }) => ({ kind: 'pictured', ...(label === undefined || label === null ? {} : { label }) }),
+};
+
 /** Supervised training and scoring; in TRL's order of precedence. */
 export const supervisedFormats = [tokens, pair, messages, conversations, text] as const;
 /** Training and scoring of classifiers. */
 export const labelledFormats = [labelled] as const;
+/** Training and scoring of classifiers of images; `imageOf` reads the image. */
+export const picturedFormats = [pictured] as const;
 export const tokenizeFormats = [messagesToTokenize, text] as const;
 export const generateFormats = [messagesToAnswer, prompt] as const;
 /** Training on the model's own answers: what the data answers is for graders. */

@@ -29,7 +29,7 @@ export async function* formattedRows(rows: AsyncIterable<Row>, { path, call }: U
         throw new TypeError(
           `${path}, at ${place}: expected an object with an example's fields, a list of them, or null but found ${typeof fields}`,
         );
-      yield { index, place, fields: fields as { [column: string]: Json } };
+      yield { ...row, fields: fields as { [column: string]: Json } };
     }
   }
 }

@@ -1,12 +1,11 @@
 /** Rows of texts and labels to examples for a classifier. */
 import type { Json } from '../hub/python-text.ts';
 import type { Tokenizer } from '../hub/tokenizer.ts';
-import type { Classifier, ProblemType } from '../nn/model.ts';
+import type { Labels, ProblemType } from '../nn/model.ts';
 import type { TrainExample } from './dataset.ts';
 import type { Example } from './formats.ts';
 
 type Labelled = Extract<Example, { kind: 'labelled' }>;
-type Labels = Pick<Classifier, 'labels' | 'problemType'>;
 
 /** What a classifier's labels are: as its config says, else numbers for one label, one of several, or each by itself where data gives lists. */
 export function problemTypeOf({ labels, problemType }: Labels, label: Json | undefined): NonNullable<ProblemType> {
@@ -56,19 +55,12 @@ export function labelTargets(
   return targets;
 }
 
-export interface LabelledOptions extends Labels {
-  /** Longer texts are cut, the longer of a pair first. */
-  readonly maxLength: number;
-  /** Whether a label must be there. */
-  readonly training: boolean;
-}
-
-/** Tokenises a text or pair and reads its label. */
-export function labelledExample(
+/** Tokenises a text or pair; longer ones are cut, the longer of a pair first. */
+export function labelledText(
   index: number,
-  { text, pair, label }: Labelled,
+  { text, pair }: Labelled,
   tokenizer: Pick<Tokenizer, 'encodePair'>,
-  { maxLength, training, ...labels }: LabelledOptions,
+  maxLength: number,
 ): { readonly example: TrainExample; readonly truncated: boolean } {
   const { ids, tokenTypes, truncated } = tokenizer.encodePair(text, pair, { maxLength });
   const example = {
@@ -76,7 +68,6 @@ export function labelledExample(
     ids: Int32Array.from(ids),
     mask: new Uint8Array(ids.length),
     tokenTypes: Uint8Array.from(tokenTypes),
-    ...(training ? { label: labelTargets(problemTypeOf(labels, label), labels.labels, label) } : {}),
   };
   return { example, truncated };
 }

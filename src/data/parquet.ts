@@ -44,7 +44,14 @@ async function metadataOf(file: ByteFile): Promise<FileMetaData> {
   }
 }
 
-/** A cell as JSON has it. Fields of a struct that are null go, as Arrow gives each struct the fields of all. */
+function base64(bytes: Uint8Array): string {
+  let text = '';
+  // In pieces, as a call takes only so many arguments.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+/** A cell as JSON has it, bytes in base64. Fields of a struct that are null go, as Arrow gives each struct the fields of all. */
 function jsonOf(value: unknown, place: string): Json {
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') {
@@ -54,7 +61,7 @@ function jsonOf(value: unknown, place: string): Json {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map((item) => jsonOf(item, place));
-  if (ArrayBuffer.isView(value)) throw new TypeError(`${place}: expected text or numbers but found bytes`);
+  if (value instanceof Uint8Array) return base64(value);
   if (!isRecord(value)) throw new TypeError(`${place}: expected text or numbers but found ${typeof value}`);
   return structOf(value, place);
 }

@@ -9,8 +9,16 @@ import { parquetRows } from './parquet.ts';
 
 export type RowFields = { [column: string]: Json };
 
-/** `index` is the 0-based number of the input line (JSONL) or record; `place` names file and line for errors. */
-export type Row = { index: number; place: string; fields: RowFields };
+/**
+ * `index` is the 0-based number of the input line (JSONL) or record; `place` names file and line for errors; `readFile` reads what
+ * a row of a file names below that file's folder.
+ */
+export type Row = {
+  index: number;
+  place: string;
+  fields: RowFields;
+  readFile?: (name: string) => Promise<Uint8Array>;
+};
 
 /** Where rows come from: a name with the file's extension, its bytes (decompressed), and the file itself for formats that are read from their end. */
 export type RowSource = { name: string; open: () => AsyncIterable<Uint8Array>; openFile?: () => Promise<ByteFile> };

@@ -2,6 +2,7 @@
 import { filesBelow, joinPath, openFile, pathKind } from '../hub/files.ts';
 import { globFiles } from '../hub/files-glob.ts';
 import { byteStream } from '../hub/files-stream.ts';
+import { readBeside } from '../hub/files-within.ts';
 import { isGlob } from '../hub/glob.ts';
 import type { SnapshotOptions } from '../hub/node/hubSnapshot.ts';
 import { locateData, pinned } from '../hub/node/locate.ts';
@@ -30,9 +31,10 @@ export async function* rowsOfFiles(
   let before = first;
   for (const path of files) {
     const start = before;
+    const readFile = (name: string): Promise<Uint8Array> => readBeside(path, name);
     for await (const row of readRows(fileSource(path), columns === undefined ? {} : { columns })) {
       before = start + row.index + 1;
-      yield { ...row, index: start + row.index };
+      yield { ...row, index: start + row.index, readFile };
     }
   }
 }

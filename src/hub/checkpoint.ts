@@ -25,6 +25,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorSource>;
   readonly tokenizer?: CheckpointTokenizer;
   readonly generationConfig?: unknown;
+  /** preprocessor_config.json: how images become what the model takes. */
+  readonly preprocessorConfig?: unknown;
   /** The hub's short name of its licence, where its card or metadata tells. */
   readonly license?: string;
   /** SHA-256 over all tensors whole: names, shapes, storage types and bytes. */
@@ -63,6 +65,7 @@ async function openFolder(path: string): Promise<Checkpoint> {
   const config = recordOf(read, configPath);
   const tokenizer = await readCheckpointTokenizer(path);
   const generationConfig = await jsonIn(path, 'generation_config.json');
+  const preprocessorConfig = await jsonIn(path, 'preprocessor_config.json');
   const opened = await openTensors(path);
   if (opened === undefined) {
     throw new Error(
@@ -77,6 +80,7 @@ async function openFolder(path: string): Promise<Checkpoint> {
     tensors,
     ...present('tokenizer', tokenizer),
     ...present('generationConfig', generationConfig),
+    ...present('preprocessorConfig', preprocessorConfig),
     ...present('license', await cardLicense(path)),
     fingerprint: once(() => fingerprintOf(tensors.values())),
     close: () => opened.close(),

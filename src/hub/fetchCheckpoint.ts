@@ -36,19 +36,21 @@ async function fingerprint(tensors: ReadonlyMap<string, TensorSource>): Promise<
 
 /**
  * A checkpoint folder behind a URL, into memory: config.json and model.safetensors, and tokenizer.json, tokenizer_config.json,
- * chat_template.jinja and generation_config.json where they are there. Throws Error, SyntaxError or TypeError that names the URL.
+ * chat_template.jinja, generation_config.json and preprocessor_config.json where they are there. Throws Error, SyntaxError or TypeError that names the URL.
  */
 export async function fetchCheckpoint(folder: string | URL, options: FetchOptions = {}): Promise<Checkpoint> {
   const path = new URL(folder, globalThis.location?.href).href;
   const urlOf = (name: string): URL => new URL(name, path.endsWith('/') ? path : `${path}/`);
-  const [config, tokenizerJson, tokenizerConfig, generationConfig, template, weights] = await Promise.all([
-    json(urlOf('config.json'), options),
-    json(urlOf('tokenizer.json'), options),
-    json(urlOf('tokenizer_config.json'), options),
-    json(urlOf('generation_config.json'), options),
-    get(urlOf('chat_template.jinja'), options),
-    get(urlOf('model.safetensors'), options),
-  ]);
+  const [config, tokenizerJson, tokenizerConfig, generationConfig, preprocessorConfig, template, weights] =
+    await Promise.all([
+      json(urlOf('config.json'), options),
+      json(urlOf('tokenizer.json'), options),
+      json(urlOf('tokenizer_config.json'), options),
+      json(urlOf('generation_config.json'), options),
+      json(urlOf('preprocessor_config.json'), options),
+      get(urlOf('chat_template.jinja'), options),
+      get(urlOf('model.safetensors'), options),
+    ]);
   if (config === undefined)
     throw new Error(`${path}: expected a checkpoint folder with config.json but found none there`);
   if (!weights) throw new Error(`${path}: expected model.safetensors in one piece but found none there`);
@@ -68,6 +70,7 @@ export async function fetchCheckpoint(folder: string | URL, options: FetchOption
     tensors,
     ...(tokenizer ? { tokenizer } : {}),
     ...(generationConfig === undefined ? {} : { generationConfig }),
+    ...(preprocessorConfig === undefined ? {} : { preprocessorConfig }),
     fingerprint: () => fingerprint(tensors),
     close: () => file.close(),
   };

@@ -6,6 +6,7 @@ type Read = (file: string) => Promise<string>;
 const textFiles = new Set([
   'config.json',
   'generation_config.json',
+  'preprocessor_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',

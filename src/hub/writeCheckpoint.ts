@@ -4,10 +4,10 @@ import { safetensorsBytes } from './safetensors.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
 
 /** What goes into a checkpoint folder beside its tensors; taken from the checkpoint that it came from. */
-export type CheckpointMetadata = Pick<Checkpoint, 'config' | 'tokenizer' | 'generationConfig'>;
+export type CheckpointMetadata = Pick<Checkpoint, 'config' | 'tokenizer' | 'generationConfig' | 'preprocessorConfig'>;
 
 /**
- * Writes a folder that transformers loads: config.json, model.safetensors, generation_config.json and the tokenizer's
+ * Writes a folder that transformers loads: config.json, model.safetensors, generation_config.json, preprocessor_config.json and the tokenizer's
  * files with the chat template. The folder appears whole or not at all. Throws Error when it is there already, unless
  * `replace`.
  */
@@ -30,11 +30,12 @@ export async function writeCheckpoint(
 /** What stands in a checkpoint's folder beside its weights, into a folder that is there. */
 export async function writeCheckpointFiles(
   folder: string,
-  { config, tokenizer, generationConfig }: CheckpointMetadata,
+  { config, tokenizer, generationConfig, preprocessorConfig }: CheckpointMetadata,
 ): Promise<void> {
   const at = (name: string): string => joinPath(folder, name);
   await writeJsonFile(at('config.json'), config);
   if (generationConfig !== undefined) await writeJsonFile(at('generation_config.json'), generationConfig);
+  if (preprocessorConfig !== undefined) await writeJsonFile(at('preprocessor_config.json'), preprocessorConfig);
   if (!tokenizer) return;
   await writeJsonFile(at('tokenizer.json'), tokenizer.tokenizerJson);
   await writeJsonFile(at('tokenizer_config.json'), tokenizer.tokenizerConfig);

@@ -1,19 +1,17 @@
 import type { Adapter } from '../adapters/adapter.ts';
 import { newDataset, placed, type TrainExample } from '../data/dataset.ts';
-import { labelledFormats, readExample } from '../data/formats.ts';
-import { hashText } from '../data/hash.ts';
-import { labelledExample, problemTypeOf } from '../data/labelled.ts';
-import { type DatasetSummary, exampleLines, lengthsOf } from '../data/preview.ts';
-import { normalized } from '../data/texts.ts';
+import { labelTargets, problemTypeOf } from '../data/labelled.ts';
+import { type DatasetSummary, lengthsOf } from '../data/preview.ts';
 import { buildGraph, type Graph, input } from '../ir/graph.ts';
 import { scalar } from '../ir/ops/constant.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
-import type { Classifier } from '../nn/model.ts';
+import type { AnyClassifier, ProblemType } from '../nn/model.ts';
 import { labelLosses, smoothedLabels } from '../objectives/labelLosses.ts';
-import { classifierFeeds, classifierForward, type ClassifierShape } from './classifierPrograms.ts';
+import type { ClassifierShape } from './classifierPrograms.ts';
+import { type ClassifierReads, readsOf } from './classifierReads.ts';
 import { classify, classifyingWork } from './classifier.ts';
 import type { TuneConfig } from './config.ts';
-import { type LoadedModel, tokenizerOf } from './model.ts';
+import type { LoadedModel } from './model.ts';
 import { lossGraph } from './programs.ts';
 import type { Sample } from './samples.ts';
 import type { Evaluation, Task } from './task.ts';
@@ -39,7 +37,7 @@ function predicted(type: string, logits: readonly number[]): Float32Array {
 
 /** Learning a classifier's labels. TypeError on options that are only for tokens. */
 export function classifierTask(
-  loaded: LoadedModel<Classifier>,
+  loaded: LoadedModel<AnyClassifier>,
   { packing, loss }: Pick<TuneConfig['data'], 'packing' | 'loss'>,
   { labelSmoothingFactor: smoothing = 0 }: { readonly labelSmoothingFactor?: number } = {},
 ): Task {
@@ -48,16 +46,17 @@ export function classifierTask(
     throw new TypeError(`data.loss: a classifier learns labels, not tokens: ${loss} says nothing here`);
   const { model, programs } = loaded;
   const { labels } = model;
+  const reads = readsOf(loaded);
   let type = model.problemType;
   /** Until data was read, what the model's config says. */
-  const problemType = (): NonNullable<Classifier['problemType']> => type ?? problemTypeOf(model, undefined);
+  const problemType = (): NonNullable<ProblemType> => type ?? problemTypeOf(model, undefined);
 
   const losses = (
     adapter: Adapter | undefined,
     shape: ClassifierShape,
-    options: Parameters<typeof classifierForward>[3],
+    options: Parameters<ClassifierReads['forward']>[2],
   ) => {
-    const built = classifierForward(model, adapter, shape, options);
+    const built = reads.forward(adapter, shape, options);
     const given = input('labels', 'f32', [shape.batch, labels.length]);
     const targets = options.training && smoothing > 0 ? smoothedLabels(given, smoothing) : given;
     return { ...built, total: sum(labelLosses[problemType()](built.logits, targets)) };
@@ -73,22 +72,20 @@ export function classifierTask(
     language: undefined,
     lossPer: 'example',
     packed: false,
+    ...(reads.tokensPerId === undefined ? {} : { tokensPerId: reads.tokensPerId }),
     prepare: async (rows, { maxLength, store }) => {
       const { dataset, note } = newDataset(store);
       for await (const row of rows) {
         note(row);
-        const read = readExample(row, labelledFormats);
-        type ??= problemTypeOf(model, read.label);
+        const { example, label, truncated, key } = await reads.read(row, { maxLength });
+        type ??= problemTypeOf(model, label);
         if (smoothing > 0 && type !== 'single_label_classification')
           throw new TypeError(
             `objective.labelSmoothingFactor: expected 0 but found ${smoothing}: only one label out of several can be smoothed, and this is ${type}`,
           );
-        const options = { labels, problemType: type, maxLength, training: true };
-        const { example, truncated } = placed(row, () =>
-          labelledExample(row.index, read, tokenizerOf(loaded), options),
-        );
+        const targets = placed(row, () => labelTargets(problemType(), labels, label));
         if (truncated) dataset.truncated.push(row.index);
-        store.add(example, { text: hashText(normalized(`${read.text}\n${read.pair ?? ''}`)) });
+        store.add({ ...example, label: targets }, { text: key });
       }
       return dataset;
     },
@@ -114,24 +111,21 @@ export function classifierTask(
         for (const [l, value] of (examples.at(i).label ?? []).entries()) if (value === 1) seen[l] = (seen[l] ?? 0) + 1;
       const counts = labels.map((name, i) => `${name} ${seen[i]}`);
       const what = problemType() === 'regression' ? `${labels.length} number(s) each` : `labels: ${counts.join(', ')}`;
-      const notes = [`${examples.count} examples, ${tokens} tokens (longest ${longest}), ${what}`];
+      const notes = [`${reads.counted(lengths)}, ${what}`];
       if (truncated.length > 0) notes.push(`${truncated.length} truncated: ${placesOf(truncated)}`);
       const unseen = problemType() === 'regression' ? [] : labels.filter((_, i) => seen[i] === 0);
       if (unseen.length > 0) notes.push(`Warning: no example has the label ${unseen.join(', ')}`);
       return {
         summary,
         notes,
-        example: (example) => [
-          ...exampleLines(example, tokenizerOf(loaded)),
-          `label: ${labelText(labels, problemType(), example)}`,
-        ],
+        example: (example) => [...reads.lines(example), `label: ${labelText(labels, problemType(), example)}`],
       };
     },
     trainGraph: (adapter, shape, options) => {
       const built = losses(adapter, shape, { training: true, recompute: options.recompute });
       return lossGraph({ ...built, weight: scalar(shape.batch) }, adapter, options);
     },
-    feeds: (batch, graph) => classifierFeeds(batch, model, graph),
+    feeds: (batch, graph) => reads.feeds(batch, graph),
     answer: async (examples) => {
       const said: Sample[] = [];
       for await (const { index, logits } of classify(loaded, examples, { batchSize: examples.length })) {
@@ -140,7 +134,7 @@ export function classifierTask(
         const label = predicted(problemType(), logits);
         said.push({
           index,
-          prompt: tokenizerOf(loaded).decode([...example.ids]),
+          prompt: reads.text(example),
           expected: labelText(labels, problemType(), example),
           text: labelText(labels, problemType(), { ...example, label }),
         });
@@ -156,7 +150,7 @@ export function classifierTask(
       for (const batch of batches) {
         const shape = { batch: batch.batch, length: batch.length };
         const program = await programs.get(`evaluate ${JSON.stringify(shape)}`, () => evaluationGraph(shape));
-        const { logits, total } = await program.run(classifierFeeds(batch, model, program.graph));
+        const { logits, total } = await program.run(reads.feeds(batch, program.graph));
         loss += Number(total?.data[0]);
         count += batch.supervisedTokens;
         const targets = batch.classified?.labels ?? new Float32Array(0);

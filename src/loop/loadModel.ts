@@ -1,7 +1,7 @@
 import type { QuantizedType } from '../ir/ops/dequantize.ts';
 import { type HubEvent } from '../hub/node/hubSnapshot.ts';
 import { locateAdapter, locateModel, pinned } from '../hub/node/locate.ts';
-import type { Classifier, Model } from '../nn/model.ts';
+import type { AnyClassifier, Model } from '../nn/model.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { chooseEngine, type EngineChoice } from './engines.ts';
 import { type LoadedModel, openClassifier, openModel } from './model.ts';
@@ -57,6 +57,6 @@ async function load<M extends Model>(
 export const loadModel = (model: string, options: LoadOptions = {}): Promise<LoadedModel> =>
   load(model, options, openModel);
 
-/** Loads a sequence classifier. Close it when done. */
-export const loadClassifier = (model: string, options: LoadOptions = {}): Promise<LoadedModel<Classifier>> =>
+/** Loads a classifier of texts or images. Close it when done. */
+export const loadClassifier = (model: string, options: LoadOptions = {}): Promise<LoadedModel<AnyClassifier>> =>
   load(model, options, openClassifier);

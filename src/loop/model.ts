@@ -4,12 +4,13 @@ import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
 import { named } from '../ir/errors.ts';
 import type { QuantizedType } from '../ir/ops/dequantize.ts';
-import type { Classifier, ImageClassifier, LanguageModel, Model, TaskModel } from '../nn/model.ts';
-import { classifier, imageClassifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
+import { type AnyClassifier, type LanguageModel, type Model, readsImages, type TaskModel } from '../nn/model.ts';
+import { anyClassifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownValues } from '../nn/ownNames.ts';
 import { quantizedModel } from '../nn/quantized.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { linalgPool } from '../runtime/node/linalg-pool.ts';
+import { processorOf } from './imageReads.ts';
 import { type AdapterWeights, type ReadyModel, readyModel, type UnattachedAdapter } from './readyModel.ts';
 import { adapterFiles, modelFiles, type TrainedFiles } from './trainedFiles.ts';
 
@@ -58,14 +59,9 @@ export async function kindOfModel(path: string): Promise<ModelKind> {
   return modelKind(checkpoint.config);
 }
 
-/** Opens a sequence classifier, and an adapter on it; TypeError on an encoder without a head. */
-export function openClassifier(options: OpenModelOptions<Classifier>): Promise<LoadedModel<Classifier>> {
-  return open(options, classifier);
-}
-
-/** Opens a classifier of images, and an adapter on it; TypeError on an encoder without a head. */
-export function openImageClassifier(options: OpenModelOptions<ImageClassifier>): Promise<LoadedModel<ImageClassifier>> {
-  return open(options, imageClassifier);
+/** Opens a classifier of texts or images, and an adapter on it; TypeError on an encoder without a head. */
+export function openClassifier(options: OpenModelOptions<AnyClassifier>): Promise<LoadedModel<AnyClassifier>> {
+  return open(options, anyClassifier);
 }
 
 /** A checkpoint's where its own weights are trained, all of them; else an adapter's. */
@@ -93,7 +89,12 @@ async function open<M extends TaskModel>(
     const adapter = await adapterOf(model, options, ownValues(checkpoint.tensors, model));
     const ready = await readyModel(checkpoint, model, { engine, adapter, seed: newAdapter?.seed, linalg });
     const { attached } = ready;
-    return { ...ready, attached: attached && { ...attached, files: filesOf(checkpoint, model, attached) } };
+    const images = readsImages(model) ? processorOf({ checkpoint, model }).notices : [];
+    return {
+      ...ready,
+      notices: [...ready.notices, ...images],
+      attached: attached && { ...attached, files: filesOf(checkpoint, model, attached) },
+    };
   } catch (error) {
     await checkpoint.close();
     throw error;

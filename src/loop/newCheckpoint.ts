@@ -14,6 +14,7 @@ export interface NewCheckpoint {
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer?: CheckpointTokenizer;
   readonly generationConfig?: Readonly<Record<string, unknown>>;
+  readonly preprocessorConfig?: Readonly<Record<string, unknown>>;
   readonly seed: number;
 }
 

@@ -1,7 +1,8 @@
 /** What models do with rows of data, as the commands of the same names. */
 import type { SuperviseOptions } from '../data/supervise.ts';
-import type { Classifier } from '../nn/model.ts';
+import type { AnyClassifier } from '../nn/model.ts';
 import { classify as classifyExamples, type ClassifiedLine } from './classifier.ts';
+import { examplesToClassify } from './classifierReads.ts';
 import {
   generate as generateFrom,
   type GenerateOptions,
@@ -10,7 +11,7 @@ import {
   streamGenerate as streamFrom,
 } from './generate.ts';
 import type { ReadyModel } from './readyModel.ts';
-import { examplesOf, promptsOf, type RowInput, rowsOf, textsToClassify } from './rowInputs.ts';
+import { examplesOf, promptsOf, type RowInput, rowsOf } from './rowInputs.ts';
 import { score as scoreExamples, type ScoreLine } from './score.ts';
 
 /** Goes on from prompts: texts, {prompt}, {messages, tools?} or {ids}; one result per prompt and sample, in their order. Greedy unless a temperature is given. */
@@ -34,10 +35,10 @@ export const score = (
   { batchSize = 8, ...options }: SuperviseOptions & { readonly batchSize?: number } = {},
 ): AsyncGenerator<ScoreLine> => scoreExamples(model, examplesOf(rowsOf(rows, 'text'), model, options), { batchSize });
 
-/** Logits of texts or {text, text_pair?}, one per label. */
+/** Logits of texts or {text, text_pair?}, or of {image}, one per label. */
 export const classify = (
-  model: ReadyModel<Classifier>,
+  model: ReadyModel<AnyClassifier>,
   rows: Iterable<RowInput>,
   { batchSize = 8, maxLength }: { readonly batchSize?: number; readonly maxLength?: number } = {},
 ): AsyncGenerator<ClassifiedLine> =>
-  classifyExamples(model, textsToClassify(rowsOf(rows, 'text'), model, { maxLength }), { batchSize });
+  classifyExamples(model, examplesToClassify(rowsOf(rows, 'text'), model, { maxLength }), { batchSize });

@@ -98,7 +98,8 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
   if (maxLength < data.maxLength && summary.truncated > 0) notes.push(`The model has only ${maxPositions} positions`);
   const packing = { packLength: maxLength };
   const counts = task.counts === undefined ? {} : { counts: task.counts };
-  const shared = { batchSize: train.batchSize, ...counts, ...(data.packing ? packing : {}) };
+  const unpadded = task.tokensPerId === undefined ? {} : { padMultiple: 1 };
+  const shared = { batchSize: train.batchSize, ...counts, ...unpadded, ...(data.packing ? packing : {}) };
   const order = mixedOrder({ weights: data.weights, ...(data.shuffle ? { seed: train.seed } : {}) });
   const answering = task.answering;
   const generations = answering?.generations;
@@ -110,7 +111,7 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
   const batches = makeBatches(examples, { ...shared, ...windows, parts, order });
   const heldBatches = answering ? undefined : runData.held && makeBatches(runData.held.examples, shared);
   const packed = () => makeBatches(examples, { ...shared, ...packing, parts, order });
-  const padded = answering ? undefined : batches;
+  const padded = answering !== undefined || task.tokensPerId !== undefined ? undefined : batches;
   const packs = task.language !== undefined && task.counts === undefined;
   notes.push(...remarks(runData, padded, packs ? packed : undefined));
   const { gradientAccumulationSteps: passes } = train;

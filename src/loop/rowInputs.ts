@@ -1,11 +1,9 @@
 /** Rows of data as what models take: prompts to go on from, examples to score or classify. Errors name the row. */
 import type { TrainExample } from '../data/dataset.ts';
-import { generateFormats, labelledFormats, readExample, supervisedFormats } from '../data/formats.ts';
-import { labelledExample } from '../data/labelled.ts';
+import { generateFormats, readExample, supervisedFormats } from '../data/formats.ts';
 import type { Row, RowFields } from '../data/reader.ts';
 import { superviseExample, type SuperviseOptions } from '../data/supervise.ts';
 import { isRecord } from '../hub/json.ts';
-import type { Classifier } from '../nn/model.ts';
 import type { Prompt } from './generate.ts';
 import { type ReadyModel, tokenizerOf } from './readyModel.ts';
 
@@ -59,18 +57,4 @@ export function examplesOf(rows: Iterable<Row>, loaded: ReadyModel, options: Sup
     const { ids, mask } = atRow(row, () => superviseExample(readExample(row, supervisedFormats), tokenizer, options));
     return { index: row.index, ids: Int32Array.from(ids), mask: Uint8Array.from(mask) };
   });
-}
-
-/** {text, text_pair?} as token ids for a classifier, cut to `maxLength`. */
-export function textsToClassify(
-  rows: Iterable<Row>,
-  loaded: ReadyModel<Classifier>,
-  { maxLength = Infinity }: { readonly maxLength?: number | undefined },
-): TrainExample[] {
-  const { labels, problemType, maxPositions } = loaded.model;
-  const options = { labels, problemType, maxLength: Math.min(maxLength, maxPositions), training: false };
-  const tokenizer = tokenizerOf(loaded);
-  return Array.from(rows, (row) =>
-    atRow(row, () => labelledExample(row.index, readExample(row, labelledFormats), tokenizer, options).example),
-  );
 }

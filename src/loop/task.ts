@@ -52,6 +52,8 @@ export interface RunTask {
     /** How answers become micro-batches, where gradients are taken of them. */
     readonly generations?: Generations;
   };
+  /** Set where examples are all of one length, and ids are not tokens: how many tokens the model makes of each. */
+  readonly tokensPerId?: number;
   prepare(
     rows: AsyncIterable<Row>,
     options: { readonly maxLength: number; readonly store: ExampleStore },

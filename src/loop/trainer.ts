@@ -115,8 +115,9 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     batch: Batch,
     graph: Graph,
   ): Tensors => ({
-    ...update.task.feeds(batch, graph),
     ...(adapter.drops ? dropoutFeeds(batch, randomKey(seed, 'dropout', done + 1)) : {}),
+    // Where a model's tokens are not the batch's ids, its task says which example each belongs to.
+    ...update.task.feeds(batch, graph),
     normalizer: tensor('f32', [], [1 / window.supervisedTokens]),
   });
 

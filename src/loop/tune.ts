@@ -203,7 +203,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
       learningRate,
       gradNorm,
       ...filled({ ...further, metrics: { ...before, ...metrics } }),
-      tokens,
+      tokens: tokens * (task.tokensPerId ?? 1),
       supervisedTokens: window.supervisedTokens,
       stepMs: performance.now() - begun,
       ...memory(),

@@ -182,8 +182,11 @@ export interface ImageClassifier extends Model, Labels {
   logits(inputs: ImageInputs): Value;
 }
 
-/** A model that is trained and scored. */
-export type TaskModel = LanguageModel | Classifier | ImageClassifier;
+/** A classifier of texts or of images. */
+export type AnyClassifier = Classifier | ImageClassifier;
 
-export const isClassifier = (model: TaskModel): model is Classifier | ImageClassifier => 'labels' in model;
-export const readsImages = (model: Model): model is ImageClassifier | ImageEncoder => 'image' in model;
+/** A model that is trained and scored. */
+export type TaskModel = LanguageModel | AnyClassifier;
+
+export const isClassifier = (model: TaskModel): model is AnyClassifier => 'labels' in model;
+export const readsImages = (model: TaskModel): model is ImageClassifier => 'image' in model;

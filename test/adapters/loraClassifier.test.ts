@@ -11,7 +11,6 @@ import type { TrainExample } from '../../src/data/dataset.ts';
 import { parsePeftConfig } from '../../src/hub/peft-config.ts';
 import { readPeftFolder } from '../../src/hub/peft.ts';
 import { classify } from '../../src/loop/classifier.ts';
-import { classifierFeeds } from '../../src/loop/classifierPrograms.ts';
 import { classifierTask } from '../../src/loop/classifierTask.ts';
 import { openClassifier, openModel } from '../../src/loop/model.ts';
 import { gradientName } from '../../src/loop/programs.ts';
@@ -98,7 +97,7 @@ for (const name of await readdir(fixture('classifiers'))) {
       { accumulate: false, recompute: true },
     );
     const feeds = {
-      ...classifierFeeds(batch, loaded.model, graph),
+      ...task.feeds(batch, graph),
       normalizer: tensor('f32', [], [1 / batch.supervisedTokens]),
     };
     const program = await loaded.programs.get('train', () => graph);

@@ -12,7 +12,7 @@ import { mean } from '../../src/ir/ops/reduceMean.ts';
 import { sum } from '../../src/ir/ops/reduceSum.ts';
 import { reshape } from '../../src/ir/ops/reshape.ts';
 import type { Dense } from '../../src/ir/types.ts';
-import { classifierForward } from '../../src/loop/classifierPrograms.ts';
+import { readsOf } from '../../src/loop/classifierReads.ts';
 import { startDecoding } from '../../src/loop/decoding.ts';
 import { tokenFeeds } from '../../src/loop/feeds.ts';
 import { type LoadedModel, openClassifier, openModel } from '../../src/loop/model.ts';
@@ -107,8 +107,7 @@ test("what a wrap emits inside of a classifier's recomputed blocks counts as wit
   const loaded = await openClassifier({ model, newAdapter: { make: () => penalty, seed: 5 }, engine });
   const results: Record<string, Dense>[] = [];
   for (const recompute of [false, true]) {
-    const { logits, param, emitted } = classifierForward(
-      loaded.model,
+    const { logits, param, emitted } = readsOf(loaded).forward(
       penalty,
       { batch: 2, length: 4 },
       { training: true, recompute },

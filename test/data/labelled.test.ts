@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { collate } from '../../src/data/batches.ts';
-import { labelledExample, labelTargets, problemTypeOf } from '../../src/data/labelled.ts';
+import { labelledText, labelTargets, problemTypeOf } from '../../src/data/labelled.ts';
 
 const labels = ['bad', 'good', 'neither'];
 
@@ -47,10 +47,10 @@ test('a batch of labelled examples counts examples and keeps targets and token t
       truncated: false,
     }),
   };
-  const options = { labels, problemType: null, maxLength: 9, training: true };
-  const rows = ['123', '45'].map((text, index) => [
-    labelledExample(index, { kind: 'labelled', text, label: index }, tokenizer, options).example,
-  ]);
+  const rows = ['123', '45'].map((text, index) => {
+    const { example } = labelledText(index, { kind: 'labelled', text, label: index }, tokenizer, 9);
+    return [{ ...example, label: labelTargets('single_label_classification', labels, index) }];
+  });
   const batch = collate(rows, 4, 0);
   assert.equal(batch.supervisedTokens, 2);
   assert.deepEqual([...(batch.classified?.labels ?? [])], [1, 0, 0, 0, 1, 0]);

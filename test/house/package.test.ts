@@ -26,6 +26,7 @@ test('users get neither onnxruntime-node with its download script nor a Node, an
     '@huggingface/tokenizers',
     'hyparquet',
     'hyparquet-compressors',
+    'jpeg-js',
     'koffi',
     'yaml',
     'zod',

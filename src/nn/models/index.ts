@@ -1,5 +1,14 @@
 import { describe, named } from '../../ir/errors.ts';
-import type { Classifier, Encoder, ImageClassifier, ImageEncoder, LanguageModel, Model, TaskModel } from '../model.ts';
+import type {
+  AnyClassifier,
+  Classifier,
+  Encoder,
+  ImageClassifier,
+  ImageEncoder,
+  LanguageModel,
+  Model,
+  TaskModel,
+} from '../model.ts';
 import { bert, bertClassifier } from './bert.ts';
 import { decoderClassifier } from './decoderClassifier.ts';
 import { distilbert, distilbertClassifier } from './distilbert.ts';
@@ -104,15 +113,18 @@ export function imageClassifier(json: Json): ImageClassifier {
   return built(json, imageClassifiers);
 }
 
-const taskModels = { language: languageModel, classifier, imageClassifier } as const;
+/** The classifier of texts or images that a config.json describes. Throws TypeError on another kind of model. */
+export const anyClassifier = (json: Json): AnyClassifier =>
+  modelKind(json).startsWith('image') ? imageClassifier(json) : classifier(json);
+
+const builders = { language: languageModel, classifier, imageClassifier, encoder, imageEncoder } as const;
 
 /** The model that a config.json describes, as it is trained and scored. Throws TypeError on an encoder without a head. */
 export function taskModel(json: Json): TaskModel {
-  const kind = modelKind(json);
-  return taskModels[kind === 'encoder' ? 'classifier' : kind === 'imageEncoder' ? 'imageClassifier' : kind](json);
+  return modelKind(json) === 'language' ? languageModel(json) : anyClassifier(json);
 }
 
 /** What a config.json describes, whatever it is for. Throws TypeError naming an architecture that is not known. */
 export function anyModel(json: Json): Model {
-  return { ...taskModels, encoder, imageEncoder }[modelKind(json)](json);
+  return builders[modelKind(json)](json);
 }

@@ -3,6 +3,7 @@ import { adapterTarget } from './adapter.ts';
 import { configTarget } from './config.ts';
 import { folderTargets } from './folders.ts';
 import { ggufTarget } from './gguf.ts';
+import { imageTarget } from './image.ts';
 import { csvTarget, jsonListTarget, jsonlTarget, parquetTarget } from './rows.ts';
 import { safetensorsTarget } from './safetensors.ts';
 import { templateTarget } from './template.ts';
@@ -20,5 +21,6 @@ export const targets: readonly FuzzTarget[] = [
   parquetTarget,
   templateTarget,
   adapterTarget,
+  imageTarget,
   ...folderTargets,
 ];
