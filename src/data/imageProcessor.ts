@@ -72,7 +72,7 @@ export function imageProcessor(
   for (const name of neutral) fields.optional(name);
   for (const name of ['image_processor_type', 'feature_extractor_type']) {
     const type = fields.optional(name);
-    if (type !== undefined && !types.includes(String(type)))
+    if (type !== undefined && !types.some((each) => each === type))
       throw new TypeError(`${file}: ${name} ${describe(type)} is not supported, only ${types.join(', ')}`);
   }
   for (const name of ['do_center_crop', 'do_pad'])

@@ -51,6 +51,15 @@ function base64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
+/** Text where bytes are UTF-8, else the bytes. */
+function textOrBytes(bytes: Uint8Array | undefined): string | Uint8Array | undefined {
+  try {
+    return bytes && decodeText(bytes, '');
+  } catch {
+    return bytes;
+  }
+}
+
 /** A cell as JSON has it, bytes in base64. Fields of a struct that are null go, as Arrow gives each struct the fields of all. */
 function jsonOf(value: unknown, place: string): Json {
   if (value === null || value === undefined) return null;
@@ -114,10 +123,8 @@ async function groupRows(
   rows: number,
   place: string,
 ): Promise<Record<string, unknown>[]> {
-  const parsers = {
-    ...DEFAULT_PARSERS,
-    stringFromBytes: (text: Uint8Array | undefined) => text && decodeText(text, place),
-  };
+  const textOf = (text: Uint8Array | undefined): string | undefined => text && decodeText(text, place);
+  const parsers = { ...DEFAULT_PARSERS, stringFromBytes: textOf };
   let left: PageSizes = { values: maxGroupValues, bytes: maxGroupBytes };
   const asyncColumns: { pathInSchema: string[]; data: Promise<Column> }[] = [];
   for (const { meta_data: meta, file_path: elsewhere } of columns) {
@@ -137,7 +144,10 @@ async function groupRows(
     )
       throw new RangeError(`a column of ${length} bytes at ${start}`);
     const chunk = await readRange(file, start, length);
-    const decoder = { ...meta, pathInSchema: meta.path_in_schema, element, schemaPath, parsers };
+    // Old writers say of no column that it is text.
+    const isText = element.converted_type === 'UTF8' || element.logical_type?.type === 'STRING';
+    const own = isText ? parsers : { ...parsers, stringFromBytes: textOrBytes };
+    const decoder = { ...meta, pathInSchema: meta.path_in_schema, element, schemaPath, parsers: own };
     const counted = Number(meta.num_values);
     if (!(counted >= 0) || (getMaxRepetitionLevel(schemaPath) === 0 && counted !== rows))
       throw new RangeError(`${counted} values in ${rows} rows of ${meta.path_in_schema.join('.')}`);

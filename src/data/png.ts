@@ -73,8 +73,14 @@ function chunksOf(bytes: Uint8Array): { header: Header; palette: Uint8Array | un
   }
 }
 
+/** Most bytes that deflate makes of one. */
+const mostPerByte = 1032;
+
 /** Inflates to exactly `size` bytes; what a hostile stream would unpack beyond that is never held. */
 async function inflate(parts: readonly Uint8Array[], size: number): Promise<Uint8Array> {
+  const compressed = parts.reduce((sum, { length }) => sum + length, 0);
+  if (size > mostPerByte * compressed)
+    throw new RangeError(`expected ${size} bytes of pixels but found ${compressed} compressed ones, too few for them`);
   const blob = new Blob(parts as Uint8Array<ArrayBuffer>[]);
   const reader = blob.stream().pipeThrough(new DecompressionStream('deflate')).getReader();
   const out = new Uint8Array(size);

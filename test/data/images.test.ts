@@ -201,7 +201,12 @@ function chunk(type: string, body: Uint8Array): Uint8Array {
 }
 
 /** A PNG of grey bytes; `header` as it says, `pixels` as they are compressed. */
-function pngOf(width: number, height: number, pixels: Uint8Array, [depth = 8, colour = 0] = [8, 0]): Uint8Array {
+function pngOf(
+  width: number,
+  height: number,
+  pixels: Uint8Array,
+  [depth, colour]: readonly [number, number] = [8, 0],
+): Uint8Array {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -223,6 +228,7 @@ test('a broken or hostile PNG is refused before it takes memory', async () => {
   for (const [bytes, message] of [
     [pngOf(100_000, 100_000, Uint8Array.of(0)), /expected an image of 1 to 67108864 pixels but found 100000 × 100000/],
     [pngOf(0, 4, Uint8Array.of(0)), /found 4 × 0/],
+    [pngOf(8000, 8000, Uint8Array.of(0)), /expected 64008000 bytes of pixels but found \d+ compressed ones/],
     [pngOf(3, 2, Uint8Array.of(0, 1, 2, 3)), /expected 8 bytes of pixels but found 4/],
     [pngOf(2, 1, Uint8Array.of(9, 1, 2)), /a row's filter from 0 to 4 but found 9/],
     [pngOf(2, 1, Uint8Array.of(0, 1, 2), [8, 3]), /expected a colour of the palette but found 1/],
