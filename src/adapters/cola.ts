@@ -6,9 +6,9 @@ import { type Site, wrapSites } from '../nn/sites.ts';
 import type { Adapter, AdapterContext, AdapterState, BetweenSteps, Merge } from './adapter.ts';
 import { lora } from './lora.ts';
 import { loraSchema } from './loraConfig.ts';
-import { taskOf } from './loraExtras.ts';
 import { addLowRank, addLowRankTransposed } from './lowRank.ts';
 import { loraNames, zeros } from './loraModule.ts';
+import { taskOf } from './peftTask.ts';
 import type { AdapterUnit } from './unit.ts';
 
 const { r, alpha, dropout, targetModules } = loraSchema.shape;

@@ -2,7 +2,7 @@ import { parsePeftConfig, peftConfigJson, type PeftLoraConfig } from '../hub/pef
 import { rankOf, scaleOf, targetsModule } from '../hub/peft-target.ts';
 import { isClassifier, type TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
-import { classifierModules, extraParts, pathsOf, savedModules, taskOf } from './loraExtras.ts';
+import { extraParts } from './loraExtras.ts';
 import { loraConfigOf, loraSchema } from './loraConfig.ts';
 import { loraEmbedding } from './loraEmbedding.ts';
 import { loraHead } from './loraHead.ts';
@@ -11,6 +11,8 @@ import { plainLora } from './loraConverted.ts';
 import { decomposes } from './loraInitial.ts';
 import type { LoraModule } from './loraModule.ts';
 import { combineParts } from './parts.ts';
+import { sequenceHeads, taskOf } from './peftTask.ts';
+import { pathsOf, savedModules } from './savedModules.ts';
 import type { AdapterUnit, Described } from './unit.ts';
 
 const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
@@ -28,9 +30,7 @@ type ResolvedConfig = PeftLoraConfig & Required<Pick<PeftLoraConfig, 'targetModu
 function resolve(config: PeftLoraConfig, model: TaskModel): ResolvedConfig {
   const taskType = config.taskType ?? (isClassifier(model) ? undefined : 'CAUSAL_LM');
   const modulesToSave =
-    taskType === 'SEQ_CLS'
-      ? [...new Set([...(config.modulesToSave ?? []), ...classifierModules])]
-      : config.modulesToSave;
+    taskType === 'SEQ_CLS' ? [...new Set([...(config.modulesToSave ?? []), ...sequenceHeads])] : config.modulesToSave;
   const { targetModules = model.defaultTargets } = config;
   const isAll = typeof targetModules === 'string' && targetModules.toLowerCase() === 'all-linear';
   const saved = savedModules(modulesToSave ?? [], model);

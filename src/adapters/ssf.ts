@@ -3,11 +3,12 @@ import { add } from '../ir/ops/add.ts';
 import { mul } from '../ir/ops/mul.ts';
 import { reshape } from '../ir/ops/reshape.ts';
 import type { Value } from '../ir/graph.ts';
-import { isClassifier, type TaskModel } from '../nn/model.ts';
+import type { TaskModel } from '../nn/model.ts';
 import type { Adapter, AdapterContext, AdapterParameter, Merge } from './adapter.ts';
-import { classifierModules, savedModules, taskOf } from './loraExtras.ts';
 import { type AdapterPart, combineParts } from './parts.ts';
+import { taskOf } from './peftTask.ts';
 import { replaceTensors } from './replaced.ts';
+import { trainedHead } from './savedModules.ts';
 import type { AdapterUnit } from './unit.ts';
 
 /** A layer whose outputs are scaled and shifted. */
@@ -117,11 +118,9 @@ function scaledPart(layers: readonly Scaled[], shifts: boolean): AdapterPart {
  * 2022, Scaling & Shifting Your Features, equations 3 and 4.
  */
 export function ssf({ shift }: { readonly shift: boolean }, model: TaskModel): Adapter {
-  const saved = isClassifier(model) ? savedModules(classifierModules, model) : new Map<string, never>();
-  const head = [...saved.values()].flat();
-  const layers = scaledLayers(model, new Set(saved.keys()));
-  const trainedHead = replaceTensors(head.map((tensor) => ({ ...tensor, file: `${tensor.module}.${tensor.leaf}` })));
-  const { merges, ...parts } = combineParts([trainedHead, scaledPart(layers, shift)]);
+  const head = trainedHead(model);
+  const layers = scaledLayers(model, new Set(head.map(({ module }) => module)));
+  const { merges, ...parts } = combineParts([replaceTensors(head), scaledPart(layers, shift)]);
   const bare = layers.filter(({ biased }) => !biased);
   const [first] = bare;
   return {

@@ -35,11 +35,11 @@ function predicted(type: string, logits: readonly number[]): Float32Array {
   );
 }
 
-/** Learning a classifier's labels. TypeError on options that are only for tokens. */
+/** Learning a classifier's labels; `smoothing` is the share of the target that all of them get alike. TypeError on options that are only for tokens. */
 export function classifierTask(
   loaded: LoadedModel<AnyClassifier>,
   { packing, loss }: Pick<TuneConfig['data'], 'packing' | 'loss'>,
-  { labelSmoothingFactor: smoothing = 0 }: { readonly labelSmoothingFactor?: number } = {},
+  smoothing = 0,
 ): Task {
   if (packing) throw new TypeError('data.packing: a classifier reads one example in each row');
   if (loss !== 'auto')

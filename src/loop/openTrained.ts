@@ -1,4 +1,5 @@
 import { makeAdapter } from '../adapters/index.ts';
+import { makeDataStep } from '../data/dataSteps.ts';
 import type { TaskModel } from '../nn/model.ts';
 import { makeObjective } from '../objectives/index.ts';
 import { isAnswering } from '../objectives/objective.ts';
@@ -44,28 +45,32 @@ async function taskOn<M extends TaskModel>(
   }
 }
 
+/** Refuses what changes tokens where none are learned one by one. */
+function refuseDataStep(dataStep: TuneConfig['dataStep'], beside: string): void {
+  if (makeDataStep(dataStep))
+    throw new TypeError(
+      `dataStep.type: expected none beside ${beside} but found ${dataStep.type}, which is for tokens`,
+    );
+}
+
 /** Opens the model of a run with what is to be trained on it, as the task that the model is for. */
 export async function openTask(config: TuneConfig, engine: Engine): Promise<RunTask> {
-  const { model, data, dataStep, objective } = config;
+  const { model, data, dataStep } = config;
+  const objective = makeObjective(config.objective);
   if ((await kindOfModel(model.path)) === 'language')
     return taskOn(await openModel(openingOf(config, engine)), (loaded) => {
-      const made = makeObjective(objective);
-      if (isAnswering(made)) return promptTask(loaded, made, config);
-      if (made.reduction !== 'pair') return languageTask(loaded, made, data);
-      if (dataStep.type !== 'none')
-        throw new TypeError(`dataStep.type: expected none beside ${made.type} but found ${dataStep.type}`);
-      return preferenceTask(loaded, made, data);
+      if (isAnswering(objective)) return promptTask(loaded, objective, config);
+      if (objective.reduction !== 'pair') return languageTask(loaded, objective, data);
+      refuseDataStep(dataStep, objective.type);
+      return preferenceTask(loaded, objective, data);
     });
-  for (const [field, { type }, expected] of [
-    ['objective', objective, 'sft'],
-    ['dataStep', dataStep, 'none'],
-  ] as const) {
-    if (type !== expected)
-      throw new TypeError(
-        `${field}.type: expected ${expected} for the classifier ${model.path} but found ${type}, which is for tokens`,
-      );
-  }
+  const labelSmoothing = 'labelSmoothing' in objective ? objective.labelSmoothing : undefined;
+  if (labelSmoothing === undefined)
+    throw new TypeError(
+      `objective.type: expected one of labels, such as sft, for the classifier ${model.path} but found ${objective.type}, which is for tokens`,
+    );
+  refuseDataStep(dataStep, `the classifier ${model.path}`);
   return taskOn(await openClassifier(openingOf(config, engine)), (loaded) =>
-    classifierTask(loaded, data, objective.type === 'sft' ? objective : {}),
+    classifierTask(loaded, data, labelSmoothing),
   );
 }

@@ -144,8 +144,13 @@ export interface Labels {
   readonly problemType: ProblemType;
 }
 
+/** Modules that make logits of a hidden state, which a new task needs anew. */
+export interface Head {
+  readonly headModules: readonly string[];
+}
+
 /** A model with a head that reads one token of each sequence; transformers calls the head classifier or score. */
-export interface Classifier extends Model, Labels {
+export interface Classifier extends Model, Labels, Head {
   /** The token that is read: an encoder's first, a decoder's last. */
   readonly reads: 'first' | 'last';
   /** Logits [N, labels] of the tokens at `places` i32 [N], counted over all rows. */
@@ -175,7 +180,7 @@ export interface ImageEncoder extends Model {
 }
 
 /** An image encoder with a head that reads the first token. */
-export interface ImageClassifier extends Model, Labels {
+export interface ImageClassifier extends Model, Labels, Head {
   readonly image: ImageSize;
   readonly tokens: number;
   /** Logits [B, labels]. */

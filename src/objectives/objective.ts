@@ -20,6 +20,8 @@ export type TokenStatistic = keyof TokenStatistics;
 export interface Objective<S extends TokenStatistic = TokenStatistic> {
   readonly type: string;
   readonly reduction: 'token';
+  /** There where it trains classifiers too: the share of the target that all labels get alike in their cross-entropy. */
+  readonly labelSmoothing?: number;
   /** What the loss reads: nothing else is computed. */
   readonly statistics: readonly S[];
   /** Loss of each token, [N], before masking. */

@@ -9,6 +9,7 @@ import { objectiveUnit } from './unit.ts';
 export const sft: Objective<'logprobs'> = {
   type: 'sft',
   reduction: 'token',
+  labelSmoothing: 0,
   statistics: ['logprobs'],
   losses: ({ logprobs }) => neg(logprobs),
 };
@@ -21,6 +22,7 @@ export function smoothedSft(epsilon: number): Objective<'logprobs' | 'meanLogpro
   return {
     type: 'sft',
     reduction: 'token',
+    labelSmoothing: epsilon,
     statistics: ['logprobs', 'meanLogprobs'],
     losses: ({ logprobs, meanLogprobs }) => neg(add(mul(logprobs, 1 - epsilon), mul(meanLogprobs, epsilon))),
   };

@@ -97,6 +97,7 @@ export function bertClassifier(json: Readonly<Record<string, unknown>>): Classif
     ...modelOf(config, [pooler], [head]),
     labels,
     problemType,
+    headModules: ['classifier'],
     reads: 'first',
     logits: (inputs, places) => {
       const pooled = tanh(linearLayer(inputs, pooler.name, tokensAt(hidden(config, inputs), places), true));

@@ -18,6 +18,7 @@ export function decoderClassifier(model: LanguageModel, json: Readonly<Record<st
     ignoredFields: model.ignoredFields.filter((name) => !labelNames.has(name)),
     labels,
     problemType,
+    headModules: ['score'],
     reads: 'last',
     logits: (inputs, places) => linearLayer(inputs, 'score', tokensAt(model.hidden(inputs).hidden, places), false),
   };

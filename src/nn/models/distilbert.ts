@@ -106,6 +106,7 @@ export function distilbertClassifier(json: Readonly<Record<string, unknown>>): C
     ...modelOf(config, [dense], [head]),
     labels,
     problemType,
+    headModules: ['pre_classifier', 'classifier'],
     reads: 'first',
     logits: (inputs, places) => {
       const pooled = relu(linearLayer(inputs, dense.name, tokensAt(hidden(config, inputs), places), true));

@@ -105,6 +105,7 @@ export function robertaClassifier(json: Readonly<Record<string, unknown>>): Clas
     ...modelOf(config, [dense, head]),
     labels,
     problemType,
+    headModules: ['classifier.dense', 'classifier.out_proj'],
     reads: 'first',
     logits: (inputs, places) => {
       const pooled = tanh(linearLayer(inputs, dense.name, tokensAt(hidden(config, inputs), places), true));

@@ -236,6 +236,7 @@ export function vitClassifier(json: Readonly<Record<string, unknown>>): ImageCla
     ...modelOf(config, [head]),
     labels,
     problemType,
+    headModules: ['classifier'],
     logits: (inputs) => {
       const states = hidden(config, inputs);
       const batch = dimAt(states.type.shape, 0);
