@@ -100,18 +100,17 @@ export function fillUniform(out: Float32Array, key: RandomKey, start = 0): void 
 /** Fills `out` with standard normals by the Box-Muller transform, in pairs; element i is a function of the key and i alone. */
 export function fillNormal(out: Float32Array, key: RandomKey, start = 0): void {
   const block = new Uint32Array(4);
-  let filled = -1;
-  for (let i = 0; i < out.length; i++) {
-    const element = start + i;
-    const at = Math.floor(element / 4);
-    if (at !== filled) {
-      philox(block, 0, key[0], key[1], at >>> 0, Math.floor(at / 4294967296), 0, 0x6e6f726d);
-      filled = at;
+  const end = start + out.length;
+  // A block makes four elements; of the first and the last one some may lie outside.
+  for (let at = Math.floor(start / 4); 4 * at < end; at++) {
+    philox(block, 0, key[0], key[1], at >>> 0, Math.floor(at / 4294967296), 0, 0x6e6f726d);
+    for (let pair = 0; pair < 4; pair += 2) {
+      const radius = Math.sqrt(-2 * Math.log(((block[pair] as number) + 1) / 4294967296));
+      const angle = 2 * Math.PI * ((block[pair + 1] as number) / 4294967296);
+      const element = 4 * at + pair - start;
+      if (element >= 0 && element < out.length) out[element] = radius * Math.cos(angle);
+      if (element + 1 >= 0 && element + 1 < out.length) out[element + 1] = radius * Math.sin(angle);
     }
-    const pair = (element % 4) & 2;
-    const radius = Math.sqrt(-2 * Math.log(((block[pair] as number) + 1) / 4294967296));
-    const angle = 2 * Math.PI * ((block[pair + 1] as number) / 4294967296);
-    out[i] = radius * (element % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
   }
 }
 
