@@ -1,12 +1,19 @@
 import { colaRecipe } from './026-cola.ts';
 import { maskedThoughtRecipe } from './037-masked-thought.ts';
 import { intruderDimsRecipe } from './052-intruder-dims.ts';
+import { esAtScaleRecipe } from './072-es-at-scale.ts';
 import { dftRecipe } from './092-dft.ts';
 import { catalogue, type Paper } from './catalogue.ts';
 import type { Recipe } from './recipe.ts';
 
 /** All recipes, by number. */
-export const recipes: readonly Recipe[] = [colaRecipe, maskedThoughtRecipe, intruderDimsRecipe, dftRecipe];
+export const recipes: readonly Recipe[] = [
+  colaRecipe,
+  maskedThoughtRecipe,
+  intruderDimsRecipe,
+  esAtScaleRecipe,
+  dftRecipe,
+];
 
 /** A paper by its number (52 or 052) or slug. */
 export const findPaper = (name: string): Paper | undefined =>

@@ -1,4 +1,6 @@
 import { openMergedWeights, type WeightsPath } from '../adapters/mergedWeights.ts';
+import { itemOf } from '../data/prompts.ts';
+import type { RowFields } from '../data/reader.ts';
 import { joinPath } from '../hub/files.ts';
 import type { TuneConfigInput } from '../loop/config.ts';
 import { gradeTask, taskItem } from '../loop/gradeTask.ts';
@@ -10,6 +12,7 @@ import { tune } from '../loop/tuneRun.ts';
 import { writeRows } from '../loop/writeRows.ts';
 import type { PairProbe } from '../probes/probe.ts';
 import { exactMatch } from '../rewards/exactMatch.ts';
+import type { Reward } from '../rewards/reward.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { LinearAlgebra } from '../runtime/linalg/service.ts';
 
@@ -27,6 +30,8 @@ export interface Lab {
   loss(weights: WeightsPath, rows: readonly object[]): Promise<number>;
   /** Share of the questions that are answered exactly, greedily. */
   accuracy(weights: WeightsPath, questions: readonly Question[]): Promise<number>;
+  /** Mean grade of the greedy answers to the rows' prompts. */
+  reward(weights: WeightsPath, rows: readonly RowFields[], reward: Reward, maxTokens: number): Promise<number>;
   /** Texts that the model says by itself, at temperature 1. */
   samples(weights: WeightsPath, count: number, seed: number): Promise<{ readonly text: string }[]>;
   /** The one number of a probe of two models. */
@@ -84,6 +89,14 @@ export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
         const options = { maxNewTokens: answerTokens, batchSize: 32, ...stop };
         const answers = await gradeTask(loaded, items, exactMatch, options);
         return answers.filter(({ score }) => score === 1).length / answers.length;
+      }),
+    reward: (weights, rows, reward, maxNewTokens) =>
+      using(weights, async (loaded) => {
+        const items = rows.map((fields, index) =>
+          itemOf({ index, place: `row ${index + 1}`, fields }, tokenizerOf(loaded)),
+        );
+        const answers = await gradeTask(loaded, items, reward, { maxNewTokens, batchSize: 32, ...stop });
+        return answers.reduce((sum, { score }) => sum + (score ?? Number.NaN), 0) / answers.length;
       }),
     samples: (weights, count, seed) =>
       using(weights, async (loaded) => {
