@@ -6,6 +6,9 @@ import type { Best } from './best.ts';
 import type { RunOutcome } from './outcome.ts';
 import type { SampleSet } from './samples.ts';
 
+/** What a loss is the mean of, where that is not tokens. */
+export type LossPer = 'pair' | 'example' | 'answer';
+
 /** Why a run ended: all epochs done, one of its limits, no better evaluation for long, too much forgotten, or somebody asked. */
 export type StopReason = 'completed' | 'max-steps' | 'max-time' | 'early-stopping' | 'max-forgetting' | 'interrupted';
 
@@ -42,7 +45,7 @@ export interface EvalEvent {
   /** Not there where the model learns from its own answers, which have a reward alone. */
   readonly evalLoss?: number;
   /** What that is the mean of, where not of tokens. */
-  readonly per?: 'pair' | 'example';
+  readonly per?: LossPer;
   readonly supervisedTokens?: number;
   /** Share of examples whose most likely label is right, of a classifier with one label for each; of pairs that are told apart. */
   readonly accuracy?: number;

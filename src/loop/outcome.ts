@@ -1,5 +1,5 @@
 import type { Estimate } from '../probes/pairedChange.ts';
-import type { DriftEvent, EvalEvent, ForgettingEvent, MetricsLine } from './events.ts';
+import type { DriftEvent, EvalEvent, ForgettingEvent, LossPer, MetricsLine } from './events.ts';
 import { wilson } from './wilson.ts';
 
 /** A figure before and after, and its change with 95% interval. */
@@ -14,7 +14,7 @@ export interface RunOutcome {
   readonly gain: {
     readonly loss?: Comparison;
     /** What that loss is the mean of, where not of tokens. */
-    readonly per?: 'pair' | 'example';
+    readonly per?: LossPer;
     readonly accuracy?: Comparison;
     readonly score?: Comparison;
   };

@@ -67,6 +67,7 @@ export function promptTask(
     language: loaded,
     packed: false,
     counts: 'sequences',
+    lossPer: 'answer',
     answering: {
       objective,
       ...(generations && { generations }),

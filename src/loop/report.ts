@@ -76,6 +76,20 @@ function stepCurves(steps: readonly StepEvent[], of: (step: StepEvent) => number
   ];
 }
 
+/** What steps on the model's own answers tell beside the reward. */
+const answerTitles = {
+  completionMeanLength: 'Length of answers, tokens',
+  entropy: 'Entropy of the next token, nats',
+  kl: 'Divergence from the reference, nats a token',
+  clipRatio: 'Share of tokens that were clipped',
+} as const;
+
+/** Curves of a metric over the steps that tell it. */
+function metricCurves(steps: readonly StepEvent[], name: string): Curve[] {
+  const telling = steps.filter(({ metrics }) => metrics?.[name] !== undefined);
+  return stepCurves(telling, ({ metrics }) => metrics?.[name] ?? NaN);
+}
+
 function curves({ steps, evals, per }: Told): string {
   const evaluated = (metric: 'evalLoss' | 'accuracy' | 'reward'): Curve => ({
     name: 'evaluation',
@@ -84,10 +98,16 @@ function curves({ steps, evals, per }: Told): string {
   });
   const terms = [...new Set(steps.flatMap(({ terms = {} }) => Object.keys(terms)))];
   const rates = steps.map(({ step, learningRate }) => ({ x: step, y: learningRate }));
-  return `${chart(lossTitle[per], [...stepCurves(steps, ({ loss }) => loss), evaluated('evalLoss')])}
+  const losses = chart(lossTitle[per], [...stepCurves(steps, ({ loss }) => loss), evaluated('evalLoss')]);
+  const [first, second] =
+    per === 'answer'
+      ? [chart('Mean reward of answers', [...metricCurves(steps, 'reward'), evaluated('reward')]), losses]
+      : [losses, chart('Mean grade of answers to evaluation prompts', [evaluated('reward')])];
+  return `${first}
 <div class="pair">${[
     chart('Accuracy', [evaluated('accuracy')]),
-    chart('Mean grade of answers to evaluation prompts', [evaluated('reward')]),
+    second,
+    ...Object.entries(answerTitles).map(([name, title]) => chart(title, metricCurves(steps, name))),
     ...terms.map((name) =>
       chart(
         escapeHtml(name),

@@ -31,6 +31,7 @@ const exampleWords: Readonly<Record<LossUnit, string>> = {
   token: 'One example as the model met it. It learned to write what is <mark>marked</mark>; the rest it was given.',
   pair: 'One pair as the model met it, the chosen answer first. The answers, which it learned to tell apart, are <mark>marked</mark>.',
   example: 'One example as the model met it, token by token, and the label that it learned to give it.',
+  answer: 'One prompt as the model met it. What it learned from are its own answers.',
 };
 
 /** The files, what was counted in them, and one example with its mask. */

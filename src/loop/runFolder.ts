@@ -21,7 +21,7 @@ import {
   saveCheckpoint,
 } from './checkpoints.ts';
 import type { TuneConfig } from './config.ts';
-import type { DoneEvent, MetricsLine } from './events.ts';
+import type { DoneEvent, LossPer, MetricsLine } from './events.ts';
 import { formatMetrics, metricsUpTo, parseMetrics } from './metrics.ts';
 import type { MemoryPlan } from './memoryPlan.ts';
 import { parseConfig } from './parseConfig.ts';
@@ -55,7 +55,7 @@ export interface RunRecord {
   /** What is trained on, in sentences, and one example with `+` before each learned token. */
   readonly preview: { readonly notes: readonly string[]; readonly example: readonly string[] };
   /** What the loss is the mean of, where not of tokens. */
-  readonly lossPer?: 'pair' | 'example';
+  readonly lossPer?: LossPer;
   /** Peaks of memory and time that were planned before the first step. */
   readonly plan?: Partial<MemoryPlan & TimePlan>;
 }

@@ -15,6 +15,7 @@ import type { Model } from '../nn/model.ts';
 import type { AnsweringObjective, Objective, SequenceObjective } from '../objectives/objective.ts';
 import type { Tensors } from '../runtime/engine.ts';
 import type { EvalMetric } from './best.ts';
+import type { LossPer } from './events.ts';
 import type { TuneConfig } from './config.ts';
 import type { Generations } from './generations.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
@@ -45,7 +46,7 @@ export interface RunTask {
   /** What the loss is the mean of: tokens, or examples of a classifier, unless given. */
   readonly counts?: 'sequences' | 'pairs';
   /** What its losses are told as the mean of, where not of tokens. */
-  readonly lossPer?: 'pair' | 'example';
+  readonly lossPer?: LossPer;
   /** Where the data are prompts that the model answers by itself. */
   readonly answering?: {
     readonly objective: AnsweringObjective;
