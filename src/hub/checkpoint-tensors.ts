@@ -7,6 +7,8 @@ import { readSafetensors } from './safetensors.ts';
 /** Tensors by name, and the open files that they read from. */
 export interface OpenTensors {
   readonly tensors: ReadonlyMap<string, TensorSource>;
+  /** The file of each tensor, where there are several. */
+  readonly shards?: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,7 @@ async function openSharded(folder: string, indexPath: string): Promise<OpenTenso
   try {
     const shards = new Map<string, ReadonlyMap<string, TensorSource>>();
     const tensors = new Map<string, TensorSource>();
+    const placed = new Map(weightMap);
     for (const shard of new Set(weightMap.values())) {
       const file = await openFile(await pathInFolder(folder, shard, indexPath));
       files.push(file);
@@ -49,7 +52,9 @@ async function openSharded(folder: string, indexPath: string): Promise<OpenTenso
       shards.set(shard, found);
       for (const [name, source] of found) {
         // As transformers, a tensor that the index does not place still counts.
-        if (weightMap.get(name) === undefined) tensors.set(name, source);
+        if (weightMap.get(name) !== undefined) continue;
+        tensors.set(name, source);
+        placed.set(name, shard);
       }
     }
     for (const [name, shard] of weightMap) {
@@ -59,7 +64,7 @@ async function openSharded(folder: string, indexPath: string): Promise<OpenTenso
       }
       tensors.set(name, source);
     }
-    return { tensors, close: () => closeAll(files) };
+    return { tensors, shards: placed, close: () => closeAll(files) };
   } catch (cause) {
     await closeAll(files);
     throw cause;

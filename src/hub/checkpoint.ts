@@ -23,6 +23,8 @@ export interface Checkpoint {
   readonly config: Record<string, unknown>;
   /** By Hugging Face name, in Hugging Face's layout. */
   readonly tensors: ReadonlyMap<string, TensorSource>;
+  /** The file of each tensor, where the folder has several. */
+  readonly shards?: ReadonlyMap<string, string>;
   readonly tokenizer?: CheckpointTokenizer;
   readonly generationConfig?: unknown;
   /** preprocessor_config.json: how images become what the model takes. */
@@ -78,6 +80,7 @@ async function openFolder(path: string): Promise<Checkpoint> {
     format: 'safetensors',
     config,
     tensors,
+    ...present('shards', opened.shards),
     ...present('tokenizer', tokenizer),
     ...present('generationConfig', generationConfig),
     ...present('preprocessorConfig', preprocessorConfig),

@@ -3,9 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { writeCheckpoint } from '../../src/hub/writeCheckpoint.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { score } from '../../src/loop/score.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
+import { f32Source } from '../../src/runtime/tensor-source.ts';
 import { mergeAdapter } from '../../src/surgery/merge.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
@@ -49,6 +51,31 @@ for (const name of readdirSync(new URL('lora/', fixtures)).filter(
     await loaded.close();
   });
 }
+
+test('a base of several files stays one: the same tensors in each, a head of its own in the last', async () => {
+  const model = new URL('models/sharded', fixtures).pathname;
+  const out = join(folder, 'shards');
+  await mergeAdapter({ model, adapter: new URL('lora/all-linear', fixtures).pathname, out });
+  const placed = (path: string): Record<string, string> =>
+    (
+      JSON.parse(readFileSync(join(path, 'model.safetensors.index.json'), 'utf8')) as {
+        weight_map: Record<string, string>;
+      }
+    ).weight_map;
+  assert.deepEqual(placed(out), placed(model));
+  const files = (path: string): string[] => readdirSync(path).filter((name) => name.startsWith('model'));
+  assert.deepEqual(files(out), files(model));
+  const tied = { 'model.embed_tokens.weight': 'a-1.safetensors', 'model.norm.weight': 'a-2.safetensors' };
+  const values = new Map(
+    [...Object.keys(tied), 'lm_head.weight'].map((name) => [name, f32Source(name, [2], new Float32Array(2))]),
+  );
+  const shards = new Map(Object.entries(tied));
+  await writeCheckpoint(join(folder, 'untied'), values.values(), { config: {}, shards });
+  assert.equal(placed(join(folder, 'untied'))['lm_head.weight'], 'a-2.safetensors');
+  const odd = new Map([...shards, ['model.norm.weight', 'deep/a.safetensors']]);
+  await writeCheckpoint(join(folder, 'odd'), values.values(), { config: {}, shards: odd });
+  assert.deepEqual(files(join(folder, 'odd')), ['model.safetensors']);
+});
 
 test('an existing folder and an adapter for another model are refused, and nothing is left behind', async () => {
   const adapter = new URL('lora/all-linear', fixtures).pathname;
