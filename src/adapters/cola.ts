@@ -14,7 +14,7 @@ import type { AdapterUnit } from './unit.ts';
 const { r, alpha, dropout, targetModules } = loraSchema.shape;
 
 const schema = z.strictObject({
-  type: z.literal('cola'),
+  type: z.literal('cola').describe('a chain of low-rank adapters'),
   r,
   alpha,
   dropout,

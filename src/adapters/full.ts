@@ -33,10 +33,11 @@ export function full(model: Model): Adapter {
   };
 }
 
-const schema = z.strictObject({ type: z.literal('none') });
+const schema = z.strictObject({ type: z.literal('none').describe('the model itself') });
 
 export const fullUnit: AdapterUnit<'none', typeof schema> = {
   type: 'none',
   schema,
+  trainsBase: true,
   make: (_config, model) => full(model),
 };

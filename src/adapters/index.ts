@@ -30,3 +30,6 @@ const unitOf = (config: AdapterConfig): AdapterUnit<string, z.ZodType<AdapterCon
 export function makeAdapter(config: AdapterConfig, model: TaskModel): Adapter {
   return unitOf(config).make(config, model);
 }
+
+/** Whether a config trains the model's own weights. */
+export const trainsBase = (config: AdapterConfig): boolean => unitOf(config).trainsBase === true;

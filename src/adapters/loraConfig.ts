@@ -16,13 +16,7 @@ const inits = z.union([
 /** LoRA's part of a run's config; PEFT's keys in camelCase. */
 export const loraSchema = z.strictObject({
   // Optional inside the default: an adapter without a type is a LoRA.
-  type: z
-    .literal('lora')
-    .optional()
-    .default('lora')
-    .describe(
-      'What is trained: lora a low-rank adapter, cola a chain of them, ssf scales and shifts of features, none the model itself',
-    ),
+  type: z.literal('lora').optional().default('lora').describe('a low-rank adapter'),
   r: count.default(16).describe('Rank of the two factors'),
   alpha: z.number().positive().default(32).describe('The factors count alpha / r'),
   dropout: z.number().min(0).lt(1).default(0).describe("Share of the factors' inputs that is dropped while training"),

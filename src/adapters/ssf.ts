@@ -139,7 +139,7 @@ export function ssf({ shift }: { readonly shift: boolean }, model: TaskModel): A
 }
 
 const schema = z.strictObject({
-  type: z.literal('ssf'),
+  type: z.literal('ssf').describe('scales and shifts of features'),
   shift: z
     .boolean()
     .default(true)

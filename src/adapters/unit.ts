@@ -11,6 +11,8 @@ export interface AdapterUnit<T extends string, S extends z.ZodType = z.ZodType> 
   readonly type: T;
   /** A strict object whose `type` is this unit's; `init` in it names a PEFT folder to start from. */
   readonly schema: S;
+  /** What is trained are the model's own weights, of which nothing stays frozen. */
+  readonly trainsBase?: true;
   /** A new one. Throws on what does not fit the model. */
   make(config: z.output<S>, model: TaskModel): Adapter;
   /** Where PEFT has it. */

@@ -1,3 +1,4 @@
+import { trainsBase } from '../adapters/index.ts';
 import { pathKind, writeFileAtomic } from '../hub/files.ts';
 import { drawGraph } from '../ir/picture.ts';
 import { printGraph } from '../ir/print.ts';
@@ -54,7 +55,7 @@ function runLines(found: RunInspection): string[] {
   const { adapter } = config;
   const held = heldOutOf(config.data)?.paths.join(', ');
   const learned = [
-    adapter.type === 'none' ? 'the model itself' : adapter.type,
+    trainsBase(adapter) ? 'the model itself' : adapter.type,
     ...Object.entries(adapter).flatMap(([name, value]) => (typeof value === 'number' ? [`${name} ${value}`] : [])),
   ].join(', ');
   const state = done

@@ -5,12 +5,7 @@ import { maskedThoughtUnit } from './maskedThought.ts';
 /** The data as they are. */
 const noneUnit = dataStepUnit({
   schema: z.strictObject({
-    type: z
-      .literal('none')
-      .default('none')
-      .describe(
-        'Change of the examples as they are trained on: masked-thought hides tokens of the answers from the model',
-      ),
+    type: z.literal('none').default('none'),
   }),
   make: () => undefined,
 });

@@ -4,7 +4,7 @@ import type { Batch } from './batches.ts';
 import { dataStepUnit, type StepContext } from './dataStep.ts';
 
 const schema = z.strictObject({
-  type: z.literal('masked-thought'),
+  type: z.literal('masked-thought').describe('hides tokens of the answers from the model'),
   probability: z.number().min(0).max(1).default(0.2).describe('Most that a token of the answer is hidden with'),
   warmupRatio: z
     .number()

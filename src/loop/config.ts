@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dataStepSchemas } from '../data/dataSteps.ts';
 import { makeObjective, objectiveSchemas } from '../objectives/index.ts';
 import { isAnswering } from '../objectives/objective.ts';
-import { adapterSchemas } from '../adapters/index.ts';
+import { adapterSchemas, trainsBase } from '../adapters/index.ts';
 import { isStrategy, optimizerSchemas, strategyUnits } from '../optimizers/index.ts';
 import { scheduleSchemas } from '../optimizers/schedule.ts';
 
@@ -168,11 +168,14 @@ export const tuneSchema = z
     schemaVersion: z.literal(schemaVersion).default(schemaVersion),
     model,
     data,
-    adapter: z.discriminatedUnion('type', adapterSchemas).prefault({}),
-    dataStep: z.discriminatedUnion('type', dataStepSchemas).prefault({}),
-    objective: z.discriminatedUnion('type', objectiveSchemas).prefault({}),
-    optimizer: z.discriminatedUnion('type', optimizerSchemas).prefault({}),
-    schedule: z.discriminatedUnion('type', scheduleSchemas).prefault({}),
+    adapter: z.discriminatedUnion('type', adapterSchemas).prefault({}).describe('What is trained'),
+    dataStep: z
+      .discriminatedUnion('type', dataStepSchemas)
+      .prefault({})
+      .describe('Change of the examples as they are trained on'),
+    objective: z.discriminatedUnion('type', objectiveSchemas).prefault({}).describe('What is minimised'),
+    optimizer: z.discriminatedUnion('type', optimizerSchemas).prefault({}).describe('Update rule'),
+    schedule: z.discriminatedUnion('type', scheduleSchemas).prefault({}).describe('Course of the learning rate'),
     train: train.prefault({}),
     reward: reward.prefault({}),
     samples: samples.prefault({}),
@@ -207,7 +210,7 @@ export const tuneSchema = z
           refuse(['train', name], 'evaluations while training (train.evalSteps) with it');
     if (train.earlyStoppingThreshold !== undefined && train.earlyStoppingPatience === undefined)
       refuse(['train', 'earlyStoppingThreshold'], 'train.earlyStoppingPatience with it');
-    if (config.model.quantization !== 'none' && config.adapter.type === 'none')
+    if (config.model.quantization !== 'none' && trainsBase(config.adapter))
       refuse(['model', 'quantization'], 'none with adapter none, which trains the weights themselves,');
     if (data.evalShare !== undefined && (data.evalPath ?? data.evalSplit) !== undefined)
       refuse(['data', 'evalShare'], 'no data.evalPath or data.evalSplit beside it');

@@ -78,8 +78,12 @@ function kindOf(schema: Schema, path: string): FieldKind {
   throw new TypeError(`Expected a kind of field that flags can set at ${path} but found ${def.type}`);
 }
 
-/** Fields of all the types that a seam can have, each once; the field that tells them apart is a choice. */
-function fieldsOfTypes(options: readonly Schema[], discriminator: string, prefix: string): ConfigField[] {
+/** Fields of all the types that a seam can have, each once; the field that tells them apart is a choice, described by what the seam is and what each type says of itself. */
+function fieldsOfTypes(
+  options: readonly Schema[],
+  discriminator: string,
+  { prefix, about }: { readonly prefix: string; readonly about: string },
+): ConfigField[] {
   const path = `${prefix}.${discriminator}`;
   const byPath = new Map<string, { readonly type: string; readonly field: ConfigField }[]>();
   const values: string[] = [];
@@ -94,7 +98,13 @@ function fieldsOfTypes(options: readonly Schema[], discriminator: string, prefix
   return [...byPath.values()].flatMap((all): ConfigField[] => {
     const [first] = all;
     if (first === undefined) return [];
-    if (first.field.path === path) return [{ ...first.field, kind: { type: 'choice', values } }];
+    if (first.field.path === path) {
+      const said = all.flatMap(({ type, field: { description } }) =>
+        description === '' ? [] : `${type} ${description}`,
+      );
+      const description = said.length === 0 ? about : `${about}: ${said.join('; ')}`;
+      return [{ ...first.field, description, kind: { type: 'choice', values } }];
+    }
     const types = all.length === options.length ? {} : { types: all.map(({ type }) => type) };
     const given = all.map(({ type, field }): [string, unknown] => [type, field.default]);
     const differ = new Set(given.map(([, value]) => JSON.stringify(value))).size > 1;
@@ -109,9 +119,9 @@ export function fieldsOf(schema: Schema, prefix = ''): ConfigField[] {
   if (def.type === 'object') {
     return Object.entries(def.shape).flatMap(([key, each]) => fieldsOf(each, prefix === '' ? key : `${prefix}.${key}`));
   }
-  if (def.type === 'union' && 'discriminator' in def)
-    return fieldsOfTypes(def.options, String(def.discriminator), prefix);
   const description = (schema as z.ZodType).description ?? (inner as z.ZodType).description ?? '';
+  if (def.type === 'union' && 'discriminator' in def)
+    return fieldsOfTypes(def.options, String(def.discriminator), { prefix, about: description });
   const field = { path: prefix, kind: kindOf(inner, prefix), description, required: !optional };
   return [{ ...field, schema: inner as z.ZodType, ...(value === undefined ? {} : { default: value }) }];
 }

@@ -1,3 +1,4 @@
+import { trainsBase } from '../adapters/index.ts';
 import { repositoryOf } from '../hub/hubId.ts';
 import { chart, type Curve, smoothed } from './chart.ts';
 import type { TuneConfig } from './config.ts';
@@ -153,10 +154,9 @@ function story({ config, run }: ReportInput, { done, per }: Told): string {
   const share = ((100 * trained) / all).toPrecision(3);
   const ending = done === undefined ? 'has not ended yet' : endings[done.stopReason];
   const begun = run.startedAt === undefined ? '' : `, started ${run.startedAt.slice(0, 16).replace('T', ' ')} UTC,`;
-  const what =
-    config.adapter.type === 'none'
-      ? `It trained ${trained.toLocaleString('en')} of the model's own ${all.toLocaleString('en')} parameters`
-      : `It trained an adapter (${config.adapter.type}) of ${trained.toLocaleString('en')} parameters beside the model's ${all.toLocaleString('en')}`;
+  const what = trainsBase(config.adapter)
+    ? `It trained ${trained.toLocaleString('en')} of the model's own ${all.toLocaleString('en')} parameters`
+    : `It trained an adapter (${config.adapter.type}) of ${trained.toLocaleString('en')} parameters beside the model's ${all.toLocaleString('en')}`;
   return `<p>This run of objective ${config.objective.type}${escapeHtml(begun)} ${escapeHtml(ending)}. ${escapeHtml(what)} (${share}%), on the engine ${escapeHtml(run.engine.name)} in ${escapeHtml(run.engine.precision)}. ${lossMeaning[per]}</p>`;
 }
 

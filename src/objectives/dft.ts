@@ -20,7 +20,7 @@ export const dft = (exponent = 1): Objective<'logprobs'> => ({
 
 export const dftUnit = objectiveUnit({
   schema: z.strictObject({
-    type: z.literal('dft'),
+    type: z.literal('dft').describe('weights each token by its own probability'),
     exponent: z
       .number()
       .min(0)

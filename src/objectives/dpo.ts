@@ -28,7 +28,7 @@ export function dpo(beta: number): PairObjective {
 
 export const dpoUnit = objectiveUnit({
   schema: z.strictObject({
-    type: z.literal('dpo'),
+    type: z.literal('dpo').describe('compares two answers with what a reference says to them'),
     beta: z.number().positive().default(0.1).describe('How dear it is to leave the reference'),
   }),
   make: ({ beta }) => dpo(beta),

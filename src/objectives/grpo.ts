@@ -83,7 +83,7 @@ const count = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE
 
 export const grpoUnit = objectiveUnit({
   schema: z.strictObject({
-    type: z.literal('grpo'),
+    type: z.literal('grpo').describe("makes the model's own answers likelier that were graded better than others"),
     numGenerations: count(2).default(8).describe('Answers to each prompt, which are compared with each other'),
     maxCompletionLength: count(1).default(512).describe('Longest answer of the model that is learned from, in tokens'),
     temperature: z.number().positive().default(1).describe('Of the answers: divides the logits'),

@@ -66,7 +66,7 @@ export function ift({ lambda, gamma, throughWeights }: IftOptions): SequenceObje
 
 export const iftUnit = objectiveUnit({
   schema: z.strictObject({
-    type: z.literal('ift'),
+    type: z.literal('ift').describe("mixes the model's own tokens into what it reads"),
     lambda: z
       .number()
       .min(0)

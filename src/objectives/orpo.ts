@@ -55,7 +55,7 @@ export function orpo(beta: number): PairObjective {
 
 export const orpoUnit = objectiveUnit({
   schema: z.strictObject({
-    type: z.literal('orpo'),
+    type: z.literal('orpo').describe('compares two answers without a reference'),
     beta: z.number().positive().default(0.1).describe('Weight of the odds ratio beside the likelihood'),
   }),
   make: ({ beta }) => orpo(beta),

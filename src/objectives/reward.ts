@@ -19,7 +19,7 @@ export const rewardObjective = (maxCompletionLength: number): GradeObjective => 
 
 export const rewardUnit = objectiveUnit({
   schema: z.strictObject({
-    type: z.literal('reward'),
+    type: z.literal('reward').describe('is the grade itself, for es'),
     maxCompletionLength: z
       .number()
       .int()

@@ -33,9 +33,7 @@ export const sftUnit = objectiveUnit({
     type: z
       .literal('sft')
       .default('sft')
-      .describe(
-        "What is minimised: sft is the mean loss of the learned tokens, or of a classifier's labels; dft weights each token by its own probability; ift mixes the model's own tokens into what it reads; dpo and orpo compare two answers; grpo makes the model's own answers likelier that were graded better than others; reward is the grade itself, for es",
-      ),
+      .describe("is the mean loss of the learned tokens, or of a classifier's labels"),
     labelSmoothingFactor: z
       .number()
       .min(0)

@@ -88,7 +88,7 @@ export function adafactor({ decayRate, clipThreshold, weightDecay }: AdafactorOp
 }
 
 const schema = z.strictObject({
-  type: z.literal('adafactor'),
+  type: z.literal('adafactor').describe('scales by squares that it holds by row and column'),
   ...sharedFields,
   decayRate: z.number().positive().default(0.8).describe("Power of 1/t at which adafactor's memory of squares grows"),
   clipThreshold: z.number().positive().default(1).describe("Root mean square that adafactor's updates do not exceed"),

@@ -38,11 +38,7 @@ export function adamw(options: AdamWOptions): UpdateRule {
 
 const schema = z.strictObject({
   // Optional inside the default: an optimizer without a type is AdamW.
-  type: z
-    .literal('adamw')
-    .optional()
-    .default('adamw')
-    .describe('Update rule; es has no gradients but tries points beside the weights'),
+  type: z.literal('adamw').optional().default('adamw').describe('scales by the mean of squared gradients'),
   ...sharedFields,
   beta1: rate.default(0.9).describe('Decay of the mean of gradients'),
   beta2: rate.default(0.999).describe("Decay of the mean of squared gradients; of lion's mean, 0.99 unless given"),

@@ -34,7 +34,7 @@ export function es({ populationSize, sigma, sharedNoise }: EsOptions): Strategy 
 }
 
 const schema = z.strictObject({
-  type: z.literal('es'),
+  type: z.literal('es').describe('has no gradients but tries points beside the weights'),
   learningRate: z.number().min(0).default(5e-4).describe('Peak learning rate'),
   populationSize: z.number().int().min(2).max(1e6).default(30).describe('Points that es tries at each step'),
   sigma: z.number().positive().default(1e-3).describe('Deviation of the noise by which es moves each parameter'),

@@ -41,7 +41,7 @@ export function lion({ beta1, beta2, weightDecay }: LionOptions): UpdateRule {
 }
 
 const schema = z.strictObject({
-  type: z.literal('lion'),
+  type: z.literal('lion').describe('takes the sign of a mean of gradients'),
   ...sharedFields,
   beta1: rate.default(0.9),
   beta2: rate.default(0.99),

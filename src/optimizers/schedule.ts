@@ -60,7 +60,7 @@ export const schedules = {
   linear: unit(
     z.strictObject({
       // Optional inside the default: a schedule without a type is linear.
-      type: z.literal('linear').optional().default('linear').describe('Course of the learning rate'),
+      type: z.literal('linear').optional().default('linear'),
       warmupSteps,
     }),
     (options, course) => {

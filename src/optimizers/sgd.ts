@@ -42,7 +42,7 @@ export function sgd({ momentum, nesterov, weightDecay }: SgdOptions): UpdateRule
 
 const schema = z
   .strictObject({
-    type: z.literal('sgd'),
+    type: z.literal('sgd').describe('follows the gradient'),
     ...sharedFields,
     momentum: rate.default(0).describe('Share of the last update that sgd goes on with'),
     nesterov: z.boolean().default(false).describe("Nesterov's form of sgd's momentum"),
