@@ -1,7 +1,8 @@
 import type { TensorSource } from '../runtime/tensor-source.ts';
 import { cardLicense } from './cardLicense.ts';
 import { openTensors } from './checkpoint-tensors.ts';
-import { joinPath, jsonIn, listFolder, openFile, pathKind } from './files.ts';
+import { joinPath, jsonIn, openFile, pathKind } from './files.ts';
+import { folderHint } from './folderHint.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { readGguf } from './gguf.ts';
 import type { Gguf } from './gguf.ts';
@@ -47,22 +48,13 @@ function once<T>(compute: () => Promise<T>): () => Promise<T> {
   return () => (result ??= compute());
 }
 
-async function hintFor(folder: string): Promise<string> {
-  const names = await listFolder(folder);
-  const gguf = names.find((name) => name.endsWith('.gguf'));
-  if (gguf !== undefined) return `; to open its GGUF file, give ${joinPath(folder, gguf)}`;
-  if (names.includes('adapter_config.json')) return '; it holds an adapter, which needs its base model';
-  if (names.some((name) => /^pytorch_model.*\.bin/.test(name))) {
-    return '; it holds a pickled pytorch_model.bin, which is not read';
-  }
-  return '';
-}
-
 async function openFolder(path: string): Promise<Checkpoint> {
   const configPath = joinPath(path, 'config.json');
   const read = await jsonIn(path, 'config.json');
   if (read === undefined) {
-    throw new Error(`${path}: expected a checkpoint folder with config.json but found none${await hintFor(path)}`);
+    throw new Error(
+      `${path}: expected a checkpoint folder with config.json but found none${await folderHint(path, 'checkpoint')}`,
+    );
   }
   const config = recordOf(read, configPath);
   const tokenizer = await readCheckpointTokenizer(path);
@@ -71,7 +63,7 @@ async function openFolder(path: string): Promise<Checkpoint> {
   const opened = await openTensors(path);
   if (opened === undefined) {
     throw new Error(
-      `${path}: expected model.safetensors or model.safetensors.index.json but found neither${await hintFor(path)}`,
+      `${path}: expected model.safetensors or model.safetensors.index.json but found neither${await folderHint(path, 'checkpoint')}`,
     );
   }
   const { tensors } = opened;

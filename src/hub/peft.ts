@@ -1,3 +1,4 @@
+import { folderHint } from './folderHint.ts';
 import { elementCountOf } from '../runtime/tensor-source.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
 import { joinPath, jsonIn, openFile, pathInFolder, writeFileAtomic, writeFolderAtomic } from './files.ts';
@@ -35,7 +36,9 @@ export async function readPeftFolder(adapter: string): Promise<PeftFolder> {
   const configFile = joinPath(folder, configName);
   const read = await jsonIn(folder, configName);
   if (read === undefined) {
-    throw new Error(`${folder}: expected an adapter folder with ${configName} but found none`);
+    throw new Error(
+      `${folder}: expected an adapter folder with ${configName} but found none${await folderHint(folder, 'adapter')}`,
+    );
   }
   const config = recordOf(read, configFile);
   const file = await openFile(await pathInFolder(folder, tensorsName, folder));

@@ -5,8 +5,8 @@ import { loadTokenizer } from '../hub/tokenizer.ts';
 import { readCheckpointTokenizer } from '../hub/checkpoint-tokenizer.ts';
 import { languageModel } from '../nn/models/index.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { exportGguf, type GgufDtype, ggufDtypes } from '../surgery/exportGguf.ts';
-import { exportOnnx, onnxFile } from '../surgery/exportOnnx.ts';
+import { exportGguf, type GgufDtype, ggufDtypes, ggufPlan } from '../surgery/exportGguf.ts';
+import { exportOnnx, onnxFile, onnxPlan } from '../surgery/exportOnnx.ts';
 import { mergeAdapter } from '../surgery/merge.ts';
 import { type OnnxDtype, onnxDtypes } from '../surgery/onnxWriter.ts';
 import {
@@ -29,6 +29,8 @@ interface Format<D extends string> {
   readonly dtypes: readonly D[];
   /** Largest mean |Δ ln p| in nats between a model and its export that counts as the same model. */
   readonly toleranceNats: Readonly<Record<D, number>>;
+  /** Throws, naming it, for what the format has no place for, before any work. */
+  check(checkpoint: Checkpoint, dtype: D): void;
   /** Writes to `path` and reads back: how the export tokenises the hard texts, and its scores of `probes`. */
   write(
     checkpoint: Checkpoint,
@@ -43,6 +45,7 @@ const sequencesOf = (probes: readonly Probe[]): (readonly number[])[] => probes.
 
 const gguf: Format<GgufDtype> = {
   dtypes: ggufDtypes,
+  check: (checkpoint, dtype) => void ggufPlan(checkpoint, { dtype }),
   toleranceNats: { f32: 1e-4, f16: 0.01, bf16: 0.05, q8_0: 0.1, q4_0: 1.5 },
   write: async (checkpoint, path, dtype, probes, { out, engine }) => {
     // A checkpoint is told by its ending.
@@ -61,6 +64,7 @@ const gguf: Format<GgufDtype> = {
 
 const onnx: Format<OnnxDtype> = {
   dtypes: onnxDtypes,
+  check: (checkpoint) => void onnxPlan(checkpoint),
   toleranceNats: { fp32: 1e-3, fp16: 0.01, q8: 0.1, q4: 1.5 },
   write: async (checkpoint, path, dtype, probes, { threads }) => {
     await exportOnnx(checkpoint, path, dtype);
@@ -125,6 +129,15 @@ export function exportModel(options: ExportOptions): Promise<ExportSummary> {
   return options.format === 'gguf' ? exportAs(gguf, options) : exportAs(onnx, options);
 }
 
+async function withCheckpoint<T>(path: string, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    return await use(checkpoint);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
 async function exportAs<D extends string>(format: Format<D>, options: ExportOptions): Promise<ExportSummary> {
   const { model, adapter, out, engine, signal } = options;
   const dtype = format.dtypes.find((each) => each === options.dtype);
@@ -134,6 +147,7 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
     );
   }
   if ((await pathKind(out)) !== undefined) throw new Error(`Cannot write ${out}: it exists already`);
+  await withCheckpoint(model, async (checkpoint) => format.check(checkpoint, dtype));
   return withFolderBeside(out, async (folder) => {
     const notices: string[] = [];
     const source = adapter === undefined ? model : joinPath(folder, 'merged');
@@ -145,13 +159,9 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
     });
     signal?.throwIfAborted();
     const path = joinPath(folder, 'export');
-    const checkpoint = await openCheckpoint(source);
-    let written: Written;
-    try {
-      written = await format.write(checkpoint, path, dtype, probes, options);
-    } finally {
-      await checkpoint.close();
-    }
+    const written = await withCheckpoint(source, (checkpoint) =>
+      format.write(checkpoint, path, dtype, probes, options),
+    );
     assertSameTokens(probes, written.probes);
     const distance = distanceOf(expected, written.logprobs);
     const toleranceNats = format.toleranceNats[dtype];

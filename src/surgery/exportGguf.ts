@@ -4,6 +4,7 @@ import { type GgufField, ggufBytes } from '../hub/gguf-bytes.ts';
 import { ggufDecoders, ggufOfDecoder } from '../hub/gguf-decoder.ts';
 import { ggufTokenizerFields } from '../hub/gguf-write-tokenizer.ts';
 import { isRecord } from '../hub/json.ts';
+import { languageModel } from '../nn/models/index.ts';
 import { blockElementsOf } from '../runtime/storage.ts';
 import { castSource, type TensorSource } from '../runtime/tensor-source.ts';
 
@@ -45,6 +46,40 @@ export interface GgufExport {
   readonly kept: readonly string[];
 }
 
+/** What a GGUF of a checkpoint holds, read when it is written; throws as `exportGguf` does. */
+export function ggufPlan(
+  checkpoint: Checkpoint,
+  { dtype, name }: { readonly dtype: GgufDtype; readonly name?: string },
+): GgufExport & { readonly fields: Map<string, GgufField>; readonly sources: readonly TensorSource[] } {
+  const { config, tokenizer } = checkpoint;
+  const parts = ggufOfDecoder(config, checkpoint.tensors);
+  if (parts === undefined) {
+    throw new TypeError(
+      `${checkpoint.path}: expected model_type ${ggufDecoders.join(', ')} for a GGUF but found ${String(config['model_type'])}`,
+    );
+  }
+  if (tokenizer === undefined) throw new Error(`${checkpoint.path}: expected a tokenizer for a GGUF but found none`);
+  const generation = isRecord(checkpoint.generationConfig) ? checkpoint.generationConfig : {};
+  const eos = (generation['eos_token_id'] ?? config['eos_token_id']) as number | readonly number[] | null | undefined;
+  const fields = new Map<string, GgufField>([
+    ['general.architecture', { text: parts.architecture }],
+    ['general.type', { text: 'model' }],
+    ...(name === undefined ? [] : [['general.name', { text: name }] as const]),
+    ['general.file_type', { u32: fileTypes[dtype] }],
+    ['general.quantization_version', { u32: 2 }],
+    ...samplingFields(generation),
+    ...parts.fields,
+    ...ggufTokenizerFields(tokenizer, languageModel(config).vocabSize, eos),
+  ]);
+  const kept: string[] = [];
+  const sources = parts.tensors.map((source) => {
+    const storage = storageOf(source, dtype);
+    if (storage === 'f16' && dtype !== 'f16') kept.push(source.name);
+    return castSource(source, storage);
+  });
+  return { fields, sources, kept };
+}
+
 /**
  * Writes a checkpoint as a GGUF file that llama.cpp runs: weights in `dtype` (vectors in f32), tokenizer, chat templates,
  * stop tokens and sampling defaults. The file appears whole or not at all. TypeError, naming it, for an architecture,
@@ -55,33 +90,7 @@ export async function exportGguf(
   out: string,
   options: { readonly dtype: GgufDtype; readonly name?: string },
 ): Promise<GgufExport> {
-  const { config, tokenizer } = checkpoint;
-  const parts = ggufOfDecoder(config, checkpoint.tensors);
-  if (parts === undefined) {
-    throw new TypeError(
-      `${checkpoint.path}: expected model_type ${ggufDecoders.join(', ')} for a GGUF but found ${String(config['model_type'])}`,
-    );
-  }
-  if (tokenizer === undefined) throw new Error(`${checkpoint.path}: expected a tokenizer for a GGUF but found none`);
-  const generation = isRecord(checkpoint.generationConfig) ? checkpoint.generationConfig : {};
-  const vocabSize = Number(config['vocab_size']);
-  const eos = (generation['eos_token_id'] ?? config['eos_token_id']) as number | readonly number[] | null | undefined;
-  const fields = new Map<string, GgufField>([
-    ['general.architecture', { text: parts.architecture }],
-    ['general.type', { text: 'model' }],
-    ...(options.name === undefined ? [] : [['general.name', { text: options.name }] as const]),
-    ['general.file_type', { u32: fileTypes[options.dtype] }],
-    ['general.quantization_version', { u32: 2 }],
-    ...samplingFields(generation),
-    ...parts.fields,
-    ...ggufTokenizerFields(tokenizer, vocabSize, eos),
-  ]);
-  const kept: string[] = [];
-  const sources = parts.tensors.map((source) => {
-    const storage = storageOf(source, options.dtype);
-    if (storage === 'f16' && options.dtype !== 'f16') kept.push(source.name);
-    return castSource(source, storage);
-  });
+  const { fields, sources, kept } = ggufPlan(checkpoint, options);
   await writeFileAtomic(out, ggufBytes(fields, sources));
   return { kept };
 }

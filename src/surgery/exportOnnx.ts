@@ -24,7 +24,8 @@ function withTemplateInside({ tokenizer }: Checkpoint): Pick<Checkpoint, 'tokeni
   return { tokenizer: { ...tokenizer, tokenizerConfig: { ...settings, chat_template: tokenizer.chatTemplate } } };
 }
 
-async function onnxModel({ config, path, tensors }: Checkpoint, dtype: OnnxDtype): Promise<OnnxModel> {
+/** How the graph of a checkpoint is made; throws as `exportOnnx` does on an architecture. */
+export function onnxPlan({ config, path, tensors }: Checkpoint): (dtype: OnnxDtype) => Promise<OnnxModel> {
   const type = String(config['model_type']);
   const decoder = plainDecoder(config);
   if (decoder === undefined && type !== 'gpt2')
@@ -32,7 +33,8 @@ async function onnxModel({ config, path, tensors }: Checkpoint, dtype: OnnxDtype
       `${path}: expected model_type ${[...plainDecoders, 'gpt2'].join(', ')} for ONNX but found ${type}`,
     );
   const own = ownTensors(tensors, languageModel(config));
-  return decoder ? onnxOfDecoder(decoder, own, dtype) : onnxOfGpt2(parseGpt2Config(config), own, dtype);
+  if (decoder) return (dtype) => onnxOfDecoder(decoder, own, dtype);
+  return (dtype) => onnxOfGpt2(parseGpt2Config(config), own, dtype);
 }
 
 /**
@@ -40,7 +42,7 @@ async function onnxModel({ config, path, tensors }: Checkpoint, dtype: OnnxDtype
  * template. TypeError, naming it, for an architecture or option that has no export, RangeError for a model of 2 GiB.
  */
 export async function exportOnnx(checkpoint: Checkpoint, folder: string, dtype: OnnxDtype): Promise<void> {
-  const model = await onnxModel(checkpoint, dtype);
+  const model = await onnxPlan(checkpoint)(dtype);
   await makeFolder(joinPath(folder, 'onnx'));
   await writeFileAtomic(joinPath(folder, onnxFile(dtype)), encodeOnnx(model));
   await writeCheckpointFiles(folder, { ...checkpoint, ...withTemplateInside(checkpoint) });
