@@ -4,6 +4,7 @@ export { type Adapter } from './adapters/adapter.ts';
 export { makeAdapter } from './adapters/index.ts';
 export { lora } from './adapters/lora.ts';
 export { peftContents } from './adapters/peftContents.ts';
+export { type TaskItem } from './data/taskItem.ts';
 export { type Batch, type Batches, makeBatches, seededOrder } from './data/batches.ts';
 export { type Cursor, makeCursor, type Window } from './data/cursor.ts';
 export { type Dataset, prepareDataset } from './data/dataset.ts';
@@ -13,6 +14,10 @@ export { type PeftContents, peftFiles } from './hub/peftFiles.ts';
 export { type Message, type Tokenizer } from './hub/tokenizer.ts';
 export { type TuneConfig, type TuneConfigInput } from './loop/config.ts';
 export { defineConfig } from './loop/defineConfig.ts';
+export { answerBatches } from './loop/answerBatches.ts';
+export { answerPrompts, type GradedAnswer } from './loop/answerPrompts.ts';
+export { type EvolutionOptions, makeEvolution, type Score } from './loop/evolution.ts';
+export { policyLoss } from './loop/policyLoss.ts';
 export { type ClassifiedLine } from './loop/classifier.ts';
 export { type GenerateOptions, type Generation, type GenerationEvent, type Prompt } from './loop/generate.ts';
 export { jsonRule, type JsonRule } from './loop/jsonSchema.ts';
@@ -30,16 +35,28 @@ export { type LanguageModel } from './nn/model.ts';
 export { languageModel } from './nn/models/index.ts';
 export { alibi, type PositionBias, type RelativeBuckets, relativePositions } from './nn/positionBias.ts';
 export { plainSites, type Site, type SiteOperands, type Sites, wrapSites } from './nn/sites.ts';
-export { type Objective, type TokenStatistic, type TokenStatistics } from './objectives/objective.ts';
+export { grpo, type GrpoOptions } from './objectives/grpo.ts';
+export {
+  type Objective,
+  type PolicyObjective,
+  type TokenStatistic,
+  type TokenStatistics,
+} from './objectives/objective.ts';
 export { sft } from './objectives/sft.ts';
 export { adamw, type AdamWOptions } from './optimizers/adamw.ts';
 export { clipByGlobalNorm } from './optimizers/clipByGlobalNorm.ts';
 export { makeOptimizer } from './optimizers/index.ts';
 export { chain, type GradientTransform, type Optimizer, type UpdateRule } from './optimizers/optimizer.ts';
+export { es, type EsOptions } from './optimizers/es.ts';
+export { type Perturbation, type Strategy } from './optimizers/strategy.ts';
 export { adafactor, type AdafactorOptions } from './optimizers/adafactor.ts';
 export { lion, type LionOptions } from './optimizers/lion.ts';
 export { sgd, type SgdOptions } from './optimizers/sgd.ts';
 export { learningRates, type ScheduleConfig, schedules, type ScheduleType } from './optimizers/schedule.ts';
+export { conciseness } from './rewards/conciseness.ts';
+export { countdown } from './rewards/countdown.ts';
+export { exactMatch } from './rewards/exactMatch.ts';
+export { type Grade, type Graded, type Reward } from './rewards/reward.ts';
 export { type Engine, type Program } from './runtime/engine.ts';
 export { evaluate } from './runtime/evaluate.ts';
 export { type JobRunner, runHere } from './runtime/linalg/job.ts';

@@ -31,8 +31,6 @@ export { type Recipe } from './papers/recipe.ts';
 export { type RecipeUse } from './papers/use.ts';
 export { pairProbes } from './probes/index.ts';
 export { type Measurement, type PairProbe } from './probes/probe.ts';
-export { exactMatch } from './rewards/exactMatch.ts';
-export { type Grade, type Graded, type Reward } from './rewards/reward.ts';
 export { surgeries } from './surgery/index.ts';
 export { type SurgeryUnit } from './surgery/surgery.ts';
 export { mergeAdapter, type MergeOptions } from './surgery/merge.ts';

@@ -5,6 +5,7 @@ import { isAnswering } from '../objectives/objective.ts';
 import { adapterSchemas, trainsBase } from '../adapters/index.ts';
 import { isStrategy, optimizerSchemas, strategyUnits } from '../optimizers/index.ts';
 import { scheduleSchemas } from '../optimizers/schedule.ts';
+import { namedRewards } from '../rewards/index.ts';
 
 /** Raised whenever a config of an earlier version would be read differently. */
 export const schemaVersion = 1;
@@ -117,10 +118,12 @@ const reward = z.strictObject({
   path: path
     .optional()
     .describe(
-      "exactMatch, or a module whose function reward (or default) grades an answer: grpo and es learn from the grades of the model's answers, and at every evaluation the model answers the first evaluation prompts, and the mean grade is told",
+      `${Object.keys(namedRewards).join(', ')}, or a module whose function reward (or default) grades an answer: grpo and es learn from the grades of the model's answers, and at every evaluation the model answers the first evaluation prompts, and the mean grade is told`,
     ),
   prompts: count(1).optional().describe('Evaluation prompts that are answered; 16 unless given'),
-  maxNewTokens: count(1).optional().describe('Longest answer in tokens; 128 unless given'),
+  maxNewTokens: count(1)
+    .optional()
+    .describe('Longest answer in tokens; 128 unless given, or objective.maxCompletionLength where there is one'),
 });
 
 const samples = z.strictObject({

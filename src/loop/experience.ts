@@ -8,9 +8,9 @@ import { answerBatches, withOldLogprobs } from './answerBatches.ts';
 import { batchState } from './batchState.ts';
 import type { TuneConfig } from './config.ts';
 import type { Generations } from './generations.ts';
-import type { LoadedModel } from './model.ts';
 import type { RunPlan } from './plan.ts';
 import { answerPrompts, type GradedAnswer } from './answerPrompts.ts';
+import type { ReadyModel } from './readyModel.ts';
 import type { Stateful } from './stateful.ts';
 
 /** What a step learns from. */
@@ -67,7 +67,7 @@ export interface PolicyExperienceOptions {
  * The model's own answers: those to the prompts of a window are graded and compared, drawn in another order, and make micro-batches
  * that the next steps take, as TRL's GRPOTrainer does it.
  */
-export function policyExperience(loaded: LoadedModel, options: PolicyExperienceOptions): Experience {
+export function policyExperience(loaded: ReadyModel, options: PolicyExperienceOptions): Experience {
   const { objective, generations, reward, plan, train } = options;
   const { answers } = objective;
   const { gradientAccumulationSteps: passes, batchSize } = train;

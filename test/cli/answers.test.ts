@@ -37,6 +37,7 @@ interface Line {
   readonly reward?: number;
   readonly evalLoss?: number;
   readonly graded?: number;
+  readonly best?: { readonly metric: string; readonly value: number };
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
@@ -72,7 +73,10 @@ const grpo = `--objective grpo --objective.numGenerations 4 --learning-rate 0.01
 const es = `--optimizer es ${short}`;
 
 test('grpo raises the reward, tells what TRL tells, and 8 rows are 4 rows twice', async () => {
-  const whole = await tune('whole', `${grpo} --batch-size 8 --max-steps 8 --eval-data ${held}`);
+  const whole = await tune(
+    'whole',
+    `${grpo} --batch-size 8 --max-steps 8 --eval-data ${held} --eval-steps 4 --load-best-model-at-end`,
+  );
   assert.equal(whole.code, 0, whole.err);
   assert.match(whole.err, /6 prompts, .* the model learns from its own answers/);
   assert.match(whole.err, /gain: task score/);
@@ -94,9 +98,13 @@ test('grpo raises the reward, tells what TRL tells, and 8 rows are 4 rows twice'
     evals.map(({ step, evalLoss, graded }) => [step, evalLoss, graded]),
     [
       [0, undefined, 2],
+      [4, undefined, 2],
       [8, undefined, 2],
     ],
   );
+  const done = linesOf('whole').at(-1);
+  const best = Math.max(...evals.slice(1).map(({ reward: mean }) => mean ?? NaN));
+  assert.deepEqual([done?.best?.metric, done?.best?.value], ['reward', best]);
   await tune('parts', `${grpo} --batch-size 4 --gradient-accumulation-steps 2 --max-steps 2`);
   told('parts').forEach(({ loss, gradNorm }, i) => {
     assert.ok(Math.abs(loss - (steps[i]?.loss ?? NaN)) < 1e-4, `${loss} against ${steps[i]?.loss}`);
