@@ -3,12 +3,13 @@ import type { TaskModel } from '../nn/model.ts';
 import type { Adapter } from './adapter.ts';
 import { colaUnit } from './cola.ts';
 import { fullUnit } from './full.ts';
+import { headUnit } from './head.ts';
 import { loraUnit } from './lora.ts';
 import { ssfUnit } from './ssf.ts';
 import type { AdapterUnit } from './unit.ts';
 
 /** Every kind of adapter by the name that configs give it. */
-export const adapterUnits = { lora: loraUnit, cola: colaUnit, ssf: ssfUnit, none: fullUnit } as const;
+export const adapterUnits = { lora: loraUnit, cola: colaUnit, ssf: ssfUnit, head: headUnit, none: fullUnit } as const;
 
 export type AdapterType = keyof typeof adapterUnits;
 

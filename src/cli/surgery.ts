@@ -64,9 +64,16 @@ Writes a checkpoint with the base's config, tokenizer and storage.`,
 export const surgeryGroup: CommandGroup = {
   name: 'surgery',
   about: 'Changes the weights of models.',
-  commands: surgeries.map((unit) => ({
-    name: unit.type,
-    summary: unit.about,
-    load: () => Promise.resolve(commandOf(unit)),
-  })),
+  commands: [
+    ...surgeries.map((unit) => ({
+      name: unit.type,
+      summary: unit.about,
+      load: () => Promise.resolve(commandOf(unit)),
+    })),
+    {
+      name: 'new-head',
+      summary: 'A classifier for labels of your own on the weights of a model.',
+      load: async () => (await import('./newHead.ts')).newHeadCommand,
+    },
+  ],
 };

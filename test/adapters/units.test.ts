@@ -29,6 +29,7 @@ const variants: Readonly<Record<AdapterType, readonly Options[]>> = {
   lora: [{ r: 2 }, { r: 2, initLoraWeights: 'olora', bias: 'all', trainableTokenIndices: [4, 9] }],
   ssf: [{}, { shift: false }],
   cola: [{ r: 2, links: 2 }],
+  head: [],
   none: [{}],
 };
 
