@@ -186,7 +186,7 @@ ${samplesSection(samples, config.samples.maxNewTokens, told.per)}
 ${dataSection(config, run)}
 ${timing(told, samples)}
 <h2>How to do it again</h2>
-<p>With the config.json beside this page: <code>npx tuneloop tune --config config.json --out again</code></p>
+<p>With the config.json beside this page: <code>npx tuneloop tune <span class="whole">--config config.json</span> <span class="whole">--out again</span></code></p>
 <details><summary>Config</summary><pre>${escapeHtml(JSON.stringify(config, null, 2))}</pre></details>
 ${definitions([...Object.entries(run.versions), ...fingerprints])}
 </body></html>
