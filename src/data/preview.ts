@@ -49,7 +49,11 @@ export function summarizeDataset(
       cut > 0
         ? `${cut} were cut before their first learned token, so a larger max length may help`
         : 'look at the loss option and the columns';
-    throw new RangeError(`Nothing to learn: all ${dropped.length} rows are without a supervised token (${advice})`);
+    const [first] = dropped;
+    const from = first === undefined ? '' : `, from ${dataset.placeOf(first.index)} on,`;
+    throw new RangeError(
+      `Nothing to learn: all ${dropped.length} rows${from} are without a supervised token (${advice})`,
+    );
   }
   const stops = stopIds(tokenizer);
   const lengths = new Uint32Array(examples.count);

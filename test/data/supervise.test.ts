@@ -147,7 +147,10 @@ test('the preview shows each token and whether it is learned', async () => {
 
 test('data with nothing to learn is refused with a way out', async () => {
   const cut = await prepare([{ prompt: 'The cat sat on the mat', completion: '.' }], { maxLength: 3 });
-  assert.throws(() => summarizeDataset(cut, tokenizer), /Nothing to learn: all 1 rows .* larger max length/);
+  assert.throws(
+    () => summarizeDataset(cut, tokenizer),
+    /Nothing to learn: all 1 rows, from data\.jsonl, line 1 on, .* larger max length/,
+  );
 });
 
 test('a loss that the data or the template cannot give is refused', async () => {
