@@ -227,7 +227,7 @@ export const tuneSchema = z
     if (data.weights !== undefined && data.weights.length !== sets)
       refuse(['data', 'weights'], `as many numbers as there are data sets, ${sets},`);
     const { schedule } = config;
-    if (schedule.type === 'polynomial' && schedule.lrEnd >= optimizer.learningRate)
+    if ('lrEnd' in schedule && schedule.lrEnd >= optimizer.learningRate)
       refuse(['schedule', 'lrEnd'], `less than the learning rate, ${optimizer.learningRate},`);
   });
 

@@ -3,7 +3,6 @@ import { type Placed, placeNodes } from '../ir/places.ts';
 import { placedModel } from '../nn/placedSites.ts';
 import { makeObjective } from '../objectives/index.ts';
 import type { AnyObjective } from '../objectives/objective.ts';
-import { sft } from '../objectives/sft.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { Inspection } from './inspect.ts';
 import { type LoadedModel, openModel } from './model.ts';
@@ -46,7 +45,8 @@ async function openFor(
     if (typeof model !== 'string')
       throw new TypeError(`${path}/adapter_config.json: expected base_model_name_or_path but found none`);
     const loaded = await openModel({ model, adapter: path, engine });
-    return { loaded, objective: sft, packed: false, recompute: false };
+    const { objective } = parseConfig({ model: { path: model }, data: { path } });
+    return { loaded, objective: makeObjective(objective), packed: false, recompute: false };
   }
   // The data is not opened: only the model and its adapter matter here.
   const config =

@@ -1,3 +1,4 @@
+import { makeDataStep } from '../data/dataSteps.ts';
 import type { TuneConfig } from './config.ts';
 import { heldOutOf, listOf } from './dataPaths.ts';
 import { definitions, escapeHtml } from './html.ts';
@@ -43,7 +44,7 @@ export function dataSection({ data, dataStep }: TuneConfig, { preview, lossPer }
     files.push(['evaluation', `${(100 * data.evalShare).toFixed(1)}% of the same, which was not trained on`]);
   else files.push(['evaluation', 'none']);
   if (data.formatter !== undefined) files.push(['formatter', data.formatter]);
-  if (dataStep.type !== 'none') files.push(['data step', dataStep.type]);
+  if (makeDataStep(dataStep)) files.push(['data step', dataStep.type]);
   // Word pieces have no space between words in them.
   const spaced = preview.example.some((line) => / "[^"]* /.test(line));
   return `<h2>What it was trained on</h2>
