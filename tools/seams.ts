@@ -35,9 +35,10 @@ export const seams: readonly Seam[] = [
   {
     name: 'optimizer',
     index: 'src/optimizers/index.ts',
-    others: ['optimizer'],
+    others: ['clips', 'optimizer'],
     suite: 'test/optimizers/rules.test.ts',
   },
+  { name: 'clip of gradients', index: 'src/optimizers/clips.ts', others: [], suite: 'test/optimizers/clips.test.ts' },
   { name: 'data step', index: 'src/data/dataSteps.ts', others: ['dataStep'], suite: 'its own test' },
   { name: 'reward', index: 'src/rewards/index.ts', others: [], suite: 'its own test' },
   { name: 'probe', index: 'src/probes/index.ts', others: [], suite: 'test/probes/intruderDims.test.ts' },

@@ -1,8 +1,7 @@
 import type { z } from 'zod';
 import { adafactorUnit } from './adafactor.ts';
 import { adamwUnit } from './adamw.ts';
-import { clipByComponentNorm } from './clipByComponentNorm.ts';
-import { clipByGlobalNorm } from './clipByGlobalNorm.ts';
+import { clips } from './clips.ts';
 import { esUnit } from './es.ts';
 import { lionUnit } from './lion.ts';
 import { chain, type Optimizer } from './optimizer.ts';
@@ -38,8 +37,6 @@ export type RuleConfig = z.output<Schemas[keyof typeof ruleUnits]>;
 /** Whether an optimizer asks for scores instead of gradients. */
 export const isStrategy = (config: OptimizerConfig): config is Exclude<OptimizerConfig, RuleConfig> =>
   Object.hasOwn(strategyUnits, config.type);
-
-const clips = { global: clipByGlobalNorm, component: clipByComponentNorm } as const;
 
 /** The optimizer of a config: gradients clipped to its norm, then its rule. TypeError on one that asks for scores. */
 export function makeOptimizer(config: OptimizerConfig): Optimizer {

@@ -19,10 +19,19 @@ test('docs/seams.md is what node tools/seams.ts counts; small changes of a lengt
   }
 });
 
+test('lengths of units that docs/decisions.md tells are near what they are', () => {
+  const told = [...read('docs/decisions.md').matchAll(/`(src\/[^`]+\.ts)`, (\d+) lines/g)];
+  assert.ok(told.length >= 6);
+  for (const [, file = '', count] of told) {
+    const now = read(file).split('\n').length - 1;
+    assert.ok(Math.abs(Number(count) - now) <= Math.max(10, 0.2 * now), `${file} has ${now} lines, not ${count}`);
+  }
+});
+
 /** Sources beside lists, entry points and recipes that name a unit, and must have a reason. */
 const named: Readonly<Record<string, readonly string[]>> = {
-  // Draws the weights of a model from scratch as full fine-tuning would.
-  'src/adapters/full.ts': ['src/loop/newCheckpoint.ts'],
+  // New weights are drawn as full fine-tuning would start them.
+  'src/adapters/full.ts': ['src/loop/newCheckpoint.ts', 'src/surgery/newHead.ts'],
   // The task of `tuneloop start` is graded so.
   'src/rewards/exactMatch.ts': ['src/cli/start.ts'],
   // Every run measures how far it drifted.
