@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { chooseEngine } from '../loop/engines.ts';
-import { exportFormats, type ExportFormat, exportModel } from '../loop/exportModel.ts';
+import { exportFormats, type ExportFormat, exportModel, inUnit } from '../loop/exportModel.ts';
 import { UsageError } from '../loop/usageError.ts';
 import { bring } from './bring.ts';
 import type { Command } from './command.ts';
@@ -51,11 +51,11 @@ Before it is put in place the export is read back: it must tokenise hard texts a
         signal: context.signal,
       });
       for (const notice of summary.notices) context.err(`${notice}\n`);
-      const { tokens, meanNats, worstNats, toleranceNats } = summary;
+      const { count, mean, worst, tolerance, compared, unit } = summary;
       if (context.json) await context.out(`${JSON.stringify(summary)}\n`);
       else
         context.err(
-          `${out}: ${format} ${dtype}, log-probabilities of ${tokens} tokens off by ${meanNats.toPrecision(2)} nats in the mean, ${worstNats.toPrecision(2)} at most (tolerance ${toleranceNats} in the mean)\n`,
+          `${out}: ${format} ${dtype}, ${count} ${compared} off by ${inUnit(mean, unit)} in the mean, ${inUnit(worst, unit)} at most (tolerance ${inUnit(tolerance, unit)} in the mean)\n`,
         );
       return 0;
     } finally {

@@ -1,8 +1,4 @@
-import type { TrainExample } from '../data/dataset.ts';
 import type { Tokenizer } from '../hub/tokenizer.ts';
-import type { Engine } from '../runtime/engine.ts';
-import { openModel, tokenizerOf } from './model.ts';
-import { score } from './score.ts';
 
 /** Texts that tokenizers get wrong: spaces, digits, scripts, emoji, code, apostrophes. */
 const hardTexts: readonly string[] = [
@@ -23,6 +19,8 @@ const conversation = [
 export interface Probe {
   readonly source: string;
   readonly ids: readonly number[];
+  /** Of an encoder's text: which of a pair a token belongs to. */
+  readonly tokenTypes?: readonly number[];
 }
 
 /** Hard texts as a tokenizer reads them, and a conversation where it has a template. */
@@ -33,32 +31,11 @@ export function probesOf(tokenizer: Tokenizer): Probe[] {
   return [...texts, { source: 'a conversation through the chat template', ids }];
 }
 
-/** ln p of every token after the first, sequence after sequence. */
-export type Scorer = (sequences: readonly (readonly number[])[]) => Promise<number[]>;
-
-/** A checkpoint's tokenizer and scores, for as long as `use` takes. */
-export async function withModel<T>(
-  model: string,
-  engine: Engine,
-  use: (tokenizer: Tokenizer, scorer: Scorer, maxPositions: number) => Promise<T>,
-): Promise<T> {
-  const loaded = await openModel({ model, engine });
-  const scorer: Scorer = async (sequences) => {
-    const examples = sequences.map((ids, index): TrainExample => ({
-      index,
-      ids: Int32Array.from(ids),
-      mask: new Uint8Array(ids.length).fill(1),
-    }));
-    const logprobs: number[] = [];
-    for await (const line of score(loaded, examples, { batchSize: examples.length }))
-      for (const logprob of line.logprobs) if (logprob !== null) logprobs.push(logprob);
-    return logprobs;
-  };
-  try {
-    return await use(tokenizerOf(loaded), scorer, loaded.model.maxPositions);
-  } finally {
-    await loaded.close();
-  }
+/** Hard texts and a pair of them as an encoder's tokenizer reads them. */
+export function textProbesOf(tokenizer: Tokenizer): Probe[] {
+  const [first = '', second = ''] = hardTexts;
+  const single = hardTexts.map((text): Probe => ({ source: JSON.stringify(text), ...tokenizer.encodePair(text) }));
+  return [...single, { source: 'a pair of texts', ...tokenizer.encodePair(first, second) }];
 }
 
 /** Throws Error naming the first text that two tokenizers read differently. */
@@ -71,20 +48,23 @@ export function assertSameTokens(expected: readonly Probe[], found: readonly Pro
 }
 
 export interface Distance {
-  /** Tokens whose log-probabilities were compared. */
-  readonly tokens: number;
-  /** Mean and largest |Δ ln p| in nats; NaN where one is. */
-  readonly meanNats: number;
-  readonly worstNats: number;
+  /** Numbers that were compared. */
+  readonly count: number;
+  /** Mean and largest distance; NaN where one is. */
+  readonly mean: number;
+  readonly worst: number;
 }
 
-export function distanceOf(expected: readonly number[], found: readonly number[]): Distance {
+/** |Δ| of two lists, in nats or as a share of the root mean square of what was expected. */
+export function distanceOf(expected: readonly number[], found: readonly number[], unit: 'nats' | 'share'): Distance {
+  const squares = expected.reduce((sum, value) => sum + value * value, 0);
+  const scale = unit === 'nats' ? 1 : Math.sqrt(squares / expected.length);
   let total = 0;
   let worst = 0;
-  expected.forEach((logprob, i) => {
-    const distance = Math.abs(logprob - (found[i] ?? Number.NaN));
+  expected.forEach((value, i) => {
+    const distance = Math.abs(value - (found[i] ?? Number.NaN)) / scale;
     total += distance;
     worst = Number.isNaN(distance) ? Number.NaN : Math.max(worst, distance);
   });
-  return { tokens: expected.length, meanNats: total / expected.length, worstNats: worst };
+  return { count: expected.length, mean: total / expected.length, worst };
 }

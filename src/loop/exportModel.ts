@@ -3,91 +3,69 @@ import { basename, joinPath, pathKind } from '../hub/files.ts';
 import { moveInto, withFolderBeside } from '../hub/files-temporary.ts';
 import { loadTokenizer } from '../hub/tokenizer.ts';
 import { readCheckpointTokenizer } from '../hub/checkpoint-tokenizer.ts';
-import { languageModel } from '../nn/models/index.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { exportGguf, type GgufDtype, ggufDtypes, ggufPlan } from '../surgery/exportGguf.ts';
 import { exportOnnx, onnxFile, onnxPlan } from '../surgery/exportOnnx.ts';
 import { mergeAdapter } from '../surgery/merge.ts';
 import { type OnnxDtype, onnxDtypes } from '../surgery/onnxWriter.ts';
-import {
-  assertSameTokens,
-  distanceOf,
-  type Distance,
-  type Probe,
-  probesOf,
-  type Scorer,
-  withModel,
-} from './exportCheck.ts';
+import { assertSameTokens, distanceOf, type Distance, type Probe } from './exportCheck.ts';
+import { type Subject, subjectOf } from './exportSubjects.ts';
+import { onnxValues } from './onnxValues.ts';
 
 interface Written {
+  /** How the export tokenises the hard texts, and what it makes of the sequences. */
   readonly probes: readonly Probe[];
-  readonly logprobs: readonly number[];
+  readonly values: readonly number[];
   readonly notices: readonly string[];
 }
 
 interface Format<D extends string> {
   readonly dtypes: readonly D[];
-  /** Largest mean |Δ ln p| in nats between a model and its export that counts as the same model. */
-  readonly toleranceNats: Readonly<Record<D, number>>;
+  /** Largest mean distance between a model and its export that counts as the same model. */
+  readonly tolerance: Readonly<Record<Subject['unit'], Readonly<Record<D, number>>>>;
   /** Throws, naming it, for what the format has no place for, before any work. */
   check(checkpoint: Checkpoint, dtype: D): void;
-  /** Writes to `path` and reads back: how the export tokenises the hard texts, and its scores of `probes`. */
+  /** Writes to `path` and reads back. */
   write(
     checkpoint: Checkpoint,
     path: string,
     dtype: D,
-    probes: readonly Probe[],
+    asked: readonly Probe[],
     options: ExportOptions,
   ): Promise<Written>;
 }
 
-const sequencesOf = (probes: readonly Probe[]): (readonly number[])[] => probes.map(({ ids }) => ids);
+const ggufNats = { f32: 1e-4, f16: 0.01, bf16: 0.05, q8_0: 0.1, q4_0: 1.5 };
 
 const gguf: Format<GgufDtype> = {
   dtypes: ggufDtypes,
   check: (checkpoint, dtype) => void ggufPlan(checkpoint, { dtype }),
-  toleranceNats: { f32: 1e-4, f16: 0.01, bf16: 0.05, q8_0: 0.1, q4_0: 1.5 },
-  write: async (checkpoint, path, dtype, probes, { out, engine }) => {
+  tolerance: { nats: ggufNats, share: ggufNats },
+  write: async (checkpoint, path, dtype, asked, { out, engine }) => {
     // A checkpoint is told by its ending.
     const file = `${path}.gguf`;
     const { kept } = await exportGguf(checkpoint, file, { dtype, name: basename(out).replace(/\.gguf$/, '') });
     const notices =
       kept.length === 0 ? [] : [`${kept.length} tensors have rows that are no whole blocks: they are in f16`];
-    const read = await withModel(file, engine, async (tokenizer, scorer) => ({
-      probes: probesOf(tokenizer),
-      logprobs: await scorer(sequencesOf(probes)),
-    }));
+    const { probes, values } = await subjectOf(checkpoint.config).read(file, engine, asked);
     await moveInto(file, path);
-    return { ...read, notices };
+    return { probes, values, notices };
   },
 };
 
 const onnx: Format<OnnxDtype> = {
   dtypes: onnxDtypes,
   check: (checkpoint) => void onnxPlan(checkpoint),
-  toleranceNats: { fp32: 1e-3, fp16: 0.01, q8: 0.1, q4: 1.5 },
-  write: async (checkpoint, path, dtype, probes, { threads }) => {
+  tolerance: {
+    nats: { fp32: 1e-3, fp16: 0.01, q8: 0.1, q4: 1.5 },
+    share: { fp32: 1e-4, fp16: 0.01, q8: 0.1, q4: 0.5 },
+  },
+  write: async (checkpoint, path, dtype, asked, { threads }) => {
     await exportOnnx(checkpoint, path, dtype);
-    const { openOnnxDecoder } = await import('../runtime/node/onnx-decoder.ts');
-    const model = languageModel(checkpoint.config);
-    const decoder = await openOnnxDecoder(joinPath(path, onnxFile(dtype)), model, { threads });
-    const logprobs: number[] = [];
-    try {
-      for (const { ids } of probes) {
-        // The second half runs over the cache that the first one leaves.
-        const logits = await decoder.logits(ids, Math.ceil(ids.length / 2));
-        for (let t = 1; t < ids.length; t++) {
-          const row = logits.subarray((t - 1) * model.vocabSize, t * model.vocabSize);
-          const most = row.reduce((a, b) => Math.max(a, b));
-          const total = row.reduce((sum, z) => sum + Math.exp(z - most), 0);
-          logprobs.push((row[ids[t] ?? 0] ?? Number.NaN) - most - Math.log(total));
-        }
-      }
-    } finally {
-      decoder.close();
-    }
+    const values = await onnxValues(joinPath(path, onnxFile(dtype)), checkpoint, asked, threads);
     const tokenizer = await readCheckpointTokenizer(path);
-    return { probes: tokenizer ? probesOf(loadTokenizer(tokenizer)) : probes, logprobs, notices: [] };
+    const probes = tokenizer ? subjectOf(checkpoint.config).probes(loadTokenizer(tokenizer)) : [];
+    return { probes, values, notices: [] };
   },
 };
 
@@ -116,7 +94,10 @@ export interface ExportSummary extends Distance {
   readonly out: string;
   readonly format: ExportFormat;
   readonly dtype: string;
-  readonly toleranceNats: number;
+  readonly compared: Subject['compared'];
+  readonly unit: Subject['unit'];
+  /** Largest mean distance that counts as the same. */
+  readonly tolerance: number;
   readonly notices: readonly string[];
 }
 
@@ -128,6 +109,10 @@ export interface ExportSummary extends Distance {
 export function exportModel(options: ExportOptions): Promise<ExportSummary> {
   return options.format === 'gguf' ? exportAs(gguf, options) : exportAs(onnx, options);
 }
+
+/** A distance for people. */
+export const inUnit = (value: number, unit: Subject['unit']): string =>
+  unit === 'nats' ? `${value.toPrecision(2)} nats` : `${(100 * value).toPrecision(2)}%`;
 
 async function withCheckpoint<T>(path: string, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
   const checkpoint = await openCheckpoint(path);
@@ -147,27 +132,28 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
     );
   }
   if ((await pathKind(out)) !== undefined) throw new Error(`Cannot write ${out}: it exists already`);
-  await withCheckpoint(model, async (checkpoint) => format.check(checkpoint, dtype));
+  const subject = await withCheckpoint(model, async (checkpoint) => {
+    format.check(checkpoint, dtype);
+    return subjectOf(checkpoint.config);
+  });
   return withFolderBeside(out, async (folder) => {
     const notices: string[] = [];
     const source = adapter === undefined ? model : joinPath(folder, 'merged');
     if (adapter !== undefined) notices.push(...(await mergeAdapter({ model, adapter, out: source })).notices);
     signal?.throwIfAborted();
-    const { probes, expected } = await withModel(source, engine, async (tokenizer, scorer: Scorer, most) => {
-      const cut = probesOf(tokenizer).map((probe) => ({ ...probe, ids: probe.ids.slice(0, most) }));
-      return { probes: cut, expected: await scorer(sequencesOf(cut)) };
-    });
+    const expected = await subject.read(source, engine);
     signal?.throwIfAborted();
     const path = joinPath(folder, 'export');
     const written = await withCheckpoint(source, (checkpoint) =>
-      format.write(checkpoint, path, dtype, probes, options),
+      format.write(checkpoint, path, dtype, expected.asked, options),
     );
-    assertSameTokens(probes, written.probes);
-    const distance = distanceOf(expected, written.logprobs);
-    const toleranceNats = format.toleranceNats[dtype];
-    if (!(distance.meanNats <= toleranceNats)) {
+    assertSameTokens(expected.probes, written.probes);
+    const { compared, unit } = subject;
+    const distance = distanceOf(expected.values, written.values, unit);
+    const tolerance = format.tolerance[unit][dtype];
+    if (!(distance.mean <= tolerance)) {
       throw new Error(
-        `${out}: expected log-probabilities within ${toleranceNats} nats of the model's in the mean but found ${distance.meanNats.toFixed(4)} (at most ${distance.worstNats.toFixed(3)}) over ${distance.tokens} tokens; take a dtype of more bits`,
+        `${out}: expected ${compared} within ${inUnit(tolerance, unit)} of the model's in the mean but found ${inUnit(distance.mean, unit)} (${inUnit(distance.worst, unit)} at most) over ${distance.count}; take a dtype of more bits`,
       );
     }
     signal?.throwIfAborted();
@@ -176,7 +162,9 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
       out,
       format: options.format,
       dtype,
-      toleranceNats,
+      compared,
+      unit,
+      tolerance,
       ...distance,
       notices: [...notices, ...written.notices],
     };

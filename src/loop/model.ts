@@ -4,8 +4,16 @@ import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
 import { named } from '../ir/errors.ts';
 import type { QuantizedType } from '../ir/ops/dequantize.ts';
-import { type AnyClassifier, type LanguageModel, type Model, readsImages, type TaskModel } from '../nn/model.ts';
-import { anyClassifier, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
+import {
+  type AnyClassifier,
+  type Classifier,
+  type Encoder,
+  type LanguageModel,
+  type Model,
+  readsImages,
+  type TaskModel,
+} from '../nn/model.ts';
+import { anyClassifier, encoder, languageModel, type ModelKind, modelKind } from '../nn/models/index.ts';
 import { ownValues } from '../nn/ownNames.ts';
 import { quantizedModel } from '../nn/quantized.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -62,6 +70,14 @@ export async function kindOfModel(path: string): Promise<ModelKind> {
 /** Opens a classifier of texts or images, and an adapter on it; TypeError on an encoder without a head. */
 export function openClassifier(options: OpenModelOptions<AnyClassifier>): Promise<LoadedModel<AnyClassifier>> {
   return open(options, anyClassifier);
+}
+
+/** Opens an encoder without a head, as `make` turns it into a classifier. */
+export function openEncoder(
+  options: OpenModelOptions<Classifier>,
+  make: (model: Encoder) => Classifier,
+): Promise<LoadedModel<Classifier>> {
+  return open(options, (config) => make(encoder(config)));
 }
 
 /** A checkpoint's where its own weights are trained, all of them; else an adapter's. */

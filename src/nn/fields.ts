@@ -17,7 +17,7 @@ export interface Fields {
   /** undefined where the field is absent or null. */
   optional(name: string): unknown;
   object(name: string): Fields | undefined;
-  /** Names of fields that are there and were never asked for. */
+  /** Names of fields that have a value and were never asked for. */
   unread(): readonly string[];
 }
 
@@ -65,6 +65,7 @@ export function fieldsOf(object: Readonly<Record<string, unknown>>, where: strin
       if (typeof value !== 'object' || Array.isArray(value)) throw wrong(name, 'an object');
       return fieldsOf(value as Record<string, unknown>, `${where}.${name}`);
     },
-    unread: () => Object.keys(object).filter((name) => !asked.has(name)),
+    // null is as good as left out.
+    unread: () => Object.keys(object).filter((name) => !asked.has(name) && (object[name] ?? undefined) !== undefined),
   };
 }

@@ -3,11 +3,12 @@ import { joinPath, makeFolder, writeFileAtomic } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
 import { writeCheckpointFiles } from '../hub/writeCheckpoint.ts';
 import { plainDecoder, plainDecoders } from '../hub/plainDecoder.ts';
-import { languageModel } from '../nn/models/index.ts';
+import { anyModel, languageModel, modelKind } from '../nn/models/index.ts';
 import { parseGpt2Config } from '../nn/models/gpt2.ts';
 import { ownTensors } from '../nn/ownNames.ts';
 import { encodeOnnx, type OnnxModel } from '../runtime/onnx/encode.ts';
 import { onnxOfDecoder } from './onnxDecoder.ts';
+import { onnxOfEncoder, plainEncoder, plainEncoders } from './onnxEncoder.ts';
 import { onnxOfGpt2 } from './onnxGpt2.ts';
 import type { OnnxDtype } from './onnxWriter.ts';
 
@@ -27,11 +28,15 @@ function withTemplateInside({ tokenizer }: Checkpoint): Pick<Checkpoint, 'tokeni
 /** How the graph of a checkpoint is made; throws as `exportOnnx` does on an architecture. */
 export function onnxPlan({ config, path, tensors }: Checkpoint): (dtype: OnnxDtype) => Promise<OnnxModel> {
   const type = String(config['model_type']);
-  const decoder = plainDecoder(config);
-  if (decoder === undefined && type !== 'gpt2')
-    throw new TypeError(
-      `${path}: expected model_type ${[...plainDecoders, 'gpt2'].join(', ')} for ONNX but found ${type}`,
-    );
+  const [decoder, encoder] = [plainDecoder(config), plainEncoder(config)];
+  if (encoder) {
+    const own = ownTensors(tensors, anyModel(config));
+    return (dtype) => onnxOfEncoder(encoder, own, dtype, modelKind(config) === 'classifier');
+  }
+  if (decoder === undefined && type !== 'gpt2') {
+    const known = [...plainDecoders, 'gpt2', ...plainEncoders].join(', ');
+    throw new TypeError(`${path}: expected model_type ${known} for ONNX but found ${type}`);
+  }
   const own = ownTensors(tensors, languageModel(config));
   if (decoder) return (dtype) => onnxOfDecoder(decoder, own, dtype);
   return (dtype) => onnxOfGpt2(parseGpt2Config(config), own, dtype);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -8,8 +8,12 @@ import { loadTokenizer } from '../../src/hub/tokenizer.ts';
 import { readCheckpointTokenizer } from '../../src/hub/checkpoint-tokenizer.ts';
 import { exportFormats, type ExportFormat, exportModel } from '../../src/loop/exportModel.ts';
 import { generate } from '../../src/loop/generate.ts';
-import { openModel, tokenizerOf } from '../../src/loop/model.ts';
+import { classify } from '../../src/loop/classifier.ts';
+import { examplesToClassify } from '../../src/loop/classifierReads.ts';
+import { openClassifier, openModel, tokenizerOf } from '../../src/loop/model.ts';
+import { rowsOf } from '../../src/loop/rowInputs.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
+import { collect, fixture } from '../parity.ts';
 import { runCli } from '../cli/run.ts';
 import { openLlama, renderInLlama, withoutLlama } from './llama-cpp.ts';
 
@@ -47,8 +51,8 @@ assert.ok(expected.answer.length > 4, 'an answer of some tokens');
 async function exported(format: ExportFormat, dtype: string): Promise<string> {
   const out = join(folder, `nano-${format}-${dtype}`);
   const summary = await exportModel({ model: nano, format, dtype, out, engine, threads: 2 });
-  assert.ok(summary.tokens > 100);
-  assert.ok(summary.meanNats <= summary.toleranceNats);
+  assert.ok(summary.count > 100);
+  assert.ok(summary.mean <= summary.tolerance);
   return out;
 }
 
@@ -107,7 +111,6 @@ for (const [format, { dtypes }] of Object.entries(exportFormats)) {
 
 test('through the command line, with an adapter merged in', async () => {
   const data = join(folder, 'train.jsonl');
-  const { writeFileSync } = await import('node:fs');
   writeFileSync(data, '{"prompt": "Say hi.", "completion": "Hi there!"}\n'.repeat(4));
   const run = join(folder, 'run');
   const tuned = await runCli([
@@ -140,7 +143,7 @@ test('through the command line, with an adapter merged in', async () => {
   ];
   const { code, out: printed, err } = await runCli([...argv, '--json']);
   assert.equal(code, 0, err);
-  assert.ok((JSON.parse(printed) as { meanNats: number }).meanNats < 0.01);
+  assert.ok((JSON.parse(printed) as { mean: number }).mean < 0.01);
   assert.ok(existsSync(out));
   const again = await runCli(argv);
   assert.equal(again.code, 1);
@@ -194,3 +197,45 @@ test('a model that is not here is looked for on the hub', async () => {
     else process.env['HF_HUB_OFFLINE'] = before;
   }
 });
+
+for (const name of ['bert', 'roberta', 'distilbert']) {
+  test(`${name}: transformers.js classifies and encodes with an exported model as tuneloop does`, async () => {
+    const model = join(folder, name);
+    for (const each of ['bert', name]) cpSync(fixture(`classifiers/${each}`), model, { recursive: true });
+    // RoBERTa has one type of token alone.
+    const tokenizer = readFileSync(join(model, 'tokenizer.json'), 'utf8');
+    if (name === 'roberta')
+      writeFileSync(join(model, 'tokenizer.json'), tokenizer.replaceAll(/"type_id": ?1/g, '"type_id": 0'));
+    const config = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;
+    const bare = join(folder, `${name}-bare`);
+    cpSync(model, bare, { recursive: true });
+    writeFileSync(join(bare, 'config.json'), JSON.stringify({ ...config, architectures: ['Encoder'] }));
+    const options = { format: 'onnx', dtype: 'fp32', engine, threads: 2 } as const;
+    const classifier = await exportModel({ ...options, model, out: join(folder, `${name}-classifier`) });
+    assert.deepEqual([classifier.compared, classifier.mean < 1e-4], ['logits', true]);
+    const encoder = await exportModel({ ...options, model: bare, out: join(folder, `${name}-encoder`) });
+    assert.deepEqual([encoder.compared, encoder.mean < 1e-4], ['hidden states', true]);
+
+    const { pipeline, env } = await import('@huggingface/transformers');
+    env.allowRemoteModels = false;
+    env.localModelPath = folder;
+    const text = 'The cat sat there.';
+    const loaded = await openClassifier({ model, engine });
+    const lines = classify(loaded, examplesToClassify(rowsOf([text], 'text'), loaded, {}), { batchSize: 1 });
+    const [{ logits } = assert.fail()] = await collect(lines);
+    await loaded.close();
+    const classifies = await pipeline('text-classification', `${name}-classifier`, { dtype: 'fp32', device: 'cpu' });
+    const total = logits.reduce((sum, z) => sum + Math.exp(z), 0);
+    const several = config['problem_type'] === 'multi_label_classification';
+    const scoreOf = (z: number): number => (several ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / total);
+    const wanted = logits.map((z, i) => ({ label: loaded.model.labels[i], score: scoreOf(z) }));
+    const found = (await classifies(text, { top_k: logits.length })) as { label: string; score: number }[];
+    for (const { label, score } of wanted) {
+      const other = found.find((each) => each.label === label)?.score ?? Number.NaN;
+      assert.ok(Math.abs(other - score) < 1e-4, `${label}: ${other} instead of ${score}`);
+    }
+    const encodes = await pipeline('feature-extraction', `${name}-encoder`, { dtype: 'fp32', device: 'cpu' });
+    const { dims } = await encodes([text, 'A longer text, padded beside it.'], { pooling: 'mean' });
+    assert.deepEqual(dims, [2, loaded.model.hiddenSize]);
+  });
+}

@@ -93,7 +93,7 @@ test('what has no export is refused by name', async () => {
   const mamba = { ...checkpoint, config: { ...checkpoint.config, model_type: 'mamba' } };
   await assert.rejects(
     exportOnnx(mamba, join(folder, 'mamba'), 'fp32'),
-    /expected model_type llama, mistral, qwen2, qwen3, gemma3_text, gpt2 for ONNX but found mamba/,
+    /expected model_type llama, mistral, qwen2, qwen3, gemma3_text, gpt2, bert, roberta, distilbert for ONNX but found mamba/,
   );
   await checkpoint.close();
 });

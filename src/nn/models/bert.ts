@@ -16,7 +16,7 @@ import {
   type PostNormSizes,
 } from '../postNormEncoder.ts';
 
-interface BertConfig extends Labels, PostNormSizes {
+export interface BertConfig extends Labels, PostNormSizes {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly tokenTypes: number;
@@ -24,7 +24,7 @@ interface BertConfig extends Labels, PostNormSizes {
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): BertConfig {
+export function parseBertConfig(json: Readonly<Record<string, unknown>>): BertConfig {
   const fields = configFields(json);
   expectOnly(fields, 'bert', { position_embedding_type: 'absolute', is_decoder: false, add_cross_attention: false });
   readDropout(fields, json, ['hidden_dropout_prob', 'attention_probs_dropout_prob', 'classifier_dropout']);
@@ -45,7 +45,8 @@ function parseConfig(json: Readonly<Record<string, unknown>>): BertConfig {
   };
 }
 
-const names = bertNames('bert');
+/** What its blocks call their modules. */
+export const bertBlocks = bertNames('bert');
 
 function hidden(config: BertConfig, inputs: EncoderInputs): Value {
   const words = embeddingLayer(inputs, 'bert.embeddings.word_embeddings', inputs.ids);
@@ -53,7 +54,7 @@ function hidden(config: BertConfig, inputs: EncoderInputs): Value {
   const places = embeddingLayer(inputs, 'bert.embeddings.position_embeddings', inputs.positions);
   const sum = add(add(words, types), places);
   const first = layerNormLayer(inputs, 'bert.embeddings.LayerNorm', sum, config.layerNormEps);
-  return encodePostNorm(config, names, inputs, first);
+  return encodePostNorm(config, bertBlocks, inputs, first);
 }
 
 /** What encoder and classifier share; `extra` are linear layers behind the blocks. */
@@ -64,8 +65,8 @@ function modelOf(config: BertConfig, extra: readonly LinearSpec[], headed: reado
     { name: 'bert.embeddings.position_embeddings', count: maxPositions, width: hiddenSize },
     { name: 'bert.embeddings.token_type_embeddings', count: tokenTypes, width: hiddenSize },
   ];
-  const linears = [...postNormLinears(config, names), ...extra];
-  const parameters = postNormParameters(config, names, {
+  const linears = [...postNormLinears(config, bertBlocks), ...extra];
+  const parameters = postNormParameters(config, bertBlocks, {
     embeddings,
     embeddingNorm: 'bert.embeddings.LayerNorm',
     linears: [...linears, ...headed],
@@ -83,13 +84,13 @@ function modelOf(config: BertConfig, extra: readonly LinearSpec[], headed: reado
 
 /** BERT (Devlin et al. 2019; transformers' BertModel without its pooler). */
 export function bert(json: Readonly<Record<string, unknown>>): Encoder {
-  const config = parseConfig(json);
+  const config = parseBertConfig(json);
   return { ...modelOf(config, [], []), layers: config.layers, hidden: (inputs) => hidden(config, inputs) };
 }
 
 /** BERT with a pooler and a linear classifier on its first token (transformers' BertForSequenceClassification). */
 export function bertClassifier(json: Readonly<Record<string, unknown>>): Classifier {
-  const config = parseConfig(json);
+  const config = parseBertConfig(json);
   const { hiddenSize, labels, problemType } = config;
   const pooler = { name: 'bert.pooler.dense', inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true };
   const head = { name: 'classifier', inFeatures: hiddenSize, outFeatures: labels.length, bias: true };

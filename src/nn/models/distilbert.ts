@@ -16,14 +16,14 @@ import {
   type PostNormSizes,
 } from '../postNormEncoder.ts';
 
-interface DistilBertConfig extends Labels, PostNormSizes {
+export interface DistilBertConfig extends Labels, PostNormSizes {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly ignoredFields: readonly string[];
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): DistilBertConfig {
+export function parseDistilBertConfig(json: Readonly<Record<string, unknown>>): DistilBertConfig {
   const fields = configFields(json);
   // Sinusoids are how the table was first filled; the file holds it either way.
   readDropout(fields, json, ['dropout', 'attention_dropout', 'qa_dropout', 'seq_classif_dropout']);
@@ -44,7 +44,8 @@ function parseConfig(json: Readonly<Record<string, unknown>>): DistilBertConfig 
   };
 }
 
-const names: PostNormNames = {
+/** What its blocks call their modules. */
+export const distilbertBlocks: PostNormNames = {
   path: 'distilbert.transformer.layer',
   attention: 'attention',
   query: 'attention.q_lin',
@@ -62,7 +63,7 @@ function hidden(config: DistilBertConfig, inputs: EncoderInputs): Value {
   const words = embeddingLayer(inputs, 'distilbert.embeddings.word_embeddings', inputs.ids);
   const places = embeddingLayer(inputs, 'distilbert.embeddings.position_embeddings', inputs.positions);
   const first = layerNormLayer(inputs, 'distilbert.embeddings.LayerNorm', add(words, places), config.layerNormEps);
-  return encodePostNorm(config, names, inputs, first);
+  return encodePostNorm(config, distilbertBlocks, inputs, first);
 }
 
 /** What encoder and classifier share; `extra` are linear layers behind the blocks. */
@@ -72,8 +73,8 @@ function modelOf(config: DistilBertConfig, extra: readonly LinearSpec[], headed:
     { name: 'distilbert.embeddings.word_embeddings', count: vocabSize, width: hiddenSize },
     { name: 'distilbert.embeddings.position_embeddings', count: maxPositions, width: hiddenSize },
   ];
-  const linears = [...postNormLinears(config, names), ...extra];
-  const parameters = postNormParameters(config, names, {
+  const linears = [...postNormLinears(config, distilbertBlocks), ...extra];
+  const parameters = postNormParameters(config, distilbertBlocks, {
     embeddings,
     embeddingNorm: 'distilbert.embeddings.LayerNorm',
     linears: [...linears, ...headed],
@@ -92,13 +93,13 @@ function modelOf(config: DistilBertConfig, extra: readonly LinearSpec[], headed:
 
 /** DistilBERT (Sanh et al. 2019; transformers' DistilBertModel): BERT without token types and pooler. */
 export function distilbert(json: Readonly<Record<string, unknown>>): Encoder {
-  const config = parseConfig(json);
+  const config = parseDistilBertConfig(json);
   return { ...modelOf(config, [], []), layers: config.layers, hidden: (inputs) => hidden(config, inputs) };
 }
 
 /** DistilBERT with two layers on its first token (transformers' DistilBertForSequenceClassification). */
 export function distilbertClassifier(json: Readonly<Record<string, unknown>>): Classifier {
-  const config = parseConfig(json);
+  const config = parseDistilBertConfig(json);
   const { hiddenSize, labels, problemType } = config;
   const dense = { name: 'pre_classifier', inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true };
   const head = { name: 'classifier', inFeatures: hiddenSize, outFeatures: labels.length, bias: true };

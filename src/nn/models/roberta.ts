@@ -17,7 +17,7 @@ import {
   type PostNormSizes,
 } from '../postNormEncoder.ts';
 
-interface RobertaConfig extends Labels, PostNormSizes {
+export interface RobertaConfig extends Labels, PostNormSizes {
   readonly vocabSize: number;
   /** Without the rows that the offset takes. */
   readonly maxPositions: number;
@@ -28,7 +28,7 @@ interface RobertaConfig extends Labels, PostNormSizes {
 }
 
 /** Reads a config.json. Throws TypeError naming a field whose value cannot be honoured. */
-function parseConfig(json: Readonly<Record<string, unknown>>): RobertaConfig {
+export function parseRobertaConfig(json: Readonly<Record<string, unknown>>): RobertaConfig {
   const fields = configFields(json);
   expectOnly(fields, 'roberta', { position_embedding_type: 'absolute', is_decoder: false, add_cross_attention: false });
   readDropout(fields, json, ['hidden_dropout_prob', 'attention_probs_dropout_prob', 'classifier_dropout']);
@@ -52,7 +52,8 @@ function parseConfig(json: Readonly<Record<string, unknown>>): RobertaConfig {
   };
 }
 
-const names = bertNames('roberta');
+/** What its blocks call their modules. */
+export const robertaBlocks = bertNames('roberta');
 
 function hidden(config: RobertaConfig, inputs: EncoderInputs): Value {
   const words = embeddingLayer(inputs, 'roberta.embeddings.word_embeddings', inputs.ids);
@@ -61,7 +62,7 @@ function hidden(config: RobertaConfig, inputs: EncoderInputs): Value {
   const places = embeddingLayer(inputs, 'roberta.embeddings.position_embeddings', positions);
   const sum = add(add(words, types), places);
   const first = layerNormLayer(inputs, 'roberta.embeddings.LayerNorm', sum, config.layerNormEps);
-  return encodePostNorm(config, names, inputs, first);
+  return encodePostNorm(config, robertaBlocks, inputs, first);
 }
 
 /** What encoder and classifier share; `headed` are the classifier's layers. */
@@ -72,8 +73,8 @@ function modelOf(config: RobertaConfig, headed: readonly LinearSpec[]): Model {
     { name: 'roberta.embeddings.position_embeddings', count: maxPositions + firstPosition, width: hiddenSize },
     { name: 'roberta.embeddings.token_type_embeddings', count: tokenTypes, width: hiddenSize },
   ];
-  const linears = postNormLinears(config, names);
-  const parameters = postNormParameters(config, names, {
+  const linears = postNormLinears(config, robertaBlocks);
+  const parameters = postNormParameters(config, robertaBlocks, {
     embeddings,
     embeddingNorm: 'roberta.embeddings.LayerNorm',
     linears: [...linears, ...headed],
@@ -91,13 +92,13 @@ function modelOf(config: RobertaConfig, headed: readonly LinearSpec[]): Model {
 
 /** RoBERTa (Liu et al. 2019; transformers' RobertaModel without its pooler): BERT with positions that start behind the padding's. */
 export function roberta(json: Readonly<Record<string, unknown>>): Encoder {
-  const config = parseConfig(json);
+  const config = parseRobertaConfig(json);
   return { ...modelOf(config, []), layers: config.layers, hidden: (inputs) => hidden(config, inputs) };
 }
 
 /** RoBERTa with two layers on its first token (transformers' RobertaForSequenceClassification). */
 export function robertaClassifier(json: Readonly<Record<string, unknown>>): Classifier {
-  const config = parseConfig(json);
+  const config = parseRobertaConfig(json);
   const { hiddenSize, labels, problemType } = config;
   const dense = { name: 'classifier.dense', inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true };
   const head = { name: 'classifier.out_proj', inFeatures: hiddenSize, outFeatures: labels.length, bias: true };
