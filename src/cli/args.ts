@@ -20,6 +20,8 @@ export interface Option {
   readonly default?: unknown;
   /** The config field that it sets. */
   readonly path?: string;
+  /** Values that are offered where a shell completes words; others are right too. */
+  readonly suggestions?: readonly string[];
   /** May stand without its name. */
   readonly positional?: boolean;
 }

@@ -7,7 +7,7 @@ import { UsageError } from '../loop/usageError.ts';
 import type { Args, Option } from './args.ts';
 import type { Command, Context } from './command.ts';
 import { compareProgress } from './compareProgress.ts';
-import { methodsOf } from './methodOption.ts';
+import { methodNames, methodsOf } from './methodOption.ts';
 import { quoted } from './quoted.ts';
 import { configOptions, givenConfig } from './tuneOptions.ts';
 
@@ -16,6 +16,7 @@ const ownOptions: readonly Option[] = [
     name: 'methods',
     kind: { type: 'list', of: 'text' },
     value: 'NAME…',
+    suggestions: methodNames,
     description:
       'Methods to compare: units by name (lora, full, ssf, dft, lion), several joined by + (ssf+dft), with options of their own after colons (lora:lora-r=64, full:learning-rate=2e-5)',
   },
@@ -95,9 +96,9 @@ async function asked(
 /** Says what came of it; the exit code. */
 async function tell(summary: CompareSummary, context: Context): Promise<number> {
   const { folder, interrupted, methods } = summary;
-  if (context.json) await context.out(`${JSON.stringify(summary)}\n`);
-  else if (!context.quiet) await context.out(`${compareText(summary)}\n`);
   const runs = methods.flatMap(({ name, runs }) => runs.map((run) => ({ name, ...run })));
+  if (context.json) await context.out(`${JSON.stringify(summary)}\n`);
+  else if (!context.quiet && runs.some(({ state }) => state === 'done')) await context.out(`${compareText(summary)}\n`);
   const failed = runs.filter(({ state }) => state === 'failed');
   if (interrupted) {
     context.err(`Go on with: tuneloop compare --resume ${quoted(folder)}\n`);

@@ -26,7 +26,8 @@ export interface Place {
   readonly bare: Values | undefined;
 }
 
-function valuesOf({ kind }: Option): Values | undefined {
+function valuesOf({ kind, suggestions }: Option): Values | undefined {
+  if (suggestions) return suggestions;
   if (kind.type === 'boolean') return undefined;
   if (kind.type === 'choice') return kind.values;
   return kind.type === 'text' || kind.type === 'texts' ? 'files' : 'anything';

@@ -1,8 +1,17 @@
-import { type MethodConfig, methodNamed } from '../loop/compare/methods.ts';
+import { type MethodConfig, methodNamed, unitNames } from '../loop/compare/methods.ts';
 import { withField } from '../loop/parseConfig.ts';
+import { catalogue } from '../papers/catalogue.ts';
 import { findPaper, recipeOf } from '../papers/index.ts';
 import { UsageError } from '../loop/usageError.ts';
 import { type Option, parseArgs } from './args.ts';
+
+/** Units, and papers whose recipe is a part of a config, by name. */
+export const methodNames: readonly string[] = [
+  ...new Set([
+    ...unitNames,
+    ...catalogue.flatMap((paper) => (recipeOf(paper)?.use.config === undefined ? [] : [paper.slug])),
+  ]),
+];
 
 /** What a recipe's method changes in a config, by the paper's slug or number. */
 function ofRecipe(word: string): MethodConfig | undefined {

@@ -42,6 +42,7 @@ const offers = [
   { line: 'tune --no-data.sh', names: ['--no-data.shuffle'] },
   { line: 'tune --lora-r ', names: [] },
   { line: 'tune --data data-1.jsonl data-', names: ['data-1.jsonl', 'data-2.jsonl'] },
+  { line: 'compare --methods lora ss', names: ['ssf'] },
   { line: 'inspect oth', names: ['other.txt'] },
   { line: 'surgery av', names: ['average'] },
   { line: 'surgery average --qui', names: ['--quiet'] },

@@ -12,7 +12,8 @@ import { recipes } from '../../src/papers/index.ts';
 import { papers } from '../../src/papers/papers.ts';
 import { namedUse } from '../../src/papers/use.ts';
 
-const common = { model: { path: 'm' }, data: { path: 'd' } };
+// What a method may ask of the rest of a config: evaluation data, a reward.
+const common = { model: { path: 'm' }, data: { path: 'd', evalShare: 0.5 }, reward: { path: 'exactMatch' } };
 const options = configOptions();
 
 for (const { number, use } of recipes) {

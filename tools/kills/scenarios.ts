@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fakeHub, gitSha1, sha256 } from '../../test/hub/node/fakeHub.ts';
 import { cli, measured, succeed } from './cli.ts';
+import { compareScenario } from './compareScenario.ts';
 import type { Scenario } from './scenario.ts';
 import { treeOf } from './tree.ts';
 import { model, tuneArgs, tuneScenario } from './tuneScenario.ts';
@@ -100,6 +101,7 @@ async function downloadScenario(folder: string): Promise<Scenario> {
 /** Everything that writes what others rely on. */
 export const scenarios: Readonly<Record<string, Maker>> = {
   tune: tuneScenario,
+  compare: compareScenario,
   merge: onAdapter('merge', ['merge']),
   'export gguf': exported('gguf'),
   'export onnx': exported('onnx'),

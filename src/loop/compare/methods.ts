@@ -22,6 +22,12 @@ const seams: ReadonlyMap<string, readonly string[]> = new Map(
   ),
 );
 
+/** Names of units that say by themselves which seam they are of. */
+export const unitNames: readonly string[] = [
+  'full',
+  ...new Set([...seams.values()].flat().filter((name) => name !== 'none')),
+];
+
 /** The part of a config that one name stands for. */
 function unitNamed(word: string, other: (word: string) => MethodConfig | undefined): MethodConfig {
   if (word === 'full') return { adapter: { type: 'none' } };
@@ -31,8 +37,7 @@ function unitNamed(word: string, other: (word: string) => MethodConfig | undefin
     throw new UsageError(`methods: ${word} may be ${found.map((each) => `${each}.type`).join(' or ')}; name the field`);
   const method = seam === undefined ? other(word) : { [seam]: { type: word } };
   if (method) return method;
-  const known = ['full', ...new Set([...seams.values()].flat())].filter((each) => each !== 'none');
-  throw new UsageError(`methods: there is no unit ${word || 'without a name'}.${hint(word, known)}`);
+  throw new UsageError(`methods: there is no unit ${word || 'without a name'}.${hint(word, unitNames)}`);
 }
 
 /** A method by the name of its unit: `ssf` is the adapter of that type, `full` the training of all weights, `ssf+dft` both; `other` may know more names. */
