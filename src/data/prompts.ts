@@ -14,10 +14,10 @@ export interface PromptOptions {
 }
 
 /** The item of a row, with the row's fields. Throws naming the place on a row without a prompt. */
-export const itemOf = (row: Row, tokenizer: Tokenizer): TaskItem => ({
-  ...placed(row, () => taskItem(row.index, readExample(row, promptFormats), tokenizer)),
-  fields: row.fields,
-});
+export function itemOf(row: Row, tokenizer: Tokenizer): TaskItem {
+  const example = readExample(row, promptFormats);
+  return { ...placed(row, () => taskItem(row.index, example, tokenizer)), fields: row.fields };
+}
 
 /** Tokenises the prompts of all rows; errors name the row. Prompts that leave no room for an answer are dropped. */
 export async function preparePrompts(
