@@ -41,6 +41,7 @@ CASES = [
     {"config": {"loss_type": "dr_grpo", "scale_rewards": "none", "mask_truncated_completions": True}},
     {"config": {"loss_type": "dapo", "mask_truncated_completions": True, "beta": 0.05}},
     {"config": {"loss_type": "bnpo", "beta": 0.2, "epsilon": 0.01, "epsilon_high": 0.02, "temperature": 1.3}, "moved": 1.5},
+    {"config": {"loss_type": "grpo", "importance_sampling_level": "sequence", "beta": 0.1, "epsilon": 0.003, "epsilon_high": 0.004}, "moved": 1.3},
     {"config": {"loss_type": "dapo", "epsilon": 0.02}, "moved": 1.5, "rewards": [1.0, None, 0.25, 0.5, None, None, None, None]},
 ]
 

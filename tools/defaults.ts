@@ -29,6 +29,7 @@ const theirs: Readonly<Record<string, { readonly value: unknown; readonly why?: 
   'objective.repetitionPenalty': { value: 1 },
   'objective.numIterations': { value: 1 },
   'objective.epsilon': { value: 0.2 },
+  'objective.importanceSamplingLevel': { value: 'token' },
   'objective.lossType': { value: 'dapo' },
   'objective.scaleRewards': { value: 'group' },
   'objective.maskTruncatedCompletions': { value: false },

@@ -7,6 +7,7 @@ import { div } from '../ir/ops/div.ts';
 import { less } from '../ir/ops/less.ts';
 import { maximum } from '../ir/ops/maximum.ts';
 import { mul } from '../ir/ops/mul.ts';
+import { mean } from '../ir/ops/reduceMean.ts';
 import { sum } from '../ir/ops/reduceSum.ts';
 import { reshape } from '../ir/ops/reshape.ts';
 import { stopGradient } from '../ir/ops/stopGradient.ts';
@@ -54,7 +55,7 @@ export function policyLoss(
       const means = Object.entries(told).map(([name, value]) => ({
         kind: 'metric' as const,
         name,
-        value: stopGradient(div(sum(mul(value, mask)), tokens)),
+        value: stopGradient(value.type.shape[1] === 1 ? mean(value) : div(sum(mul(value, mask)), tokens)),
       }));
       const total = sum(mul(losses, weights));
       return lossGraph(

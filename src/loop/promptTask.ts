@@ -4,7 +4,7 @@ import type { Dataset, TrainExample } from '../data/dataset.ts';
 import type { Examples } from '../data/examples.ts';
 import type { AnsweringObjective } from '../objectives/objective.ts';
 import type { TuneConfig } from './config.ts';
-import { generationsOf } from './generations.ts';
+import { type Generations, generationsOf } from './generations.ts';
 import { type LoadedModel, tokenizerOf } from './model.ts';
 import { policyLoss } from './policyLoss.ts';
 import { answeringWork, answerSamples } from './samples.ts';
@@ -31,6 +31,14 @@ function notesOf({ examples, tokens, longest }: DatasetSummary, dataset: Dataset
   if (dataset.duplicates.length > 0)
     lines.push(`${dataset.duplicates.length} duplicates of earlier prompts: ${dataset.placesOf(dataset.duplicates)}`);
   return lines;
+}
+
+/** How prompts are answered together, and how many of an epoch are not. */
+function generationNotes({ prompts, batches }: Generations, numGenerations: number, count: number): string[] {
+  const left = count % prompts;
+  const answers = `${prompts === 1 ? 'One prompt is' : `${prompts} prompts are`} answered together, ${numGenerations} times each, for ${batches === 1 ? 'one micro-batch' : `${batches} micro-batches`}`;
+  if (left === 0 || count < prompts) return [answers];
+  return [answers, `${left} of ${count} prompts are left out of each epoch, others each time where they are shuffled`];
 }
 
 /** Throws TypeError naming a field that says nothing where the model answers prompts by itself. */
@@ -78,7 +86,8 @@ export function promptTask(
     preview: (dataset, examples) => {
       const summary = summaryOf(dataset, examples);
       const example = (found: TrainExample): string[] => exampleLines(found, tokenizerOf(loaded));
-      return { summary, notes: notesOf(summary, dataset), example };
+      const together = generations ? generationNotes(generations, answers.numGenerations, examples.count) : [];
+      return { summary, notes: [...notesOf(summary, dataset), ...together], example };
     },
     answer: (examples, options) => answerSamples(loaded, examples, options),
     answerWork: (examples, options) => answeringWork(loaded, examples, options),

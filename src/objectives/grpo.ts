@@ -5,11 +5,14 @@ import { and } from '../ir/ops/and.ts';
 import { cast } from '../ir/ops/cast.ts';
 import { clip } from '../ir/ops/clip.ts';
 import { scalar } from '../ir/ops/constant.ts';
+import { div } from '../ir/ops/div.ts';
 import { exp } from '../ir/ops/exp.ts';
 import { less } from '../ir/ops/less.ts';
+import { maximum } from '../ir/ops/maximum.ts';
 import { minimum } from '../ir/ops/minimum.ts';
 import { mul } from '../ir/ops/mul.ts';
 import { neg } from '../ir/ops/neg.ts';
+import { sum } from '../ir/ops/reduceSum.ts';
 import { sub } from '../ir/ops/sub.ts';
 import { groupAdvantages, type ScaleRewards } from './advantages.ts';
 import type { AnswerOptions, AnswerSizes, PolicyObjective } from './objective.ts';
@@ -35,9 +38,13 @@ export interface GrpoOptions extends AnswerOptions, Pick<PolicyObjective, 'numIt
   readonly beta: number;
   readonly epsilon: number;
   readonly epsilonHigh?: number | undefined;
+  readonly importanceSamplingLevel: 'token' | 'sequence';
   readonly useBiasCorrectionKl: boolean;
   readonly maskTruncatedCompletions: boolean;
 }
+
+/** Learned tokens of each answer, [B, 1], one at least. */
+const lengthsOf = (mask: Value): Value => maximum(sum(mask, [1], true), 1);
 
 /** 1 where both hold. */
 const both = (a: Value, b: Value): Value => cast(and(a, b), 'f32');
@@ -45,10 +52,12 @@ const both = (a: Value, b: Value): Value => cast(and(a, b), 'f32');
 /**
  * Group relative policy optimization: with ρ = π(y_t) / π_old(y_t) and A the answer's advantage, the loss of a token is
  * -min(ρ A, clip(ρ, 1 - ε, 1 + ε_high) A) + β k, k = π_ref/π - ln(π_ref/π) - 1 an estimate of KL(π‖π_ref), which counts ρ times
- * where `useBiasCorrectionKl`. Shao et al. 2024, equations 3 and 4; TRL's GRPOTrainer, whose defaults these are.
+ * where `useBiasCorrectionKl`. With `importanceSamplingLevel` sequence ρ is one for each answer, the geometric mean of its tokens' (Zheng
+ * et al. 2025, GSPO, equation 7). Shao et al. 2024, equations 3 and 4; TRL's GRPOTrainer, whose defaults these are.
  */
 export function grpo(options: GrpoOptions): PolicyObjective {
   const { beta, epsilon, epsilonHigh = epsilon, lossType, scaleRewards, useBiasCorrectionKl } = options;
+  const { importanceSamplingLevel } = options;
   const { numGenerations, numIterations, stepsPerGeneration, maskTruncatedCompletions } = options;
   return {
     type: 'grpo',
@@ -62,7 +71,8 @@ export function grpo(options: GrpoOptions): PolicyObjective {
     tokenWeight: (sizes) => tokenWeights[lossType](sizes, options),
     losses: ({ logprobs, oldLogprobs, referenceLogprobs, mask, advantages }) => {
       // What is not learned may differ by anything.
-      const ratio = exp(mul(sub(logprobs, oldLogprobs), mask));
+      const gaps = mul(sub(logprobs, oldLogprobs), mask);
+      const ratio = exp(importanceSamplingLevel === 'token' ? gaps : div(sum(gaps, [1], true), lengthsOf(mask)));
       const [least, most] = [1 - epsilon, 1 + epsilonHigh];
       const gain = minimum(mul(ratio, advantages), mul(clip(ratio, least, most), advantages));
       const low = both(less(ratio, scalar(least)), less(advantages, scalar(0)));
@@ -109,6 +119,10 @@ export const grpoUnit = objectiveUnit({
       ),
     epsilon: z.number().min(0).default(0.2).describe('How far below 1 the ratio of probabilities has an effect'),
     epsilonHigh: z.number().min(0).optional().describe('How far above 1; as epsilon unless given'),
+    importanceSamplingLevel: z
+      .enum(['token', 'sequence'])
+      .default('token')
+      .describe('Whether each token has a ratio of probabilities, or each answer the mean of its own (GSPO)'),
     lossType: z
       .enum(Object.keys(tokenWeights) as [LossType, ...LossType[]])
       .default('dapo')

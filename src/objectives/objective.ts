@@ -119,9 +119,9 @@ export interface PolicyObjective {
     readonly mask: Value;
     readonly advantages: Value;
   }): {
-    /** Loss of each token, [B, T]. */
+    /** Loss of each token, [B, T], or of each answer's tokens alike, [B, 1]. */
     readonly losses: Value;
-    /** What is told as means over learned tokens, [B, T]. */
+    /** What is told as means over learned tokens, [B, T], or over answers, [B, 1]. */
     readonly metrics: Readonly<Record<string, Value>>;
   };
 }

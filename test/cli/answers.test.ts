@@ -79,6 +79,7 @@ test('grpo raises the reward, tells what TRL tells, and 8 rows are 4 rows twice'
   );
   assert.equal(whole.code, 0, whole.err);
   assert.match(whole.err, /6 prompts, .* the model learns from its own answers/);
+  assert.match(whole.err, /2 prompts are answered together, 4 times each, for one micro-batch/);
   assert.match(whole.err, /gain: task score/);
   const steps = told('whole');
   const rewardOf = (step: number): number => steps[step - 1]?.metrics?.['reward'] ?? NaN;
@@ -172,6 +173,8 @@ test('what cannot be is refused by name', async () => {
   }
   const short = await runCli([...base, '--reward', reward, '--dry-run', '--max-length', '2', ...grpo.split(' ')]);
   assert.match(short.err, /dropped, a prompt that is too long: input lines 1, /);
+  const left = await runCli([...base, '--reward', reward, '--dry-run', '--batch-size', '16', ...grpo.split(' ')]);
+  assert.match(left.err, /2 of 6 prompts are left out of each epoch/);
   const without = await runCli([...base, '--objective', 'grpo', '--dry-run']);
   assert.match(without.err, /--objective: expected reward\.path with it but found grpo/);
   const dropping = await tune('dropping', `${es} --lora-dropout 0.1 --max-steps 1`);
