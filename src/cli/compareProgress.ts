@@ -95,13 +95,13 @@ export function compareProgress({ err, tty }: Terminal, now: () => number = () =
         live.delete(`${event.method} ${seed}`);
         if (state !== 'missing') ended++;
         if (state !== 'done') return;
-        const { gain, forgetting, trainSeconds } = figures ?? {};
+        const { gain, forgetting, cpuSeconds } = figures ?? {};
         return line(
           [
             `${event.method} ${seed}: done at step ${step ?? 0}`,
             ...(gain === undefined ? [] : [`gain ${gain.toFixed(3)}`]),
             ...(forgetting === undefined ? [] : [`forgetting ${forgetting.toFixed(3)}`]),
-            ...(trainSeconds === undefined ? [] : [formatDuration(trainSeconds)]),
+            ...(cpuSeconds === undefined ? [] : [`cost ${formatDuration(cpuSeconds)}`]),
           ].join(', '),
         );
       }

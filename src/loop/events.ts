@@ -34,6 +34,8 @@ export interface StepEvent {
   readonly supervisedTokens: number;
   /** The whole step, optimizer included. */
   readonly stepMs: number;
+  /** Processor time that all threads of the process took meanwhile, where the platform tells. */
+  readonly cpuMs?: number;
   /** Peak resident memory of the process so far, where the platform tells. */
   readonly peakBytes?: number;
 }

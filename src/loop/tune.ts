@@ -38,6 +38,8 @@ export interface Host {
   readonly versions: Readonly<Record<string, string>>;
   /** Peak resident memory of the process so far. */
   readonly peakBytes?: () => number;
+  /** Processor time of the process so far, of all its threads. */
+  readonly cpuMs?: () => number;
   /** Needed to plan memory, and to refuse what does not fit. */
   readonly memory?: HostMemory;
 }
@@ -191,7 +193,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   };
   let lastLoss: number | undefined;
   const step = async (): Promise<void> => {
-    const begun = performance.now();
+    const [begun, cpuBegun] = [performance.now(), host.cpuMs?.()];
     const { window, metrics: before } = await experience.next(trainer.step() + 1);
     const { loss, gradNorm, learningRate, tokens = window.tokens, metrics, ...further } = await trainer.run(window);
     lastLoss = loss;
@@ -206,6 +208,7 @@ async function runPlan(session: Session): Promise<TuneSummary> {
       tokens: tokens * (task.tokensPerId ?? 1),
       supervisedTokens: window.supervisedTokens,
       stepMs: performance.now() - begun,
+      ...(host.cpuMs && cpuBegun !== undefined ? { cpuMs: host.cpuMs() - cpuBegun } : {}),
       ...memory(),
     } as const;
     await runFolder.append(event);

@@ -1,6 +1,6 @@
 import type { HubEvent } from '../hub/node/hubSnapshot.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { hostMemory, peakBytes, runtimeVersions } from '../runtime/node/host.ts';
+import { cpuMs, hostMemory, peakBytes, runtimeVersions } from '../runtime/node/host.ts';
 import type { TuneConfig, TuneConfigInput } from './config.ts';
 import { chooseEngine } from './engines.ts';
 import type { TuneEvent, TuneSummary } from './events.ts';
@@ -52,7 +52,7 @@ async function train(
   if (engine === undefined) throw new TypeError('Expected an engine');
   opened?.notices.forEach(notice);
   try {
-    const host = { versions: runtimeVersions(), peakBytes, memory: hostMemory };
+    const host = { versions: runtimeVersions(), peakBytes, cpuMs, memory: hostMemory };
     return await tuneInto(config, { runFolder, engine, host, emit, resume, dryRun, ...(signal ? { signal } : {}) });
   } finally {
     opened?.engine.close();

@@ -54,7 +54,7 @@ test(
     const { code, out: table, err } = await runCli(words('lora,ssf', 1));
     assert.equal(code, 0, err);
     assert.match(err, /1 runs to come, 1 are done; 1 side by side, 1 thread each/);
-    assert.match(table, /method +runs +gain +training +memory +trained\n/);
+    assert.match(table, /method +runs +gain +cost +time +memory +trained\n/);
     assert.match(table, /\n[* ] {2}ssf +1\/1 +[+−]\d/);
     assert.deepEqual(states(), ['lora 42 done', 'ssf 42 done']);
     assert.deepEqual(adapterOf('lora/seed-42'), before);

@@ -86,7 +86,7 @@ async function run({
   }
 }
 
-const times = new Set(['stepMs', 'evalMs', 'measureMs', 'seconds', 'peakBytes']);
+const times = new Set(['stepMs', 'cpuMs', 'evalMs', 'measureMs', 'seconds', 'peakBytes']);
 
 /** What a run leaves, without times. */
 async function resultOf(name: string): Promise<{ adapter: Buffer; config: string; metrics: unknown[] }> {

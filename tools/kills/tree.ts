@@ -3,7 +3,15 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path';
 
 /** What must not differ between runs: times and memory. */
-const times: ReadonlySet<string> = new Set(['stepMs', 'evalMs', 'measureMs', 'sampleMs', 'seconds', 'peakBytes']);
+const times: ReadonlySet<string> = new Set([
+  'stepMs',
+  'cpuMs',
+  'evalMs',
+  'measureMs',
+  'sampleMs',
+  'seconds',
+  'peakBytes',
+]);
 
 /** Lines of a run's metrics.jsonl or samples.jsonl without times; a last line without its end is what a kill leaves. */
 export function linesOf(run: string, name: string): string[] {

@@ -7,6 +7,7 @@ import type { RunRecord } from '../runFolder.ts';
 export const figureNames = [
   'gain',
   'forgetting',
+  'cpuSeconds',
   'trainSeconds',
   'klNats',
   'distance',
@@ -40,6 +41,7 @@ export function figuresOf(metrics: readonly MetricsLine[], { parameters }: RunRe
   const after = evaluations.findLast(({ step }) => step === done.adapterStep);
   const { forgetting, drift } = outcomeOf(metrics, done.adapterStep);
   const steps = metrics.filter((line): line is StepEvent => line.type === 'step');
+  const cpu = steps.map(({ cpuMs }) => cpuMs);
   const peaks = [...steps, done].flatMap(({ peakBytes }) => peakBytes ?? []);
   return {
     ...(before && after ? { gain: gainOf[gainMeasure(before)](before, after) } : {}),
@@ -51,6 +53,7 @@ export function figuresOf(metrics: readonly MetricsLine[], { parameters }: RunRe
         }
       : {}),
     ...(drift?.distance === undefined ? {} : { distance: drift.distance }),
+    ...(cpu.every((ms) => ms !== undefined) ? { cpuSeconds: cpu.reduce((sum, ms) => sum + ms, 0) / 1000 } : {}),
     trainSeconds: steps.reduce((sum, { stepMs }) => sum + stepMs, 0) / 1000,
     ...(peaks.length === 0 ? {} : { peakBytes: peaks.reduce((most, peak) => Math.max(most, peak)) }),
     trainedParameters: parameters.trained,
@@ -75,20 +78,20 @@ export function meanOver(values: readonly number[], least = -Infinity): Mean {
   return { mean, low: Math.max(least, interval[0]), high: interval[1] };
 }
 
-/** Seconds this close to each other count as equal: timings repeat no better. */
-export const equalSeconds = 0.05;
+/** Costs this close to each other count as equal: timings repeat no better. */
+export const equalCost = 0.05;
 
 /** What the front is made of, and whether more of it is better. */
-const frontSigns = { gain: 1, forgetting: -1, trainSeconds: -1 } as const;
+const frontSigns = { gain: 1, forgetting: -1, cpuSeconds: -1 } as const;
 export type FrontFigure = keyof typeof frontSigns;
 
 /** 1 where `a` is the better value, -1 where `b` is, 0 where they count as equal. */
 function better(name: FrontFigure, a: number, b: number): number {
-  if (name === 'trainSeconds' && Math.max(a, b) <= (1 + equalSeconds) * Math.min(a, b)) return 0;
+  if (name === 'cpuSeconds' && Math.max(a, b) <= (1 + equalCost) * Math.min(a, b)) return 0;
   return Math.sign(frontSigns[name] * (a - b));
 }
 
-/** Places of those that no other dominates, that is equals in every figure and surpasses in one: the Pareto front of gain, forgetting and time, as far as all of them have these. */
+/** Places of those that no other dominates, that is equals in every figure and surpasses in one: the Pareto front of gain, forgetting and cost, as far as all of them have these. */
 export function front(all: readonly RunFigures[]): number[] {
   const names = (Object.keys(frontSigns) as FrontFigure[]).filter((name) =>
     all.every((figures) => figures[name] !== undefined),

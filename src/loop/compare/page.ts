@@ -66,7 +66,7 @@ function differenceCell(column: Column, mean: Mean | undefined): string {
   return `<td${isSure(mean) ? ' class="sure"' : ''}>${escapeHtml(signed(mean.mean))}${interval}</td>`;
 }
 
-const compared: ReadonlySet<FigureName> = new Set(['gain', 'forgetting', 'klNats', 'trainSeconds']);
+const compared: ReadonlySet<FigureName> = new Set(['gain', 'forgetting', 'klNats', 'cpuSeconds']);
 
 function againstTable([first, ...others]: readonly Marked[], columns: readonly Column[]): string {
   const shown = columns.filter(({ figure }) => compared.has(figure));
@@ -134,7 +134,7 @@ function plots(methods: readonly Marked[], columns: readonly Column[]): string {
   };
   const plot = (title: string, x: FigureName): string =>
     scatter(title, { x: axis(x), y: axis('gain') }, placesOf(methods, x, 'gain'));
-  return `<div class="pair">${plot('Gain and forgetting', 'forgetting')}${plot('Gain and cost', 'trainSeconds')}</div>`;
+  return `<div class="pair">${plot('Gain and forgetting', 'forgetting')}${plot('Gain and cost', 'cpuSeconds')}</div>`;
 }
 
 /** What was compared, in sentences. */
@@ -145,7 +145,7 @@ function story({ methods, seeds, model, data, engine, threads }: CompareResult):
   const each = `${threads} ${threads === 1 ? 'thread' : 'threads'} each`;
   const missing = done === runs.length ? '' : ` ${runs.length - done} of ${runs.length} runs are not there.`;
   return `<p>${methods.length} methods, each with ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}, trained ${escapeHtml(lastPart(model))} on ${escapeHtml(data.map(lastPart).join(', '))} with the same budget${on}, ${each}.${missing}</p>
-<p>In both pictures better is up and to the left. Small dots are single runs, lines the 95% interval of the mean over seeds, cut where they leave the frame. A <b class="mark front c7">filled</b> mark is on the front: no other method gains at least as much, forgets at most as much and trains in at most the time (within 5%), and is better in one of these.</p>`;
+<p>In both pictures better is up and to the left. Small dots are single runs, lines the 95% interval of the mean over seeds, cut where they leave the frame. A <b class="mark front c7">filled</b> mark is on the front: no other method gains at least as much, forgets at most as much and costs at most as much (within 5%), and is better in one of these.</p>`;
 }
 
 /** The comparison as one HTML page without anything from outside: pictures, tables with intervals, differences by seed, every run; light and dark, for desk and phone. */

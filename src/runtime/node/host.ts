@@ -6,6 +6,12 @@ import { packageVersion } from './version.ts';
 /** Peak resident memory of this process in bytes. */
 export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
+/** Processor time that all threads of this process took so far, in milliseconds. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Resident memory of this process in bytes. */
 const residentBytes = (): number => process.memoryUsage.rss();
 

@@ -7,14 +7,14 @@ import { compareText } from '../../../src/loop/compare/table.ts';
 import type { MetricsLine } from '../../../src/loop/events.ts';
 import type { RunRecord } from '../../../src/loop/runFolder.ts';
 
-const of = (gain: number, forgetting: number, trainSeconds: number) => ({ gain, forgetting, trainSeconds });
+const of = (gain: number, forgetting: number, cpuSeconds: number) => ({ gain, forgetting, cpuSeconds });
 
 test('the front holds those that no other equals everywhere and surpasses somewhere', () => {
   assert.deepEqual(front([of(2, 1, 10), of(1, 0.5, 10), of(1, 1, 10), of(2, 1, 20)]), [0, 1]);
   assert.deepEqual(front([of(1, 1, 10), of(1, 1, 10)]), [0, 1], 'equals do not dominate each other');
-  assert.deepEqual(front([of(1, 1, 10), of(0, 2, 5)]), [0, 1], 'less time counts');
-  assert.deepEqual(front([of(1, 1, 10), of(0, 2, 9.6)]), [0], 'times within 5% are equal');
-  assert.deepEqual(front([{ gain: 1, trainSeconds: 1 }, of(2, 9, 1)]), [1], 'what one lacks counts for none');
+  assert.deepEqual(front([of(1, 1, 10), of(0, 2, 5)]), [0, 1], 'less cost counts');
+  assert.deepEqual(front([of(1, 1, 10), of(0, 2, 9.6)]), [0], 'costs within 5% are equal');
+  assert.deepEqual(front([{ gain: 1, cpuSeconds: 1 }, of(2, 9, 1)]), [1], 'what one lacks counts for none');
   assert.deepEqual(front([]), []);
 });
 
@@ -26,7 +26,7 @@ test("a mean has Student's interval over seeds, which stays above what no value 
 });
 
 const step = (step: number, stepMs: number, peakBytes: number) =>
-  ({ type: 'step', step, stepMs, peakBytes }) as unknown as MetricsLine;
+  ({ type: 'step', step, stepMs, cpuMs: 2 * stepMs, peakBytes }) as unknown as MetricsLine;
 const evaluation = (step: number, evalLoss: number, rest: object = {}) =>
   ({ type: 'eval', step, evalLoss, ...rest }) as unknown as MetricsLine;
 const done = { type: 'done', step: 2, adapterStep: 2, stopReason: 'max-steps', seconds: 9, peakBytes: 6 } as const;
@@ -34,7 +34,13 @@ const record = { parameters: { all: 9, trained: 4 } } as RunRecord;
 
 test('figures of a run are told from its metrics', () => {
   const metrics = [evaluation(0, 3), step(1, 100, 5), step(2, 300, 7), evaluation(2, 1), done];
-  assert.deepEqual(figuresOf(metrics, record), { gain: 2, trainSeconds: 0.4, peakBytes: 7, trainedParameters: 4 });
+  assert.deepEqual(figuresOf(metrics, record), {
+    gain: 2,
+    cpuSeconds: 0.8,
+    trainSeconds: 0.4,
+    peakBytes: 7,
+    trainedParameters: 4,
+  });
   const graded = [evaluation(0, 3, { reward: 0.25 }), step(1, 1, 1), evaluation(2, 9, { reward: 0.75 }), done];
   assert.equal(figuresOf(graded, record).gain, 0.5);
   const right = [evaluation(0, 3, { accuracy: 0.5 }), step(1, 1, 1), evaluation(2, 9, { accuracy: 0.25 }), done];
@@ -79,7 +85,7 @@ test('the table tells what was measured, without columns of nothing', () => {
     threads: 1,
   });
   const [head, first, , third] = text.split('\n');
-  assert.match(head ?? '', /^ +method +runs +gain +forgetting +training$/);
+  assert.match(head ?? '', /^ +method +runs +gain +forgetting +cost$/);
   assert.match(
     first ?? '',
     /^\* +a +3\/3 +\+4\.333 \(−6\.0\d+ to \+14\.\d+\) +\+1\.000 \(\+1\.000 to \+1\.000\) +10 s$/,
