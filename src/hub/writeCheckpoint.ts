@@ -7,7 +7,10 @@ import type { TensorSource } from '../runtime/tensor-source.ts';
 export type CheckpointMetadata = Pick<
   Checkpoint,
   'config' | 'tokenizer' | 'generationConfig' | 'preprocessorConfig' | 'shards'
->;
+> & {
+  /** Its README.md. */
+  readonly card?: string;
+};
 
 const single = 'model.safetensors';
 /** A shard's name that can be written as it is; others lie in one file. */
@@ -65,9 +68,10 @@ export async function writeCheckpoint(
 /** What stands in a checkpoint's folder beside its weights, into a folder that is there. */
 export async function writeCheckpointFiles(
   folder: string,
-  { config, tokenizer, generationConfig, preprocessorConfig }: CheckpointMetadata,
+  { config, tokenizer, generationConfig, preprocessorConfig, card }: CheckpointMetadata,
 ): Promise<void> {
   const at = (name: string): string => joinPath(folder, name);
+  if (card !== undefined) await writeFileAtomic(at('README.md'), card);
   await writeJsonFile(at('config.json'), config);
   if (generationConfig !== undefined) await writeJsonFile(at('generation_config.json'), generationConfig);
   if (preprocessorConfig !== undefined) await writeJsonFile(at('preprocessor_config.json'), preprocessorConfig);

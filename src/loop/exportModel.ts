@@ -60,8 +60,8 @@ const onnx: Format<OnnxDtype> = {
     nats: { fp32: 1e-3, fp16: 0.01, q8: 0.1, q4: 1.5 },
     share: { fp32: 1e-4, fp16: 0.01, q8: 0.1, q4: 0.5 },
   },
-  write: async (checkpoint, path, dtype, asked, { threads }) => {
-    await exportOnnx(checkpoint, path, dtype);
+  write: async (checkpoint, path, dtype, asked, { model, adapter, threads }) => {
+    await exportOnnx(checkpoint, path, dtype, { model, adapter });
     const values = await onnxValues(joinPath(path, onnxFile(dtype)), checkpoint, asked, threads);
     const tokenizer = await readCheckpointTokenizer(path);
     const probes = tokenizer ? subjectOf(checkpoint.config).probes(loadTokenizer(tokenizer)) : [];
@@ -132,9 +132,9 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
     );
   }
   if ((await pathKind(out)) !== undefined) throw new Error(`Cannot write ${out}: it exists already`);
-  const subject = await withCheckpoint(model, async (checkpoint) => {
+  const { subject, located } = await withCheckpoint(model, async (checkpoint) => {
     format.check(checkpoint, dtype);
-    return subjectOf(checkpoint.config);
+    return { subject: subjectOf(checkpoint.config), located: checkpoint.path };
   });
   return withFolderBeside(out, async (folder) => {
     const notices: string[] = [];
@@ -145,7 +145,7 @@ async function exportAs<D extends string>(format: Format<D>, options: ExportOpti
     signal?.throwIfAborted();
     const path = joinPath(folder, 'export');
     const written = await withCheckpoint(source, (checkpoint) =>
-      format.write(checkpoint, path, dtype, expected.asked, options),
+      format.write(checkpoint, path, dtype, expected.asked, { ...options, model: located }),
     );
     assertSameTokens(expected.probes, written.probes);
     const { compared, unit } = subject;

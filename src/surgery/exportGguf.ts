@@ -65,6 +65,7 @@ export function ggufPlan(
     ['general.architecture', { text: parts.architecture }],
     ['general.type', { text: 'model' }],
     ...(name === undefined ? [] : [['general.name', { text: name }] as const]),
+    ...(checkpoint.license === undefined ? [] : [['general.license', { text: checkpoint.license }] as const]),
     ['general.file_type', { u32: fileTypes[dtype] }],
     ['general.quantization_version', { u32: 2 }],
     ...samplingFields(generation),

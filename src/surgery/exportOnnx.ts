@@ -7,6 +7,7 @@ import { anyModel, languageModel, modelKind } from '../nn/models/index.ts';
 import { parseGpt2Config } from '../nn/models/gpt2.ts';
 import { ownTensors } from '../nn/ownNames.ts';
 import { encodeOnnx, type OnnxModel } from '../runtime/onnx/encode.ts';
+import { derivedCard, type Origin } from './derivedCard.ts';
 import { onnxOfDecoder } from './onnxDecoder.ts';
 import { onnxOfEncoder, plainEncoder, plainEncoders } from './onnxEncoder.ts';
 import { onnxOfGpt2 } from './onnxGpt2.ts';
@@ -44,11 +45,17 @@ export function onnxPlan({ config, path, tensors }: Checkpoint): (dtype: OnnxDty
 
 /**
  * Writes a checkpoint as a folder that transformers.js loads: the model as onnx/model….onnx, config, tokenizer, chat
- * template. TypeError, naming it, for an architecture or option that has no export, RangeError for a model of 2 GiB.
+ * template, and a card that names what it was made of. TypeError, naming it, for an architecture or option that has no export, RangeError for a model of 2 GiB.
  */
-export async function exportOnnx(checkpoint: Checkpoint, folder: string, dtype: OnnxDtype): Promise<void> {
+export async function exportOnnx(
+  checkpoint: Checkpoint,
+  folder: string,
+  dtype: OnnxDtype,
+  origin: Origin = { model: checkpoint.path },
+): Promise<void> {
   const model = await onnxPlan(checkpoint)(dtype);
   await makeFolder(joinPath(folder, 'onnx'));
   await writeFileAtomic(joinPath(folder, onnxFile(dtype)), encodeOnnx(model));
-  await writeCheckpointFiles(folder, { ...checkpoint, ...withTemplateInside(checkpoint) });
+  const card = derivedCard(checkpoint, origin, dtype);
+  await writeCheckpointFiles(folder, { ...checkpoint, ...withTemplateInside(checkpoint), card });
 }
