@@ -35,7 +35,7 @@ export interface MethodResult {
   readonly against?: Means;
   /** Whether no other method's means dominate its own. */
   readonly front: boolean;
-  /** Seeds on which no other method's run dominates its own, of those that all methods have. */
+  /** Seeds on which no other method's run dominates its own, of `commonSeeds`. */
   readonly frontSeeds: number;
 }
 
@@ -47,7 +47,7 @@ export interface CompareResult {
   readonly gain: GainMeasure;
   readonly seeds: readonly number[];
   readonly methods: readonly MethodResult[];
-  /** Seeds that every method has. */
+  /** Seeds that every method has of which any run is done. */
   readonly commonSeeds: readonly number[];
   readonly engine?: { readonly name: string; readonly precision: string };
   readonly versions: Readonly<Record<string, string>>;
@@ -105,10 +105,13 @@ export function methodResults(
   const figuresOfMeans = (i: number): RunFigures =>
     Object.fromEntries(Object.entries(means[i] ?? {}).map(([name, { mean }]) => [name, mean]));
   const onFront = new Set(front(there.map(figuresOfMeans)).map((at) => there[at]));
-  const commonSeeds = seeds.filter((seed) => done.every((runs) => runs.has(seed)));
+  const commonSeeds = there.length === 0 ? [] : seeds.filter((seed) => there.every((i) => done[i]?.has(seed)));
   const counts = methods.map(() => 0);
   for (const seed of commonSeeds)
-    for (const at of front(done.map((runs) => runs.get(seed) ?? {}))) counts[at] = (counts[at] ?? 0) + 1;
+    for (const at of front(there.map((i) => done[i]?.get(seed) ?? {}))) {
+      const i = there[at] ?? 0;
+      counts[i] = (counts[i] ?? 0) + 1;
+    }
   const [first = new Map()] = done;
   return {
     commonSeeds,

@@ -64,11 +64,12 @@ test('methods are compared with the first one, seed by seed', () => {
   assert.equal(a?.against, undefined);
   assert.deepEqual(b?.against?.gain, { mean: 1, low: 1, high: 1 }, 'only the seeds that both have');
   assert.deepEqual([c?.figures, c?.against, c?.front], [{}, {}, false]);
-  const pair = methodResults(methods.slice(0, 2), [1, 2, 3]);
+  const pair = methodResults(methods, [1, 2, 3]);
   assert.deepEqual(pair.commonSeeds, [1, 2]);
   assert.deepEqual(
     pair.methods.map(({ frontSeeds }) => frontSeeds),
-    [1, 2],
+    [1, 2, 0],
+    'a method that has nothing takes no seed from the others',
   );
 });
 
