@@ -57,7 +57,10 @@ async function graded(config: TuneConfig, task: RunTask, plan: RunPlan, path: st
     const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
     const squares = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0);
     const error = scores.length < 2 ? {} : { rewardError: Math.sqrt(squares / (scores.length - 1) / scores.length) };
-    return { ...(scores.length === 0 ? {} : { reward: mean, ...error }), graded: scores.length };
+    const right = scores.filter((score) => score === 1).length;
+    const isShare = right + scores.filter((score) => score === 0).length === scores.length;
+    const shared = scores.length > 0 && isShare ? { right } : {};
+    return { ...(scores.length === 0 ? {} : { reward: mean, ...error }), graded: scores.length, ...shared };
   };
   return { measure, answering: language && decodingWork(language, lengths, { ...options, logits: false }) };
 }

@@ -54,6 +54,8 @@ export interface EvalEvent {
   /** Mean grade of the answers to evaluation prompts that could be graded, and their number. */
   readonly reward?: number;
   readonly graded?: number;
+  /** How many of them have the grade 1, where all others have 0. */
+  readonly right?: number;
   /** Standard errors of loss and mean grade, over examples and over answers. */
   readonly evalLossError?: number;
   readonly rewardError?: number;

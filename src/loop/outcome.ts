@@ -33,29 +33,43 @@ function compared(before: number, after: number, errors: readonly (number | unde
   return { before, after, change: { value, low: value - half, high: value + half } };
 }
 
-/** Shares of the same examples, with Newcombe's interval of their difference (1998, method 10); not paired either. */
-function comparedShares(before: number, after: number, count: number): Comparison {
-  const [[low0, high0], [low1, high1]] = [wilson(before * count, count), wilson(after * count, count)];
+interface Share {
+  readonly right: number;
+  readonly of: number;
+}
+
+/** Shares with Newcombe's interval of their difference (1998, method 10); not paired either. */
+function comparedShares(from: Share, to: Share): Comparison {
+  const [[low0, high0], [low1, high1]] = [wilson(from.right, from.of), wilson(to.right, to.of)];
+  const [before, after] = [from.right / from.of, to.right / to.of];
   const value = after - before;
   const low = value - Math.hypot(after - low1, high0 - before);
   const high = value + Math.hypot(high1 - after, before - low0);
   return { before, after, change: { value, low, high } };
 }
 
+const accuracyOf = ({ accuracy, supervisedTokens: of }: EvalEvent): Share | undefined =>
+  accuracy === undefined || of === undefined ? undefined : { right: Math.round(accuracy * of), of };
+const rightOf = ({ right, graded: of }: EvalEvent): Share | undefined =>
+  right === undefined || of === undefined ? undefined : { right, of };
+
 function gainOf(before: EvalEvent, after: EvalEvent): RunOutcome['gain'] {
   const change = (value: 'evalLoss' | 'reward', error: 'evalLossError' | 'rewardError'): Comparison | undefined => {
     const [from, to] = [before[value], after[value]];
     return from === undefined || to === undefined ? undefined : compared(from, to, [before[error], after[error]]);
   };
-  const [loss, score] = [change('evalLoss', 'evalLossError'), change('reward', 'rewardError')];
-  const { per, supervisedTokens: count } = after;
-  const [from, to] = [before.accuracy, after.accuracy];
+  const shares = (of: (event: EvalEvent) => Share | undefined): Comparison | undefined => {
+    const [from, to] = [of(before), of(after)];
+    return from && to && comparedShares(from, to);
+  };
+  const [loss, accuracy] = [change('evalLoss', 'evalLossError'), shares(accuracyOf)];
+  // Grades that are all alike have no spread to tell an interval from.
+  const score = shares(rightOf) ?? change('reward', 'rewardError');
+  const { per } = after;
   return {
     ...(loss && { loss }),
     ...(per && { per }),
-    ...(from === undefined || to === undefined || count === undefined
-      ? {}
-      : { accuracy: comparedShares(from, to, count) }),
+    ...(accuracy && { accuracy }),
     ...(score && { score }),
   };
 }

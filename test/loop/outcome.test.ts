@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { MetricsLine } from '../../src/loop/events.ts';
+import type { EvalEvent, MetricsLine } from '../../src/loop/events.ts';
 import { outcomeOf, outcomeRows, outcomeText } from '../../src/loop/outcome.ts';
 
 const evaluation = (step: number, evalLoss: number, evalLossError: number): MetricsLine => ({
@@ -48,7 +48,7 @@ test('the outcome is that of the weights that the run ends with', () => {
 });
 
 test('the gain of a classifier is told by example, its accuracy with the interval of a difference of shares', () => {
-  const told = (step: number, right: number, of: number): MetricsLine => ({
+  const told = (step: number, right: number, of: number): EvalEvent => ({
     type: 'eval',
     step,
     evalLoss: 1,
@@ -67,6 +67,16 @@ test('the gain of a classifier is told by example, its accuracy with the interva
     const found = change(before, right, of);
     assert.ok(Math.abs((found?.low ?? 9) - low) < 6e-5 && Math.abs((found?.high ?? 9) - high) < 6e-5);
   }
+  // Newcombe's first row, of unequal numbers: 56 of 70 and 48 of 80, here grades of 0 and 1.
+  const graded = (step: number, right: number, of: number): EvalEvent => ({
+    ...told(step, right, of),
+    reward: right / of,
+    rewardError: 0,
+    graded: of,
+    right,
+  });
+  const { score } = outcomeOf([graded(0, 48, 80), graded(4, 56, 70)], 4).gain;
+  assert.ok(Math.abs((score?.change.low ?? 9) - 0.0524) < 6e-5 && Math.abs((score?.change.high ?? 9) - 0.3339) < 6e-5);
   const { gain } = outcomeOf([told(0, 2, 7), told(4, 6, 7)], 4);
   assert.deepEqual(
     outcomeRows({ gain }).map(({ name }) => name),
