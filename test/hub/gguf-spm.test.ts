@@ -82,6 +82,12 @@ test('runs of spaces that are tokens of their own are found in the text', async 
   assert.equal(read.decode([480]), '   ');
 });
 
+test('a vocabulary of any size is written', async () => {
+  const texts = Array.from({ length: 200_000 }, (_, id) => `t${id}`);
+  const { metadata } = await readGguf(memoryFile('x.gguf', await bytesOf(new Map([['tokens', { texts }]]))));
+  assert.deepEqual(metadata.get('tokens'), texts);
+});
+
 test('what llama.cpp would join otherwise is refused by name', () => {
   const { tokenizer, config } = kindOf('gemma');
   const { model } = tokenizer;
