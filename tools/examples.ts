@@ -73,5 +73,10 @@ export function exampleCalls(folder: string): readonly ExampleCall[] {
       args: [join(root, 'test', 'fixtures', 'classifiers', 'bert'), at('classifier')],
       prints: [/^step 10: loss [\d.]+, accuracy [\d.]+$/m, /^surely neither: (?:bad|good|neither)$/m],
     },
+    {
+      name: 'frozen-lake.ts',
+      args: [model],
+      prints: [/^[SFHG ]{19}: (?:reached the goal|did not arrive) in \d+ steps\n {3}\w+ [a-d][1-4]/m],
+    },
   ];
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { catalogue } from '../src/papers/catalogue.ts';
 import { useText } from '../src/cli/useText.ts';
 import { recipeOf } from '../src/papers/index.ts';
+import { outcomeText } from '../src/papers/verdict.ts';
 import type { VerifyResult } from '../src/papers/verify.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -31,10 +32,7 @@ function resultLines(result: VerifyResult): string[] {
   return [
     `**${result.verdict}**, ${result.seeds.length} seeds, ${result.model}, ${result.engine}, ${Math.round(result.seconds)} s in all, config \`${JSON.stringify(result.config)}\``,
     '',
-    ...result.outcomes.map(
-      ({ figure, arm, than, is, mean, interval, verdict }) =>
-        `- ${figure} of ${arm} ${is} than of ${than}: by ${rounded(mean)}, 95% interval ${rounded(interval[0])} to ${rounded(interval[1])}: ${verdict}`,
-    ),
+    ...result.outcomes.map((outcome) => `- ${outcomeText(outcome, 3)}`),
     '',
     `| arm | ${names.join(' | ')} |`,
     `|---|${names.map(() => '---').join('|')}|`,
@@ -69,7 +67,7 @@ export function papersPage(): string {
     'Written by `node tools/papers-docs.ts` from the recipes in `src/papers/` and from `assets/papers/`, which `tuneloop papers verify N` wrote. A claim',
     "is reproduced where the 95% interval (Student's t over the seeds) of the mean difference between two arms, paired by seed, lies on",
     'the claimed side of zero; not reproduced where it lies on the other; else inconclusive. Figures are means over the seeds with',
-    'their range.',
+    'their range. A spread is judged by the same test on the distances from the median of the arm over the seeds (Brown and Forsythe, paired).',
     '',
     ...sections,
     `## Without a recipe`,

@@ -8,6 +8,7 @@ import { recipeOf } from '../papers/index.ts';
 import { paperNamed, papers } from '../papers/papers.ts';
 import type { Figures, Recipe } from '../papers/recipe.ts';
 import { namedUse } from '../papers/use.ts';
+import { outcomeText } from '../papers/verdict.ts';
 import { runArms, verify, type VerifyOptions, type VerifyResult } from '../papers/verify.ts';
 import { linalgPool } from '../runtime/node/linalg-pool.ts';
 import { runtimeVersions } from '../runtime/node/host.ts';
@@ -77,10 +78,7 @@ const figuresText = (figures: Figures): string =>
 
 function outcomeLines({ outcomes, verdict, seeds, seconds, model, engine }: VerifyResult): string[] {
   return [
-    ...outcomes.map(({ figure, arm, than, is, mean, interval, verdict: own }) => {
-      const [low, high] = interval.map(rounded);
-      return `${figure} of ${arm} ${is} than of ${than}: by ${rounded(mean)} (95% interval ${low} to ${high}): ${own}`;
-    }),
+    ...outcomes.map((outcome) => outcomeText(outcome, 4)),
     `${verdict}: ${seeds.length} seeds, ${model} on ${engine}, ${formatDuration(seconds)}`,
   ];
 }
@@ -191,7 +189,8 @@ const runCommand: Command = {
 const verifyCommand: Command = {
   name: 'papers verify',
   about: `Runs a recipe and its baselines over seeds and says whether the claim is reproduced: the 95% interval of the mean
-difference between arms, paired by seed, lies on the claimed side of zero. Goes on where an earlier start ended.`,
+difference between arms, paired by seed, lies on the claimed side of zero; of a spread, that of the distances from the arm's
+median. Goes on where an earlier start ended.`,
   options: [
     numberOption,
     {

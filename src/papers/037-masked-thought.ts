@@ -1,3 +1,4 @@
+import { inChat } from './lab.ts';
 import { defineRecipe } from './recipe.ts';
 import { makeSums } from './sums.ts';
 
@@ -18,7 +19,7 @@ export const maskedThoughtRecipe = defineRecipe<Config>({
   claim:
     'hiding tokens of the worked steps while training answers more held-out problems than supervised fine-tuning over many epochs',
   departures: [
-    'a Llama of 3M parameters learns sums of four numbers with worked steps, instead of Llama-2-7B on GSM8K',
+    'a Llama of 3M parameters, which knows sums of two small numbers, learns to add three step by step, instead of Llama-2-7B on GSM8K',
     'LoRA of rank 16 on every linear layer instead of all parameters',
     "random tokens stand in place of hidden ones, as in the paper's GSM8K setting",
   ],
@@ -26,21 +27,22 @@ export const maskedThoughtRecipe = defineRecipe<Config>({
   model: 'nano',
   seeds: [1, 2, 3, 4, 5],
   config: {
-    train: 160,
+    train: 80,
     held: 200,
-    terms: 4,
-    limit: 10,
-    steps: 200,
+    terms: 3,
+    limit: 7,
+    steps: 60,
     batchSize: 16,
-    learningRate: 3e-3,
+    learningRate: 1e-2,
     probability: 0.2,
   },
-  smoke: { train: 12, held: 4, terms: 2, limit: 13, steps: 2, batchSize: 4, learningRate: 3e-3, probability: 0.2 },
+  smoke: { train: 12, held: 4, terms: 2, limit: 13, steps: 2, batchSize: 4, learningRate: 1e-2, probability: 0.2 },
   build: ({ steps, batchSize, learningRate, probability, ...data }) => ({
     arms: ['sft', 'masked'],
     expectations: [{ figure: 'accuracy', arm: 'masked', than: 'sft', is: 'higher' }],
     async run(arm, seed, lab) {
-      const { train, held } = makeSums({ ...data, corrupted: 0, seed });
+      const sums = makeSums({ ...data, seed });
+      const [train, held] = [sums.train.map(inChat), sums.held.map(inChat)];
       const tuned = await lab.tune('run', train, {
         model: { path: 'nano' },
         dataStep: arm === 'masked' ? { type: 'masked-thought', probability, replaceBy: 'random' } : { type: 'none' },

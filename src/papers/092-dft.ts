@@ -1,11 +1,12 @@
+import type { WeightsPath } from '../adapters/mergedWeights.ts';
+import { inChat } from './lab.ts';
 import { defineRecipe } from './recipe.ts';
-import { makeSums } from './sums.ts';
+import { makeReversals } from './reversals.ts';
 
 interface Config {
   readonly train: number;
   readonly held: number;
-  readonly terms: number;
-  readonly limit: number;
+  readonly count: number;
   readonly corrupted: number;
   readonly steps: number;
   readonly batchSize: number;
@@ -18,29 +19,41 @@ export const dftRecipe = defineRecipe<Config>({
   claim:
     'dynamic fine-tuning answers more held-out questions than supervised fine-tuning on demonstrations of which some are wrong',
   departures: [
-    'a Llama of 3M parameters that knows small sums learns longer ones with worked steps, 15% of their results wrong, instead of Qwen2.5-Math on NuminaMath',
-    'LoRA of rank 16 on every linear layer instead of all parameters',
-    'the form of the answers is new to the model, so that its tokens have next to no probability, and no weight, at first',
+    'a Llama of 3M parameters learns to say three words backwards, which it can half of the time, from demonstrations of which 15% are wrong, instead of Qwen2.5-Math on NuminaMath',
+    'LoRA of rank 16 on every linear layer instead of all parameters; of the learning rates 0.001, 0.003 and 0.01 the last was the best for both on a seed that is not among these',
   ],
   use: { config: { objective: { type: 'dft' } } },
   model: 'nano',
   seeds: [1, 2, 3, 4, 5],
   config: {
-    train: 800,
-    held: 200,
-    terms: 3,
-    limit: 13,
+    train: 240,
+    held: 150,
+    count: 3,
     corrupted: 0.15,
-    steps: 200,
+    steps: 60,
     batchSize: 16,
-    learningRate: 3e-3,
+    learningRate: 1e-2,
   },
-  smoke: { train: 12, held: 4, terms: 2, limit: 13, corrupted: 0.15, steps: 2, batchSize: 4, learningRate: 3e-3 },
+  smoke: {
+    train: 12,
+    held: 4,
+    count: 3,
+    corrupted: 0.15,
+    steps: 2,
+    batchSize: 4,
+    learningRate: 1e-2,
+  },
   build: ({ steps, batchSize, learningRate, ...data }) => ({
-    arms: ['sft', 'dft'],
+    arms: ['base', 'sft', 'dft'],
     expectations: [{ figure: 'accuracy', arm: 'dft', than: 'sft', is: 'higher' }],
     async run(arm, seed, lab) {
-      const { train, held } = makeSums({ ...data, seed });
+      const questions = makeReversals({ ...data, seed });
+      const [train, held] = [questions.train.map(inChat), questions.held.map(inChat)];
+      const measured = async (weights: WeightsPath) => ({
+        accuracy: await lab.accuracy(weights, held),
+        heldLoss: await lab.loss(weights, held),
+      });
+      if (arm === 'base') return measured({ model: 'nano' });
       const tuned = await lab.tune('run', train, {
         model: { path: 'nano' },
         objective: { type: arm === 'dft' ? 'dft' : 'sft' },
@@ -48,7 +61,7 @@ export const dftRecipe = defineRecipe<Config>({
         optimizer: { learningRate },
         train: { maxSteps: steps, batchSize, seed, saveSteps: steps },
       });
-      return { accuracy: await lab.accuracy(tuned, held), heldLoss: await lab.loss(tuned, held) };
+      return measured(tuned);
     },
   }),
 });

@@ -1,7 +1,9 @@
 import { colaRecipe } from './026-cola.ts';
 import { maskedThoughtRecipe } from './037-masked-thought.ts';
 import { intruderDimsRecipe } from './052-intruder-dims.ts';
+import { componentClipRecipe } from './061-component-clip.ts';
 import { esAtScaleRecipe } from './072-es-at-scale.ts';
+import { iftRecipe } from './087-ift.ts';
 import { dftRecipe } from './092-dft.ts';
 import { catalogue, type Paper } from './catalogue.ts';
 import type { Recipe } from './recipe.ts';
@@ -11,7 +13,9 @@ export const recipes: readonly Recipe[] = [
   colaRecipe,
   maskedThoughtRecipe,
   intruderDimsRecipe,
+  componentClipRecipe,
   esAtScaleRecipe,
+  iftRecipe,
   dftRecipe,
 ];
 

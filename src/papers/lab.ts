@@ -2,11 +2,13 @@ import { openMergedWeights, type WeightsPath } from '../adapters/mergedWeights.t
 import { itemOf } from '../data/prompts.ts';
 import type { RowFields } from '../data/reader.ts';
 import { joinPath } from '../hub/files.ts';
+import { removePath } from '../hub/files-remove.ts';
 import type { TuneConfigInput } from '../loop/config.ts';
-import { gradeTask, taskItem } from '../loop/gradeTask.ts';
+import { gradeTask } from '../loop/gradeTask.ts';
 import { generate } from '../loop/generate.ts';
 import { type LoadedModel, openModel, tokenizerOf } from '../loop/model.ts';
 import { examplesOf, type RowInput, rowsOf } from '../loop/rowInputs.ts';
+import { rollOut, type Trajectory } from '../loop/rollOut.ts';
 import { score } from '../loop/score.ts';
 import { tune } from '../loop/tuneRun.ts';
 import { writeRows } from '../loop/writeRows.ts';
@@ -15,6 +17,8 @@ import { exactMatch } from '../rewards/exactMatch.ts';
 import type { Reward } from '../rewards/reward.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { LinearAlgebra } from '../runtime/linalg/service.ts';
+import { mergeAdapter } from '../surgery/merge.ts';
+import type { TextWorld } from '../worlds/textWorld.ts';
 
 /** A question and its one right answer. */
 export interface Question {
@@ -22,18 +26,35 @@ export interface Question {
   readonly completion: string;
 }
 
+export interface Questions {
+  /** To learn from. */
+  readonly train: readonly Question[];
+  /** Others, which tell what was learned; their answers are all right. */
+  readonly held: readonly Question[];
+}
+
+/** A question as a chat in the model's own template, of which the answer is learned. */
+export const inChat = ({ prompt, completion }: Question) => ({
+  prompt: [{ role: 'user', content: prompt }],
+  completion: [{ role: 'assistant', content: completion }],
+});
+
 /** What experiments are made with; all files lie in the folder of one arm and seed. */
 export interface Lab {
   /** Trains on rows and returns what came of the model. */
   tune(name: string, rows: readonly object[], config: Omit<TuneConfigInput, 'data'>): Promise<WeightsPath>;
   /** Mean negative log-likelihood of the rows' learned tokens, in nats. */
   loss(weights: WeightsPath, rows: readonly object[]): Promise<number>;
-  /** Share of the questions that are answered exactly, greedily. */
-  accuracy(weights: WeightsPath, questions: readonly Question[]): Promise<number>;
+  /** Share of the questions, texts or chats, that are answered exactly, greedily. */
+  accuracy(weights: WeightsPath, questions: readonly object[]): Promise<number>;
   /** Mean grade of the greedy answers to the rows' prompts. */
   reward(weights: WeightsPath, rows: readonly RowFields[], reward: Reward, maxTokens: number): Promise<number>;
   /** Texts that the model says by itself, at temperature 1. */
   samples(weights: WeightsPath, count: number, seed: number): Promise<{ readonly text: string }[]>;
+  /** How it goes where the model acts in worlds of text, by its likeliest action at every turn. */
+  rollOut(weights: WeightsPath, worlds: readonly TextWorld[], seed: number): Promise<Trajectory[]>;
+  /** An adapter in its model's weights, as a model. */
+  merge(name: string, weights: WeightsPath): Promise<WeightsPath>;
   /** The one number of a probe of two models. */
   probe(probe: PairProbe, before: WeightsPath, after: WeightsPath): Promise<number>;
 }
@@ -58,11 +79,20 @@ export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
       await loaded.close();
     }
   }
+  const graded = (weights: WeightsPath, rows: readonly RowFields[], reward: Reward, maxNewTokens: number) =>
+    using(weights, (loaded) => {
+      const items = rows.map((fields, index) =>
+        itemOf({ index, place: `row ${index + 1}`, fields }, tokenizerOf(loaded)),
+      );
+      return gradeTask(loaded, items, reward, { maxNewTokens, batchSize: 32, ...stop });
+    });
   return {
     async tune(name, rows, config) {
       const path = await writeRows(joinPath(folder, `${name}.jsonl`), rows);
       const out = joinPath(folder, name);
-      const { summary } = tune({ ...config, data: { path } }, { out, overwrite: true, engine, ...stop });
+      // An experiment measures by itself what it wants to know.
+      const bare = { samples: { prompts: 0 }, forgetting: { measure: false } } as const;
+      const { summary } = tune({ ...bare, ...config, data: { path } }, { out, overwrite: true, engine, ...stop });
       await summary;
       signal?.throwIfAborted();
       return config.adapter?.type === 'none'
@@ -82,22 +112,14 @@ export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
         }
         return total / tokens;
       }),
-    accuracy: (weights, questions) =>
-      using(weights, async (loaded) => {
-        const tokenizer = tokenizerOf(loaded);
-        const items = questions.map((question, i) => taskItem(i, { kind: 'pair', ...question }, tokenizer));
-        const options = { maxNewTokens: answerTokens, batchSize: 32, ...stop };
-        const answers = await gradeTask(loaded, items, exactMatch, options);
-        return answers.filter(({ score }) => score === 1).length / answers.length;
-      }),
-    reward: (weights, rows, reward, maxNewTokens) =>
-      using(weights, async (loaded) => {
-        const items = rows.map((fields, index) =>
-          itemOf({ index, place: `row ${index + 1}`, fields }, tokenizerOf(loaded)),
-        );
-        const answers = await gradeTask(loaded, items, reward, { maxNewTokens, batchSize: 32, ...stop });
-        return answers.reduce((sum, { score }) => sum + (score ?? Number.NaN), 0) / answers.length;
-      }),
+    accuracy: async (weights, questions) => {
+      const answers = await graded(weights, questions as readonly RowFields[], exactMatch, answerTokens);
+      return answers.filter(({ score }) => score === 1).length / answers.length;
+    },
+    reward: async (weights, rows, reward, maxTokens) => {
+      const answers = await graded(weights, rows, reward, maxTokens);
+      return answers.reduce((sum, { score }) => sum + (score ?? Number.NaN), 0) / answers.length;
+    },
     samples: (weights, count, seed) =>
       using(weights, async (loaded) => {
         // A text begins where another has ended.
@@ -108,6 +130,15 @@ export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
         for await (const { text } of generate(loaded, prompts, options)) if (text !== '') texts.push({ text });
         return texts;
       }),
+    rollOut: (weights, worlds, seed) =>
+      using(weights, (loaded) => rollOut(loaded, worlds, { seed, temperature: 0, batchSize: 32, ...stop })),
+    async merge(name, { model, adapter }) {
+      if (adapter === undefined) return { model };
+      const out = joinPath(folder, name);
+      await removePath(out);
+      await mergeAdapter({ model, adapter, out });
+      return { model: out };
+    },
     async probe(probe, before, after) {
       const first = await openMergedWeights(before);
       try {

@@ -7,6 +7,8 @@ export type Figures = Readonly<Record<string, number>>;
 /** What the paper claims, as a difference between two arms that can be measured. */
 export interface Expectation {
   readonly figure: string;
+  /** What of the figure: its level unless given, or how far it spreads over the seeds. */
+  readonly of?: 'level' | 'spread';
   readonly arm: string;
   readonly than: string;
   readonly is: 'higher' | 'lower';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { judge, verdictOf } from '../../src/papers/verdict.ts';
+import { judge, outcomeText, verdictOf } from '../../src/papers/verdict.ts';
 
 const expectation = { figure: 'loss', arm: 'new', than: 'old', is: 'lower' } as const;
 const seeds = (pairs: readonly (readonly [number, number])[]) =>
@@ -69,4 +70,34 @@ test('a verdict needs all of its claims, and one that is contradicted decides', 
   assert.equal(of('reproduced', 'reproduced'), 'reproduced');
   assert.equal(of('reproduced', 'inconclusive'), 'inconclusive');
   assert.equal(of('reproduced', 'inconclusive', 'not reproduced'), 'not reproduced');
+});
+
+test("a spread's interval is SciPy's of the paired distances from the median", () => {
+  const { cases } = JSON.parse(readFileSync(new URL('../fixtures/spread.json', import.meta.url), 'utf8')) as {
+    readonly cases: readonly { readonly x: number[]; readonly y: number[]; mean: number; interval: [number, number] }[];
+  };
+  const verdicts = cases.map(({ x, y, mean, interval }) => {
+    const pairs = x.map((value, i): [number, number] => [value, y[i] ?? Number.NaN]);
+    const outcome = judge({ ...expectation, of: 'spread' }, seeds(pairs));
+    assert.ok(Math.abs(outcome.mean + mean) < 1e-12);
+    // Quantiles have four digits here.
+    const half = (interval[1] - interval[0]) / 2;
+    outcome.interval.forEach((edge, i) => assert.ok(Math.abs(edge + (interval[1 - i] ?? Number.NaN)) < 5e-4 * half));
+    return outcome.verdict;
+  });
+  assert.deepEqual(verdicts.slice(0, 2), ['reproduced', 'reproduced']);
+  assert.equal(
+    outcomeText(
+      judge(
+        { ...expectation, of: 'spread' },
+        seeds([
+          [1, 2],
+          [1, 5],
+          [1, 2],
+        ]),
+      ),
+      2,
+    ),
+    'spread of loss of new lower than of old: by 1 (95% interval -3.3 to 5.3): inconclusive',
+  );
 });

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { randomFacts } from '../../src/papers/facts.ts';
+import type { Question } from '../../src/papers/lab.ts';
+import { makeReversals } from '../../src/papers/reversals.ts';
+import { makeSums } from '../../src/papers/sums.ts';
+
+test('sums are worked out two numbers at a time and asked once', () => {
+  const options = { train: 100, held: 50, terms: 3, limit: 7, seed: 3 };
+  const { train, held } = makeSums(options);
+  assert.deepEqual(makeSums(options), { train, held });
+  assert.equal(new Set([...train, ...held].map(({ prompt }) => prompt)).size, 150);
+  for (const { prompt, completion } of [...train, ...held]) {
+    const terms = (prompt.match(/\d+/g) ?? []).map(Number);
+    const steps = completion.split('. ').map((step) => (step.match(/\d+/g) ?? []).map(Number));
+    let total = terms[0];
+    assert.equal(steps.length, 2);
+    steps.forEach(([before, added, after], i) => {
+      assert.deepEqual([before, added], [total, terms[i + 1]]);
+      assert.equal(after, (before ?? 0) + (added ?? 0));
+      total = after;
+    });
+  }
+  assert.throws(() => makeSums({ ...options, limit: 3 }), /Expected 150 different sums of 3 numbers below 3 but found/);
+});
+
+test('words are asked backwards once, and answered wrong where they should be', () => {
+  const options = { train: 400, held: 100, count: 3, corrupted: 0.15, seed: 3 };
+  const { train, held } = makeReversals(options);
+  assert.deepEqual(makeReversals(options), { train, held });
+  assert.equal(new Set([...train, ...held].map(({ prompt }) => prompt)).size, 500);
+  const wordsOf = ({ prompt }: Question): string[] => prompt.replace('Say it backwards: ', '').split(' ');
+  const isWrong = (question: Question): boolean => question.completion !== wordsOf(question).toReversed().join(' ');
+  assert.ok(!held.some(isWrong));
+  const wrong = train.filter(isWrong);
+  // Four standard deviations of 400 draws of 0.15.
+  assert.ok(Math.abs(wrong.length - 60) < 29, `${wrong.length}`);
+  for (const question of wrong)
+    assert.deepEqual(question.completion.split(' ').toSorted(), wordsOf(question).toSorted(), 'the same words');
+});
+
+test('random facts are the same for a seed and others for another', () => {
+  assert.deepEqual(randomFacts(20, 1), randomFacts(20, 1));
+  assert.notDeepEqual(randomFacts(20, 1), randomFacts(20, 2));
+  assert.equal(new Set(randomFacts(60, 1).map(({ prompt }) => prompt)).size, 60);
+});
