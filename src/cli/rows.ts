@@ -18,7 +18,7 @@ export const modelOption: Option = {
   value: 'M',
   required: true,
   description:
-    'Hugging Face id (org/name, org/name@revision), checkpoint folder, .gguf file, or nano, the small model in the package',
+    'Hugging Face id (org/name, org/name@revision), checkpoint folder, .gguf file, or nano or nano-vit, the small models in the package',
 };
 
 export const adapterOption: Option = {

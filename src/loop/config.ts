@@ -17,7 +17,7 @@ const paths = z.union([path, z.array(path).min(1)]).meta({ list: 'texts' });
 
 const model = z.strictObject({
   path: path.describe(
-    'What to start from: Hugging Face id (org/name, org/name@revision), checkpoint folder, .gguf file, or nano, the small model in the package',
+    'What to start from: Hugging Face id (org/name, org/name@revision), checkpoint folder, .gguf file, or nano or nano-vit, the small models in the package',
   ),
   quantization: z
     .enum(['none', 'int8', 'int4'])

@@ -1,4 +1,6 @@
+import { modelStockRecipe } from './015-model-stock.ts';
 import { colaRecipe } from './026-cola.ts';
+import { ssfRecipe } from './033-ssf.ts';
 import { maskedThoughtRecipe } from './037-masked-thought.ts';
 import { intruderDimsRecipe } from './052-intruder-dims.ts';
 import { componentClipRecipe } from './061-component-clip.ts';
@@ -10,7 +12,9 @@ import type { Recipe } from './recipe.ts';
 
 /** All recipes, by number. */
 export const recipes: readonly Recipe[] = [
+  modelStockRecipe,
   colaRecipe,
+  ssfRecipe,
   maskedThoughtRecipe,
   intruderDimsRecipe,
   componentClipRecipe,

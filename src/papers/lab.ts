@@ -6,7 +6,8 @@ import { removePath } from '../hub/files-remove.ts';
 import type { TuneConfigInput } from '../loop/config.ts';
 import { gradeTask } from '../loop/gradeTask.ts';
 import { generate } from '../loop/generate.ts';
-import { type LoadedModel, openModel, tokenizerOf } from '../loop/model.ts';
+import { type LoadedModel, openClassifier, openModel, tokenizerOf } from '../loop/model.ts';
+import { classify } from '../loop/onRows.ts';
 import { examplesOf, type RowInput, rowsOf } from '../loop/rowInputs.ts';
 import { rollOut, type Trajectory } from '../loop/rollOut.ts';
 import { score } from '../loop/score.ts';
@@ -19,6 +20,9 @@ import type { Engine } from '../runtime/engine.ts';
 import type { LinearAlgebra } from '../runtime/linalg/service.ts';
 import { mergeAdapter } from '../surgery/merge.ts';
 import type { TextWorld } from '../worlds/textWorld.ts';
+import { newHead } from '../surgery/newHead.ts';
+import { operate } from '../surgery/operate.ts';
+import type { SurgeryUnit } from '../surgery/surgery.ts';
 
 /** A question and its one right answer. */
 export interface Question {
@@ -39,6 +43,11 @@ export const inChat = ({ prompt, completion }: Question) => ({
   completion: [{ role: 'assistant', content: completion }],
 });
 
+/** A row for a classifier, with what it reads in other columns. */
+export interface Labelled {
+  readonly label: string;
+}
+
 /** What experiments are made with; all files lie in the folder of one arm and seed. */
 export interface Lab {
   /** Trains on rows and returns what came of the model. */
@@ -55,6 +64,17 @@ export interface Lab {
   rollOut(weights: WeightsPath, worlds: readonly TextWorld[], seed: number): Promise<Trajectory[]>;
   /** An adapter in its model's weights, as a model. */
   merge(name: string, weights: WeightsPath): Promise<WeightsPath>;
+  /** The model with a head for other labels, drawn from the seed, all in f32. */
+  newHead(model: string, labels: readonly string[], seed: number): Promise<WeightsPath>;
+  /** Share of labelled rows that a classifier's likeliest label is right for. */
+  labelled(weights: WeightsPath, rows: readonly Labelled[]): Promise<number>;
+  /** What a surgery makes of models that were tuned from the base. */
+  operate(
+    name: string,
+    unit: SurgeryUnit,
+    options: object,
+    of: { readonly base: WeightsPath; readonly models: readonly WeightsPath[] },
+  ): Promise<WeightsPath>;
   /** The one number of a probe of two models. */
   probe(probe: PairProbe, before: WeightsPath, after: WeightsPath): Promise<number>;
 }
@@ -132,11 +152,40 @@ export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
       }),
     rollOut: (weights, worlds, seed) =>
       using(weights, (loaded) => rollOut(loaded, worlds, { seed, temperature: 0, batchSize: 32, ...stop })),
+    async newHead(model, labels, seed) {
+      const out = joinPath(folder, 'headed');
+      await removePath(out);
+      await newHead({ model, labels, seed, storage: 'f32', out });
+      return { model: out };
+    },
     async merge(name, { model, adapter }) {
       if (adapter === undefined) return { model };
       const out = joinPath(folder, name);
       await removePath(out);
       await mergeAdapter({ model, adapter, out });
+      return { model: out };
+    },
+    async labelled({ model, adapter }, rows) {
+      const loaded = await openClassifier({ model, engine, adapter });
+      try {
+        let right = 0;
+        for await (const { index, logits } of classify(
+          loaded,
+          rows.map((row) => ({ ...row })),
+          { batchSize: 64 },
+        )) {
+          const best = logits.indexOf(Math.max(...logits));
+          if (loaded.model.labels[best] === rows[index]?.label) right++;
+        }
+        return right / rows.length;
+      } finally {
+        await loaded.close();
+      }
+    },
+    async operate(name, unit, options, { base, models }) {
+      const out = joinPath(folder, name);
+      await removePath(out);
+      await operate({ unit, options, base, models, out, linalg, ...stop });
       return { model: out };
     },
     async probe(probe, before, after) {

@@ -56,28 +56,33 @@ for (const [adapter, rate] of [
   ['none', '0.01'],
 ] as const) {
   test(`--adapter ${adapter} teaches an image classifier its labels, and what is written scores, merges and goes on`, async () => {
-    const options = ['--learning-rate', rate, '--batch-size', '6', '--eval-data', data, '--eval-steps', '20'];
+    const options = [
+      '--learning-rate',
+      rate,
+      '--batch-size',
+      '6',
+      '--eval-data',
+      data,
+      '--eval-steps',
+      '20',
+      '--schedule.type',
+      'constant',
+    ];
     const outcome = await tune(adapter, adapter, ...options, '--max-steps', '20');
     assert.equal(outcome.code, 0, outcome.err);
     assert.match(outcome.err, /18 images of 12 × 12, labels: cat 6, dog 6, tree 6/);
     assert.doesNotMatch(outcome.err, /Padding/);
     const longer = await runCli(['tune', '--resume', at(adapter), '--max-steps', '40']);
     assert.equal(longer.code, 0, longer.err);
-    const unbroken = await tune(adapter, `${adapter} unbroken`, ...options, '--max-steps', '40');
-    assert.equal(unbroken.code, 0, unbroken.err);
-    const steps = (run: string) => jsonLines(at(`${run}/metrics.jsonl`)).filter(({ type }) => type === 'step');
-    // Learning rates fall to the end of a run, so only the losses before it was made longer are equal.
-    assert.deepEqual(
-      steps(adapter)
-        .slice(0, 20)
-        .map(({ loss }) => loss)
-        .slice(0, 2),
-      steps(`${adapter} unbroken`)
-        .slice(0, 2)
-        .map(({ loss }) => loss),
-    );
+    const steps = jsonLines(at(`${adapter}/metrics.jsonl`)).filter(({ type }) => type === 'step');
+    if (adapter === 'lora') {
+      assert.equal((await tune(adapter, 'unbroken', ...options, '--max-steps', '40')).code, 0);
+      const unbroken = jsonLines(at('unbroken/metrics.jsonl')).filter(({ type }) => type === 'step');
+      const losses = (of: typeof steps) => of.map(({ loss }) => loss);
+      assert.deepEqual(losses(steps), losses(unbroken));
+    }
     // 10 tokens an image: nine patches and that of the class.
-    assert.equal(steps(adapter)[0]?.['tokens'], 60);
+    assert.equal(steps[0]?.['tokens'], 60);
     const last = jsonLines(at(`${adapter}/metrics.jsonl`)).findLast(({ type }) => type === 'eval');
     assert.equal(last?.['accuracy'], 1, JSON.stringify(last));
     const tuned =
@@ -193,7 +198,7 @@ for (const [name, argv, message] of [
   [
     'an objective of tokens',
     ['--data', data, '--objective', 'dft'],
-    /objective\.type: expected sft for the classifier/,
+    /objective\.type: expected one of labels, such as sft, for the classifier/,
   ],
 ] as const) {
   test(`${name} is refused for an image classifier`, async () => {
