@@ -1,4 +1,4 @@
-// Gradients of the real training step against float64, beside PyTorch's in float32.
+// Gradients of the real training step against float64, beside PyTorch's in float32 and in bfloat16.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeBatches } from '../src/data/batches.ts';
@@ -9,20 +9,20 @@ import { tokenFeeds } from '../src/loop/feeds.ts';
 import { openModel } from '../src/loop/model.ts';
 import { gradientName, trainGraph } from '../src/loop/programs.ts';
 import { sft } from '../src/objectives/sft.ts';
-import { ortEngine } from '../src/runtime/node/ort-engine.ts';
 import { tensor } from '../src/runtime/tensor.ts';
 import { conditions, printConditions, writeResult } from './lib/conditions.ts';
 import { count, modelFolder, readOptions, skip } from './lib/options.ts';
 import { median } from './lib/statistics.ts';
+import { engineOptions, openEngine } from './own/engine.ts';
 
 const options = readOptions(
-  'Gradients of every LoRA tensor of a real step against float64, beside PyTorch in float32.',
+  'Gradients of every LoRA tensor of a real step against float64, beside PyTorch in float32 and bfloat16.',
   {
     model: { help: 'FOLDER of a Llama in float32 safetensors' },
     adapter: { help: 'FOLDER of a PEFT adapter whose B is not zero' },
     data: { help: 'FILE of lines {"ids", "mask"}: one batch' },
     exact: { help: 'FOLDER that oracle/gradients.py wrote for the same model, adapter and data' },
-    threads: { help: 'N', default: '2' },
+    ...engineOptions,
     out: { help: 'FILE for the result as JSON' },
   },
 );
@@ -30,7 +30,7 @@ const { adapter: adapterFolder, data, exact } = options;
 if (adapterFolder === undefined || data === undefined || exact === undefined)
   skip('give --adapter, --data and --exact');
 const threads = count('threads', options.threads);
-const engine = ortEngine({ threads });
+const { engine } = await openEngine({ ...options, threads, instructionSet: options['instruction-set'] });
 const loaded = await openModel({ model: modelFolder(options.model), adapter: adapterFolder, engine });
 if (!loaded.attached) throw new TypeError('Expected an adapter but found none');
 const { adapter } = loaded.attached;
@@ -56,6 +56,8 @@ interface Distances {
   readonly worst: number;
   readonly worstTensor: string;
   readonly median: number;
+  /** Relative error of each tensor, in the order of the exact ones. */
+  readonly each: readonly number[];
   /** Over all tensors together. */
   readonly whole: number;
 }
@@ -102,6 +104,7 @@ function distances(of: (name: string) => Vector | undefined): Distances {
     worst,
     worstTensor,
     median: median(relative.map(([, error]) => error)),
+    each: each.map(([, off, norm]) => off / norm),
     whole: Math.hypot(...each.map(([, off]) => off)) / Math.hypot(...each.map(([, , norm]) => norm)),
   };
 }
@@ -111,7 +114,7 @@ printConditions(setting);
 const results: Record<string, Distances> = {
   tuneloop: distances((name) => outputs[gradientName(name.replace(/^base_model\.model\./, ''))]?.data),
 };
-for (const name of ['float32', 'float32-exact-softmax']) {
+for (const name of ['float32', 'float32-exact-softmax', 'bfloat16']) {
   const found = await readVectors(`${name}.safetensors`);
   results[`PyTorch ${name}`] = distances((tensorName) => found.get(tensorName));
 }
@@ -120,6 +123,14 @@ console.log(`${float64.size} tensors, ${batch.batch} x ${batch.length} tokens; r
 for (const [name, { worst, worstTensor, median: middle, whole }] of Object.entries(results)) {
   console.log(
     `${name}: worst ${worst.toExponential(2)} (${worstTensor}), median ${middle.toExponential(2)}, whole ${whole.toExponential(2)}`,
+  );
+}
+const own = results['tuneloop'];
+const peer = results[engine.precision === 'bf16' ? 'PyTorch bfloat16' : 'PyTorch float32'];
+if (own && peer) {
+  const ratios = own.each.map((error, i) => error / (peer.each[i] ?? Number.NaN));
+  console.log(
+    `tuneloop's error over PyTorch's in the same precision, tensor by tensor: median ${median(ratios).toFixed(2)}, most ${Math.max(...ratios).toFixed(2)}`,
   );
 }
 const loss = Number(outputs['loss']?.data[0]);

@@ -62,7 +62,8 @@ public:
   // The first error of a run is kept.
   template <class... Parts> void fail(const char *format, Parts... parts) {
     char text[256];
-    std::snprintf(text, sizeof text, format, parts...);
+    if constexpr (sizeof...(parts) == 0) std::snprintf(text, sizeof text, "%s", format);
+    else std::snprintf(text, sizeof text, format, parts...);
     std::lock_guard<std::mutex> lock(mutex_);
     if (error_.empty()) error_ = text;
   }

@@ -1,11 +1,12 @@
-"""Writes the gradients of every LoRA tensor of an adapter on one batch, in float64 and, twice, in float32.
+"""Writes the gradients of every LoRA tensor of an adapter on one batch, in float64, twice in float32, and in bfloat16.
 
     gradients.py --model FOLDER --adapter A --data D.jsonl --out DIR
 
 D holds lines {"ids", "mask"}; together they are one batch, padded on the right, attention causal, loss the mean
 over all tokens with mask 1 (the first token of a line is never supervised). Writes
-DIR/float64.safetensors, DIR/float32.safetensors and DIR/float32-exact-softmax.safetensors under PEFT's saved names
-(the last takes float32 logits through a float64 log-softmax: PyTorch's own loses digits over a large vocabulary),
+DIR/float64.safetensors, DIR/float32.safetensors, DIR/float32-exact-softmax.safetensors and DIR/bfloat16.safetensors under
+PEFT's saved names (the third takes float32 logits through a float64 log-softmax: PyTorch's own loses digits over a large
+vocabulary; the last is autocast over float32 weights, as TRL trains),
 and DIR/loss.json with the losses, and per tensor, at most and over all tensors together the relative error
 ||g32 - g64|| / ||g64|| (null where the float64 gradient vanishes).
 """
@@ -48,9 +49,10 @@ def main():
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     losses, errors, exact = {}, {}, {}
-    for name in ("float64", "float32", "float32-exact-softmax"):
+    for name in ("float64", "float32", "float32-exact-softmax", "bfloat16"):
         model = load(options.model, options.adapter, name[:7])
-        losses[name], found = gradients(model, *tensors, exact_softmax=name.endswith("softmax"))
+        with torch.autocast("cpu", torch.bfloat16, enabled=name == "bfloat16"):
+            losses[name], found = gradients(model, *tensors, exact_softmax=name.endswith("softmax"))
         save_file(found, out / f"{name}.safetensors")
         if name == "float64":
             exact = found

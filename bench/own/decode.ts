@@ -2,26 +2,29 @@
 import { randomKey, fillUniform } from '../../src/ir/random.ts';
 import { generate } from '../../src/loop/generate.ts';
 import { openModel, tokenizerOf } from '../../src/loop/model.ts';
-import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { count, modelFolder, readOptions } from '../lib/options.ts';
+import { engineOptions, openEngine, printTimes } from './engine.ts';
 import { serve } from './serve.ts';
 
 const options = readOptions('Greedy generation of ours, one batch per line of stdin.', {
   model: { help: 'FOLDER' },
-  threads: { help: 'N', default: '2' },
+  ...engineOptions,
+  adapter: { help: 'FOLDER, switched on' },
   batch: { help: 'N prompts', default: '1' },
   'prompt-length': { help: 'N tokens', default: '64' },
   'new-tokens': { help: 'N', default: '64' },
-  profile: { help: 'PREFIX of ONNX Runtime traces' },
 });
 const [batch, length, maxNewTokens] = (['batch', 'prompt-length', 'new-tokens'] as const).map((name) =>
   count(name, options[name]),
 ) as [number, number, number];
-const engine = ortEngine({
-  threads: count('threads', options.threads),
-  ...(options.profile === undefined ? {} : { profile: options.profile }),
+const threads = count('threads', options.threads);
+const { engine, native } = await openEngine({ ...options, threads, instructionSet: options['instruction-set'] });
+const { adapter } = options;
+const opened = await openModel({
+  model: modelFolder(options.model),
+  engine,
+  ...(adapter === undefined ? {} : { adapter }),
 });
-const opened = await openModel({ model: modelFolder(options.model), engine });
 // Nothing may end a row early: the peer's rows go on to the last token as well.
 const loaded = { ...opened, tokenizer: { ...tokenizerOf(opened), eosTokenIds: [] } };
 const prompts = Array.from({ length: batch }, (_, index) => {
@@ -42,6 +45,7 @@ async function timed(newTokens: number): Promise<{ ms: number; tokens: number }>
 await serve({ engine: engine.name, precision: engine.precision }, async () => {
   const { ms: firstTokenMs } = await timed(1);
   const { ms: wholeMs, tokens } = await timed(maxNewTokens);
+  if (native && options.profile !== undefined) printTimes(native);
   return { firstTokenMs, wholeMs, tokens };
 });
 await opened.close();

@@ -11,36 +11,22 @@ import { sft } from '../../src/objectives/sft.ts';
 import { adamw } from '../../src/optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
-import { nativeEngine } from '../../src/runtime/node/native-engine.ts';
-import { findNativeLibrary } from '../../src/runtime/node/native-library.ts';
-import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { count, modelFolder, readOptions } from '../lib/options.ts';
+import { engineOptions, openEngine, printTimes } from './engine.ts';
 import { serve } from './serve.ts';
 
 const options = readOptions('A LoRA training step of ours, one per line of stdin.', {
   model: { help: 'FOLDER' },
-  threads: { help: 'N', default: '2' },
+  ...engineOptions,
   batch: { help: 'N rows', default: '2' },
   length: { help: 'N tokens per row', default: '512' },
   r: { help: 'RANK', default: '16' },
-  engine: { help: 'ort or native', default: 'ort' },
-  'instruction-set': { help: 'NAME, of the native engine' },
-  profile: { help: 'PREFIX of ONNX Runtime traces, or anything to print the milliseconds of native kernels' },
 });
 const batchSize = count('batch', options.batch);
 const length = count('length', options.length);
 const r = count('r', options.r);
 const threads = count('threads', options.threads);
-const instructionSet = options['instruction-set'];
-const native =
-  options.engine === 'native'
-    ? nativeEngine({
-        library: await findNativeLibrary(),
-        threads,
-        ...(instructionSet === undefined ? {} : { instructionSet }),
-      })
-    : undefined;
-const engine = native ?? ortEngine({ threads, ...(options.profile === undefined ? {} : { profile: options.profile }) });
+const { engine, native } = await openEngine({ ...options, threads, instructionSet: options['instruction-set'] });
 const loaded = await openModel({
   model: modelFolder(options.model),
   newAdapter: {
@@ -79,10 +65,7 @@ const window = {
 };
 await serve({ engine: engine.name, precision: engine.precision }, async () => {
   const { loss } = await trainer.run(window);
-  if (native && options.profile !== undefined) {
-    const slow = Object.entries(native.times()).filter(([, ms]) => ms >= 0.5);
-    console.error(slow.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', '), native.memory());
-  }
+  if (native && options.profile !== undefined) printTimes(native);
   return { loss, tokens: batch.tokens };
 });
 await loaded.close();

@@ -20,7 +20,7 @@ const largestError = 1e-5;
 
 async function examine(name: EngineReport['name']): Promise<EngineReport> {
   try {
-    const { engine } = await chooseEngine({ name, precision: name === 'reference' ? 'auto' : 'fp32' });
+    const { engine } = await chooseEngine({ name });
     try {
       const error = await selfTest(engine);
       const report = { ...engineRecord(engine), name, error };

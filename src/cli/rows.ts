@@ -127,7 +127,7 @@ export const engineOptions: readonly Option[] = [
     name: 'precision',
     kind: { type: 'choice', values: ['auto', 'fp32', 'bf16'] },
     description:
-      'Precision of the products: fp32, with --engine reference f64, unless given; auto is bf16 where --engine native has instructions for it',
+      'Precision of the products: fp32 unless given, with --engine reference f64; auto is bf16 where the native engine has instructions for it',
   },
   {
     name: 'threads',
@@ -140,8 +140,7 @@ export const engineOptions: readonly Option[] = [
 export function engineChoice(args: Args): EngineChoice {
   const name = args.text('engine') as EngineChoice['name'];
   const precision = args.text('precision') as EngineChoice['precision'];
-  const usual = name === 'reference' ? 'auto' : 'fp32';
-  return { name, precision: precision ?? usual, threads: args.number('threads') };
+  return { name, precision, threads: args.number('threads') };
 }
 
 /** What `--model`, `--adapter`, `--quantization` and `--engine` name, for as long as `use` takes. */

@@ -159,9 +159,9 @@ const engine = z.strictObject({
   threads: count(1).optional().describe("Threads; the engine's own choice unless given"),
   precision: z
     .enum(['auto', 'fp32', 'bf16'])
-    .default('auto')
+    .optional()
     .describe(
-      'Precision of the products; bf16 adds up in f32 and is for the native engine; auto takes it there where the processor has instructions for it',
+      'Precision of the products: fp32 unless given, of the reference f64; bf16 adds up in f32 and is for the native engine; auto takes bf16 there where the processor has instructions for it',
     ),
 });
 

@@ -4,7 +4,7 @@ import { referenceEngine } from '../runtime/reference.ts';
 export interface EngineChoice {
   readonly name: 'auto' | 'native' | 'ort' | 'reference';
   readonly threads?: number | undefined;
-  /** `auto` is bf16 where the engine has it and the processor has instructions for it. Default auto. */
+  /** Default: fp32, of the reference f64. `auto` is bf16 where the engine has it and the processor has instructions for it, else the default. */
   readonly precision?: 'auto' | 'fp32' | 'bf16' | undefined;
 }
 
@@ -15,37 +15,46 @@ export const engineRecord = ({ name, precision, instructionSet }: Engine) => ({
   ...(instructionSet === undefined ? {} : { instructionSet }),
 });
 
-/** Opens the engine that was asked for, telling `say` what takes long; `auto` is ONNX Runtime. Throws when it is not there or cannot do the precision. */
-export async function chooseEngine(
-  choice: EngineChoice,
-  say: (line: string) => void = () => {},
-): Promise<{ readonly engine: Engine; readonly notices: readonly string[] }> {
-  if (choice.name === 'reference') {
-    if (choice.precision === 'fp32' || choice.precision === 'bf16')
-      throw new TypeError(
-        `The reference engine computes in f64: expected precision auto but found ${choice.precision}`,
-      );
-    if (choice.threads !== undefined && choice.threads > 1) {
-      throw new RangeError(`The reference engine has one thread: expected threads 1 but found ${choice.threads}`);
-    }
-    return {
-      engine: referenceEngine(),
-      notices: ['the reference engine is for checks: it is thousands of times slower'],
-    };
-  }
-  const threads = choice.threads === undefined ? {} : { threads: choice.threads };
-  if (choice.name === 'native') {
-    const { findNativeLibrary } = await import('../runtime/node/native-library.ts');
-    const { multipliesBf16, nativeEngine } = await import('../runtime/node/native-engine.ts');
-    const library = await findNativeLibrary(say);
-    const asked = choice.precision ?? 'auto';
-    const precision = asked !== 'auto' ? asked : multipliesBf16(library) ? 'bf16' : 'fp32';
-    return { engine: nativeEngine({ library, precision, ...threads }), notices: [] };
-  }
-  if (choice.precision === 'bf16')
+interface Opened {
+  readonly engine: Engine;
+  readonly notices: readonly string[];
+}
+
+const threadsOf = ({ threads }: EngineChoice): { readonly threads?: number } =>
+  threads === undefined ? {} : { threads };
+
+function openReference({ precision, threads }: EngineChoice): Opened {
+  if (precision === 'fp32' || precision === 'bf16')
+    throw new TypeError(`The reference engine computes in f64: expected precision auto but found ${precision}`);
+  if (threads !== undefined && threads > 1)
+    throw new RangeError(`The reference engine has one thread: expected threads 1 but found ${threads}`);
+  return {
+    engine: referenceEngine(),
+    notices: ['the reference engine is for checks: it is thousands of times slower'],
+  };
+}
+
+async function openNative(choice: EngineChoice, say: (line: string) => void): Promise<Opened> {
+  const { findNativeLibrary } = await import('../runtime/node/native-library.ts');
+  const library = await findNativeLibrary(say);
+  const { multipliesBf16, nativeEngine } = await import('../runtime/node/native-engine.ts');
+  const { precision: asked = 'fp32' } = choice;
+  const precision = asked !== 'auto' ? asked : multipliesBf16(library) ? 'bf16' : 'fp32';
+  return { engine: nativeEngine({ library, precision, ...threadsOf(choice) }), notices: [] };
+}
+
+async function openOrt(choice: EngineChoice): Promise<Opened> {
+  if (choice.precision === 'bf16') {
     throw new TypeError(
       'ONNX Runtime computes in fp32 here: expected precision auto or fp32, or --engine native, but found bf16',
     );
+  }
   const { ortEngine } = await import('../runtime/node/ort-engine.ts');
-  return { engine: ortEngine(threads), notices: [] };
+  return { engine: ortEngine(threadsOf(choice)), notices: [] };
+}
+
+/** Opens the engine that was asked for, telling `say` what takes long; `auto` is ONNX Runtime. Throws when it is not there or cannot do the precision. */
+export async function chooseEngine(choice: EngineChoice, say: (line: string) => void = () => {}): Promise<Opened> {
+  if (choice.name === 'reference') return openReference(choice);
+  return choice.name === 'native' ? openNative(choice, say) : openOrt(choice);
 }

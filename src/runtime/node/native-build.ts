@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -70,7 +70,15 @@ export function buildPlan(
   });
   const library = join(folder, nativeFileName(platform));
   const threads = platform === 'linux' ? ['-pthread'] : [];
-  const link = ['-shared', ...modes[mode], ...threads, ...compile.map(({ object }) => object), '-o', library];
+  const link = [
+    '-shared',
+    ...(mode === 'release' && platform !== 'darwin' ? ['-s'] : []),
+    ...modes[mode],
+    ...threads,
+    ...compile.map(({ object }) => object),
+    '-o',
+    library,
+  ];
   return { compile, link, library };
 }
 
@@ -123,7 +131,7 @@ async function fingerprint(sources: string, compiler: string, mode: BuildMode): 
   return hash.digest('hex').slice(0, 16);
 }
 
-/** A build that did not end within this time was cut off. */
+/** A build that gave no sign of life for so long was cut off. */
 const staleMs = 120_000;
 
 async function isStale(folder: string): Promise<boolean> {
@@ -159,6 +167,8 @@ export async function buildNativeLibrary(
       else await new Promise((resolve) => setTimeout(resolve, 200));
       continue;
     }
+    // However long it takes, those who wait see that it goes on.
+    const alive = setInterval(() => void utimes(making, new Date(), new Date()).catch(() => {}), staleMs / 8);
     try {
       say?.('Building the native engine, once…');
       await runBuild(buildPlan(sources, making, { platform: process.platform, arch: process.arch, mode }), [compiler]);
@@ -166,6 +176,8 @@ export async function buildNativeLibrary(
     } catch (error) {
       await rm(making, { recursive: true, force: true });
       throw error;
+    } finally {
+      clearInterval(alive);
     }
   }
   return library;

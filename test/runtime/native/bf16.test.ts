@@ -2,15 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nativeEngine } from '../../../src/runtime/node/native-engine.ts';
 import { checkProperties } from '../../ir/properties/check.ts';
-import { propertyGroups } from '../../ir/properties/groups.ts';
-import { opCases, opError } from '../opCases.ts';
+import { opError } from '../opCases.ts';
+import { bf16Bound, bf16Cases, bf16Properties, isRounded } from './bf16Cases.ts';
 import { bf16Sets, engineOf, found, instructionSets } from './engines.ts';
 
-/** Operands are rounded to 8 bits of mantissa; sums of probabilities and their gradients pass through two roundings. */
-const bound = 2 ** -6;
-
-const rounded = opCases.filter(({ name }) => /^(?:linear|attention|cachedAttention|vocabulary)/.test(name));
-const others = opCases.filter((each) => !rounded.includes(each) && each.isFirst);
+const rounded = bf16Cases.filter(isRounded);
+const others = bf16Cases.filter((each) => !isRounded(each) && each.isFirst);
 
 for (const set of bf16Sets) {
   const engine = engineOf(set);
@@ -21,7 +18,7 @@ for (const set of bf16Sets) {
       let worst = 0;
       for (const each of rounded) {
         const { error = 0, output } = (await opError(engine(), each)) ?? {};
-        assert.ok(error <= bound, `${each.name}, ${output}: relative error ${error}`);
+        assert.ok(error <= bf16Bound, `${each.name}, ${output}: relative error ${error}`);
         worst = Math.max(worst, error);
       }
       assert.ok(worst > 2 ** -10, `nothing was rounded: ${worst}`);
@@ -38,18 +35,9 @@ for (const set of bf16Sets) {
     `bf16 with ${set}: random operands, the same bits on one thread and three`,
     { skip: found.missing },
     async (t) => {
-      for (const group of ['attention', 'ops of operands that fit each other']) {
-        const properties = propertyGroups[group] ?? [];
-        const loose = properties.map((each) => ({ ...each, exact: false, identity: false, tolerance: 2 * bound }));
-        const options = { seconds: 0.5, least: 2, first: 8001, sameBits: true };
-        t.diagnostic(
-          await checkProperties(
-            loose,
-            threads.map((open) => open()),
-            options,
-          ),
-        );
-      }
+      const options = { seconds: 1, least: 2, first: 8001, sameBits: true };
+      const engines = threads.map((open) => open());
+      t.diagnostic(await checkProperties(bf16Properties, engines, options));
     },
   );
 }
