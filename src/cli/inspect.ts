@@ -24,7 +24,7 @@ function checkpointLines(found: CheckpointInspection): string[] {
   const sizes = Object.entries(found.sizes).map(([name, value]) => `${name} ${value}`);
   return [
     `${found.path}: a checkpoint, ${found.format === 'gguf' ? 'GGUF' : 'safetensors'}`,
-    `architecture: ${found.architecture}${found.use === undefined ? '' : `, a ${found.use}`.replace('a encoder', 'an encoder')}`,
+    `architecture: ${found.architecture}${found.use === undefined ? '' : `, ${/^[aeiou]/.test(found.use) ? 'an' : 'a'} ${found.use}`}`,
     ...(found.unknown === undefined ? [] : [`not supported: ${found.unknown}`]),
     ...(sizes.length === 0 ? [] : [`sizes: ${sizes.join(', ')}`]),
     `parameters: ${found.parameters.toLocaleString('en')}${found.tied === true ? ', the output head is the embedding' : ''}`,

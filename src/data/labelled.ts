@@ -21,7 +21,7 @@ function labelId(labels: readonly string[], label: Json | undefined): number {
   const id = typeof label === 'string' ? labels.indexOf(label) : label;
   if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < labels.length) return id;
   throw new RangeError(
-    `label: expected one of ${labels.join(', ')} or an id below ${labels.length} but found ${shown(label)}`,
+    `label: expected one of ${labels.join(', ')} or an id below ${labels.length} but found ${shown(label)}; tuneloop surgery new-head gives a model a head for other labels`,
   );
 }
 
