@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../hub/checkpoint.ts';
 import { joinPath, makeFolder, writeFileAtomic } from '../hub/files.ts';
 import { isRecord } from '../hub/json.ts';
+import { loadTokenizer } from '../hub/tokenizer.ts';
 import { writeCheckpointFiles } from '../hub/writeCheckpoint.ts';
 import { plainDecoder, plainDecoders } from '../hub/plainDecoder.ts';
 import { anyModel, languageModel, modelKind } from '../nn/models/index.ts';
@@ -19,11 +20,19 @@ const suffixes: Readonly<Record<OnnxDtype, string>> = { fp32: '', fp16: '_fp16',
 /** Path of the model inside an exported folder. */
 export const onnxFile = (dtype: OnnxDtype): string => `onnx/model${suffixes[dtype]}.onnx`;
 
-/** transformers.js looks for the chat template in tokenizer_config.json alone. */
-function withTemplateInside({ tokenizer }: Checkpoint): Pick<Checkpoint, 'tokenizer'> {
-  if (tokenizer?.chatTemplate === undefined) return {};
+/** transformers.js looks in tokenizer_config.json alone for the chat template, and for whether a text begins or ends with a special token. */
+function forTransformersJs({ tokenizer }: Checkpoint): Pick<Checkpoint, 'tokenizer'> {
+  if (tokenizer === undefined) return {};
   const settings = isRecord(tokenizer.tokenizerConfig) ? tokenizer.tokenizerConfig : {};
-  return { tokenizer: { ...tokenizer, tokenizerConfig: { ...settings, chat_template: tokenizer.chatTemplate } } };
+  const { encode } = loadTokenizer(tokenizer);
+  const [whole, plain] = [encode('a'), encode('a', { addSpecialTokens: false })];
+  const tokenizerConfig = {
+    ...settings,
+    ...(whole[0] === plain[0] ? {} : { add_bos_token: true }),
+    ...(whole.at(-1) === plain.at(-1) ? {} : { add_eos_token: true }),
+    ...(tokenizer.chatTemplate === undefined ? {} : { chat_template: tokenizer.chatTemplate }),
+  };
+  return { tokenizer: { ...tokenizer, tokenizerConfig } };
 }
 
 /** How the graph of a checkpoint is made; throws as `exportOnnx` does on an architecture. */
@@ -57,5 +66,5 @@ export async function exportOnnx(
   await makeFolder(joinPath(folder, 'onnx'));
   await writeFileAtomic(joinPath(folder, onnxFile(dtype)), encodeOnnx(model));
   const card = derivedCard(checkpoint, origin, dtype);
-  await writeCheckpointFiles(folder, { ...checkpoint, ...withTemplateInside(checkpoint), card });
+  await writeCheckpointFiles(folder, { ...checkpoint, ...forTransformersJs(checkpoint), card });
 }

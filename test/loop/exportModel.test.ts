@@ -198,6 +198,26 @@ test('a model that is not here is looked for on the hub', async () => {
   }
 });
 
+test('transformers.js puts the beginning token first where the tokenizer does, whatever its configuration says', async () => {
+  const model = join(folder, 'begins');
+  cpSync(nano, model, { recursive: true });
+  const json = JSON.parse(readFileSync(join(model, 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
+  const own = loadTokenizer((await readCheckpointTokenizer(nano)) ?? assert.fail());
+  const { text: begin, id } = own.eosToken ?? assert.fail();
+  const special = { id: begin, ids: [id], tokens: [begin] };
+  const [first, text] = [{ SpecialToken: { id: begin, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }];
+  const pair = [first, text, { Sequence: { id: 'B', type_id: 1 } }];
+  const template = { type: 'TemplateProcessing', single: [first, text], pair, special_tokens: { [begin]: special } };
+  writeFileSync(join(model, 'tokenizer.json'), JSON.stringify({ ...json, post_processor: template }));
+  await exportModel({ model, format: 'onnx', dtype: 'q8', out: join(folder, 'begins-onnx'), engine, threads: 2 });
+  const { pipeline, env } = await import('@huggingface/transformers');
+  env.allowRemoteModels = false;
+  env.localModelPath = folder;
+  const { tokenizer } = await pipeline('text-generation', 'begins-onnx', { dtype: 'q8', device: 'cpu' });
+  assert.equal((tokenizer as { add_bos_token?: boolean }).add_bos_token, true);
+  assert.deepEqual(tokenizer.encode('Say').slice(0, 1), [id]);
+});
+
 for (const name of ['bert', 'roberta', 'distilbert']) {
   test(`${name}: transformers.js classifies and encodes with an exported model as tuneloop does`, async () => {
     const model = join(folder, name);
