@@ -17,7 +17,7 @@ interface Config {
 export const componentClipRecipe = defineRecipe<Config>({
   number: '061',
   claim:
-    'clipping the gradient of each parameter tensor by itself spreads accuracy less over seeds than clipping that of all together, and answers no less',
+    'clipping the gradient of each parameter tensor by itself spreads accuracy less over seeds than clipping that of all together, and answers more',
   departures: [
     'a Llama of 3M parameters says three words backwards, instead of BERT, RoBERTa and ALBERT with a new head on four tasks of GLUE',
     'a learning rate so high that seeds come apart, and the limit (of 0.01, 0.05 and 0.5), were chosen on a seed that is not among these; seeds draw data and order, as there is no head to draw',
