@@ -29,7 +29,7 @@ const empty = input('empty.jsonl', []);
 const bare = ['--model', model, '--data', texts];
 
 const wrong: readonly (readonly [string[], number, RegExp])[] = [
-  [[], 2, /Expected a command: .*tune, score/],
+  [[], 2, /Expected a command: .*tune, compare, score/],
   [['tun'], 2, /There is no command tun\. Did you mean tuneloop tune\?/],
   [['help', 'tun'], 2, /There is no command tun/],
   [['tune', '--lora-rank', '3'], 2, /There is no option --lora-rank\. Did you mean --lora-r\?/],

@@ -52,7 +52,7 @@ test('Model Stock through the command line writes a checkpoint and names the ang
 for (const [words, message] of [
   [
     ['surgery'],
-    /Expected a command of surgery: average, interpolate, model-stock, intruder-dims\. tuneloop surgery --help says more\./,
+    /Expected a command of surgery: average, interpolate, model-stock, intruder-dims, new-head\. tuneloop surgery --help says more\./,
   ],
   [['surgery', 'model-stok'], /There is no command surgery model-stok\. Did you mean tuneloop surgery model-stock\?/],
   [['probe', 'intruder-dims', '--before', model], /--after is missing/],
