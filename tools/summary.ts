@@ -32,6 +32,9 @@ export function createSummary(print: (line: string) => void, root: string): Summ
     take(event) {
       if (event.type === 'test:stdout' || event.type === 'test:stderr') {
         print(event.data.message.trimEnd());
+      } else if (event.type === 'test:diagnostic' && event.data.file !== undefined) {
+        // An error past the end of its test fails the file and is told nowhere else.
+        print(`${relative(root, event.data.file)}: ${event.data.message}`);
       } else if (event.type === 'test:pass') {
         if (event.data.details.type === 'suite') return;
         const reason = event.data.skip ?? event.data.todo;

@@ -73,9 +73,9 @@ test('the weights of linear layers are held in few bits, once; the others as the
     assert.deepEqual([loaded.store.residentBytes(), loaded.store.unreadBytes()], [planned, 0]);
     return planned;
   };
-  const { linears, parameters } = languageModel(
-    (await openModel({ model: fixture('models/default'), engine })).checkpoint.config,
-  );
+  const opened = await openModel({ model: fixture('models/default'), engine });
+  const { linears, parameters } = opened.model;
+  await opened.close();
   const inLinears = linears.reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const whole = 4 * parameters.reduce((sum, spec) => sum + spec.shape.reduce((a, b) => a * b, 1), 0);
   assert.equal(await bytesOf(), whole);

@@ -167,6 +167,11 @@ export async function buildNativeLibrary(
       else await new Promise((resolve) => setTimeout(resolve, 200));
       continue;
     }
+    if (existsSync(library)) {
+      // Another one put it in place after this one had looked.
+      await rm(making, { recursive: true, force: true });
+      break;
+    }
     // However long it takes, those who wait see that it goes on.
     const alive = setInterval(() => void utimes(making, new Date(), new Date()).catch(() => {}), staleMs / 8);
     try {
