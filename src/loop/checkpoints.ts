@@ -103,8 +103,13 @@ export async function saveCheckpoint(
     await writeJsonFile(joinPath(inside, manifestName), { version: manifestVersion, step, files });
   };
   await writeFolderAtomic(path, fill, { replace: true });
-  for (const old of outdated(await checkpointsIn(folder), keeping)) await removePath(old.path);
+  await dropOutdated(folder, keeping);
   return { step, path };
+}
+
+/** Removes the checkpoints that are not kept: those of a save that was cut off before it did. */
+export async function dropOutdated(folder: string, keeping: Keeping): Promise<void> {
+  for (const old of outdated(await checkpointsIn(folder), keeping)) await removePath(old.path);
 }
 
 /** Finds the newest checkpoint whose files have their checksums; clears what a killed process left. */

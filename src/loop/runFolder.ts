@@ -18,6 +18,7 @@ import {
   type CheckpointSearch,
   type Keeping,
   latestCheckpoint,
+  dropOutdated,
   saveCheckpoint,
 } from './checkpoints.ts';
 import type { TuneConfig } from './config.ts';
@@ -82,11 +83,14 @@ export interface RunFolder {
   saveCheckpoint(step: number, write: (folder: string) => Promise<void>, keeping?: Keeping): Promise<Checkpoint>;
   /** The checkpoint of a step; Error where it is not there or damaged. */
   checkpointOf(step: number): Promise<Checkpoint>;
+  /** Removes the checkpoints that are not kept. */
+  dropOutdated(keeping: Keeping): Promise<void>;
   /** The newest whole checkpoint; damaged ones are passed over and named. */
   latestCheckpoint(): Promise<CheckpointSearch>;
   /** The run's last line where it ended by itself or at a limit; undefined while there is more to do. */
   finished(): Promise<DoneEvent | undefined>;
-  writeReport(): Promise<void>;
+  /** Writes report.html of these lines. */
+  writeReport(metrics: readonly MetricsLine[]): Promise<void>;
 }
 
 const configName = 'config.json';
@@ -161,6 +165,7 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
       await removeLeftovers(path);
       await writeFileAtomic(metricsPath, formatMetrics(metricsUpTo(await metrics(), step)));
     },
+    dropOutdated: async (keeping) => dropOutdated(await checkpoints(), keeping),
     saveCheckpoint: async (step, write, keeping) => saveCheckpoint(await checkpoints(), step, write, keeping),
     checkpointOf: async (step) => checkpointOf(await checkpoints(), step),
     latestCheckpoint: async () => latestCheckpoint(await checkpoints()),
@@ -168,11 +173,9 @@ export function runFolderAt(path: string, overwrite = false): RunFolder {
       const last = (await metrics()).at(-1);
       return last?.type === 'done' && last.stopReason !== 'interrupted' ? last : undefined;
     },
-    async writeReport() {
-      await writeFileAtomic(
-        at('report.html'),
-        renderReport({ ...(await read()), metrics: await metrics(), samples: await samples() }),
-      );
+    async writeReport(lines) {
+      const report = renderReport({ ...(await read()), metrics: lines, samples: await samples() });
+      await writeFileAtomic(at('report.html'), report);
     },
   };
 }

@@ -159,18 +159,19 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   };
   const save = async (): Promise<void> => {
     const step = trainer.step();
+    const keeping = {
+      limit: train.saveTotalLimit,
+      always: train.loadBestModelAtEnd ? watch.best()?.step : retention?.within(),
+    };
     await assertTrained(session);
     if (saved !== step) {
-      const keeping = {
-        limit: train.saveTotalLimit,
-        always: train.loadBestModelAtEnd ? watch.best()?.step : retention?.within(),
-      };
       const store = (folder: string): Promise<void> => writeState(folder, attached.files, step, unitsOf(session));
       const { path } = await runFolder.saveCheckpoint(step, store, keeping);
       saved = step;
       emit({ type: 'saved', step, path });
     }
-    // After a kill the checkpoint may be there and this not.
+    // After a kill the checkpoint may be there, beside older ones, and the result not.
+    if (saved === restored && written === undefined) await runFolder.dropOutdated(keeping);
     if (written !== step) await write();
   };
   let evaluated = await lastEvaluation(session);
@@ -263,19 +264,22 @@ async function runPlan(session: Session): Promise<TuneSummary> {
   }
   if (ended) await sample(adapterStep);
   const done = { ...outcome(stopReason), adapterStep };
-  await runFolder.append({ type: 'done', ...done });
-  await runFolder.writeReport();
-  const card = { ...(await runFolder.read()), metrics: await runFolder.metrics(), kind: attached.files.folder };
+  const last = { type: 'done', ...done } as const;
+  const metrics = [...(await runFolder.metrics()), last];
+  await runFolder.writeReport(metrics);
+  const card = { ...(await runFolder.read()), metrics, kind: attached.files.folder };
   const { license } = loaded.checkpoint;
   await writeFileAtomic(
     joinPath(runFolder.path, attached.files.folder, 'README.md'),
     modelCard({ ...card, classifies: task.language === undefined, license }),
   );
-  emit({ type: 'done', ...done });
+  // At the very end: who finds this line takes the run for finished.
+  await runFolder.append(last);
+  emit(last);
   return {
     ...done,
     runFolder: runFolder.path,
-    outcome: outcomeOf(await runFolder.metrics(), adapterStep),
+    outcome: outcomeOf(metrics, adapterStep),
     ...(lastLoss === undefined ? {} : { loss: lastLoss }),
     ...(evaluated?.evalLoss === undefined ? {} : { evalLoss: evaluated.evalLoss }),
     ...(evaluated?.reward === undefined ? {} : { reward: evaluated.reward }),
