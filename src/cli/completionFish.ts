@@ -11,7 +11,9 @@ function valueWords({ values }: CompletedOption): string {
 function linesOf({ words, commands, options, bare }: Place): string[] {
   const at = `__tuneloop_at ${quoted(words)}`;
   const line = (condition: string, rest: string): string => `complete -c tuneloop -n ${quoted(condition)} ${rest}`;
-  const many = options.filter(({ values, many }) => many && values === 'files').map(({ name }) => name);
+  const after = (names: readonly string[]): string => `${at}; and __tuneloop_after ${names.join(' ')}`;
+  const repeated = options.filter(({ many }) => many);
+  const files = repeated.filter(({ values }) => values === 'files').map(({ name }) => name);
   return [
     ...commands.map(({ name, summary }) => line(at, `-a ${name} -d ${quoted(summary)}`)),
     ...options.map((option) =>
@@ -20,7 +22,10 @@ function linesOf({ words, commands, options, bare }: Place): string[] {
         `-l ${option.name.slice(2)}${valueWords(option)} -d ${quoted(option.description)}`,
       ),
     ),
-    ...(many.length === 0 ? [] : [line(`${at}; and __tuneloop_after ${many.join(' ')}`, '-F')]),
+    ...(files.length === 0 ? [] : [line(after(files), '-F')]),
+    ...repeated.flatMap(({ name, values }) =>
+      typeof values === 'object' ? [line(after([name]), `-a ${quoted(values.join(' '))}`)] : [],
+    ),
     ...(bare === undefined ? [] : [line(at, bare === 'files' ? '-F' : `-a ${quoted([bare].flat().join(' '))}`)]),
   ];
 }
