@@ -68,6 +68,7 @@ export function papersPage(): string {
     "is reproduced where the 95% interval (Student's t over the seeds) of the mean difference between two arms, paired by seed, lies on",
     'the claimed side of zero; not reproduced where it lies on the other; else inconclusive. Figures are means over the seeds with',
     'their range. A spread is judged by the same test on the distances from the median of the arm over the seeds (Brown and Forsythe, paired).',
+    'Seconds are by the clock, on two cores that several runs and other work shared: they tell nothing of what a method costs.',
     '',
     ...sections,
     `## Without a recipe`,

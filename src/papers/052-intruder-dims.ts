@@ -25,7 +25,8 @@ export const intruderDimsRecipe = defineRecipe<Config>({
     'at equal accuracy LoRA of rank 1 and of rank 16 brings more intruder dimensions than full fine-tuning, and rank-stabilised LoRA of rank 128 fewer than that of rank 16',
   departures: [
     'a Llama of 3M parameters (width 192) learns random facts by heart, instead of RoBERTa and LLaMA on GLUE and code',
-    'steps and learning rates of each arm were chosen, on a seed that is not among these, so that all know nearly every fact; the loss of each arm stands beside its count',
+    'steps and learning rates were chosen so that all arms know nearly every fact, on one seed that is not among these; the last changes, of the steps of full and the rate of lora 16, were not measured there again; the loss of each arm stands beside its count',
+    'the count depends on the learning rate: at half the rate rank 16 had no intruders, and had not learned the facts',
   ],
   use: { probe: intruderDims, surgery: reduceIntruders },
   model: 'nano',
