@@ -15,13 +15,14 @@ import { tokenFeeds } from '../../src/loop/feeds.ts';
 import { type LoadedModel, openModel, type OpenModelOptions } from '../../src/loop/model.ts';
 import { gradientName, scoreGraph, trainGraph } from '../../src/loop/programs.ts';
 import { score } from '../../src/loop/score.ts';
-import { type SiteKind, type Sites, plainSites } from '../../src/nn/sites.ts';
+import { plainSites } from '../../src/nn/sites.ts';
 import { sft } from '../../src/objectives/sft.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { referenceEngine } from '../../src/runtime/reference.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
 import { mergeAdapter } from '../../src/surgery/merge.ts';
 import { collect, examplesOf, fixture, readFixture } from '../parity.ts';
+import { recordingSites } from './recordingSites.ts';
 
 type Rows = (number | null)[][];
 
@@ -238,16 +239,7 @@ for (const name of names) {
 
   test(`${name}: every layer goes through the site of its kind, by its checkpoint name`, () =>
     withModel(name, {}, async (loaded) => {
-      const seen = new Map<SiteKind, string[]>();
-      const wraps = Object.fromEntries(
-        (Object.keys(plainSites) as SiteKind[]).map((kind) => [
-          kind,
-          (operands: never, base: (given: never) => unknown, module: string) => {
-            seen.set(kind, [...(seen.get(kind) ?? []), module]);
-            return base(operands);
-          },
-        ]),
-      ) as unknown as Sites;
+      const { sites, of } = recordingSites();
       const feed = (leaf: string) => input(leaf, 'i32', [1, 3]);
       loaded.model.hidden({
         param: leavesOf(loaded),
@@ -255,9 +247,8 @@ for (const name of names) {
         positions: feed('positions'),
         segments: null,
         positionLimit: 3,
-        sites: wraps,
+        sites,
       });
-      const of = (kind: SiteKind): string[] => (seen.get(kind) ?? []).toSorted();
       const { model } = loaded;
       assert.deepEqual(of('linear'), model.linears.map((linear) => linear.name).toSorted());
       assert.deepEqual(of('embedding'), model.embeddings.map((embedding) => embedding.name).toSorted());

@@ -9,7 +9,7 @@ import { mean } from '../../src/ir/ops/reduceMean.ts';
 import { type EncoderInputs, type Model } from '../../src/nn/model.ts';
 import { classifier, encoder, imageClassifier, languageModel, modelKind } from '../../src/nn/models/index.ts';
 import { ownTensors } from '../../src/nn/ownNames.ts';
-import { type SiteKind, type Sites, plainSites } from '../../src/nn/sites.ts';
+import { type Sites, plainSites } from '../../src/nn/sites.ts';
 import { labelLosses } from '../../src/objectives/labelLosses.ts';
 import type { Engine, Tensors } from '../../src/runtime/engine.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
@@ -17,6 +17,7 @@ import { referenceEngine } from '../../src/runtime/reference.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
 import { weightStore } from '../../src/runtime/weights.ts';
 import { fixture, readFixture, sharedPath } from '../parity.ts';
+import { recordingSites } from './recordingSites.ts';
 
 interface Expected {
   ids: number[][];
@@ -151,18 +152,8 @@ for (const name of names) {
   });
 
   test(`${name}: every layer goes through the site of its kind, by its checkpoint name`, () => {
-    const seen = new Map<SiteKind, string[]>();
-    const wraps = Object.fromEntries(
-      (Object.keys(plainSites) as SiteKind[]).map((kind) => [
-        kind,
-        (operands: never, base: (given: never) => unknown, module: string) => {
-          seen.set(kind, [...(seen.get(kind) ?? []), module]);
-          return base(operands);
-        },
-      ]),
-    ) as unknown as Sites;
-    model.logits(build(model, 3, 12, wraps).inputs, input('places', 'i32', [3]));
-    const of = (kind: SiteKind): string[] => (seen.get(kind) ?? []).toSorted();
+    const { sites, of } = recordingSites();
+    model.logits(build(model, 3, 12, sites).inputs, input('places', 'i32', [3]));
     const modules = model.parameters
       .filter(({ shape, name: leaf }) => shape.length === 2 && !leaf.includes('embed'))
       .map((each) => each.name.replace(/\.weight$/, ''));

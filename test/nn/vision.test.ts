@@ -18,7 +18,7 @@ import { gradientName, lossGraph } from '../../src/loop/programs.ts';
 import { readyModel } from '../../src/loop/readyModel.ts';
 import { type AnyClassifier, type ImageClassifier, readsImages } from '../../src/nn/model.ts';
 import { imageClassifier, imageEncoder } from '../../src/nn/models/index.ts';
-import { type SiteKind, type Sites, plainSites } from '../../src/nn/sites.ts';
+import { plainSites } from '../../src/nn/sites.ts';
 import { labelLosses } from '../../src/objectives/labelLosses.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 import { referenceEngine } from '../../src/runtime/reference.ts';
@@ -26,6 +26,7 @@ import type { Engine, Tensors } from '../../src/runtime/engine.ts';
 import { tensor } from '../../src/runtime/tensor.ts';
 import { mergeAdapter } from '../../src/surgery/merge.ts';
 import { fixture, readFixture } from '../parity.ts';
+import { recordingSites } from './recordingSites.ts';
 
 interface Gradients {
   loss: number;
@@ -218,26 +219,16 @@ for (const name of ['vit', 'oblong']) {
   });
 
   test(`${name}: every layer goes through the site of its kind, by transformers' name for the module`, () => {
-    const seen = new Map<SiteKind, string[]>();
-    const wraps = Object.fromEntries(
-      (Object.keys(plainSites) as SiteKind[]).map((kind) => [
-        kind,
-        (operands: never, base: (given: never) => unknown, module: string) => {
-          seen.set(kind, [...(seen.get(kind) ?? []), module]);
-          return base(operands);
-        },
-      ]),
-    ) as unknown as Sites;
+    const { sites, of } = recordingSites();
     const model = imageClassifier(configOf(name));
     const { channels, height, width } = model.image;
     const shapes = new Map(model.parameters.map((each) => [each.name, each.shape]));
     model.logits({
       param: (leaf) => parameter(leaf, shapes.get(leaf) ?? assert.fail(leaf)),
       pixels: input('pixels', 'f32', [3, channels, height, width]),
-      sites: wraps,
+      sites,
       recompute: true,
     });
-    const of = (kind: SiteKind): string[] => (seen.get(kind) ?? []).toSorted();
     const weighted = (dimensions: number): string[] =>
       model.parameters
         .filter(({ shape, name: leaf }) => shape.length === dimensions && leaf.endsWith('.weight'))
