@@ -1,18 +1,13 @@
 import type { CompareEvent } from '../loop/compare/events.ts';
 import { formatBytes, formatDuration } from '../loop/units.ts';
 import type { Terminal } from './command.ts';
+import { statusLine } from './statusLine.ts';
 
 export interface CompareProgress {
   readonly emit: (event: CompareEvent) => void;
   /** Ends the line that is rewritten. */
   readonly end: () => void;
 }
-
-/** Least time between two lines, of a terminal that is rewritten and of a log. */
-const lineMs = { terminal: 200, log: 10_000 };
-
-/** Longest line that is rewritten: one that wraps could not be. */
-const lineLength = 79;
 
 interface Live {
   step: number;
@@ -21,18 +16,12 @@ interface Live {
 }
 
 /** Tells a comparison on stderr: what begins and ends in lines of its own, the steps in one line of all runs. */
-export function compareProgress({ err, tty }: Terminal, now: () => number = () => performance.now()): CompareProgress {
+export function compareProgress(terminal: Terminal, now: () => number = () => performance.now()): CompareProgress {
   const live = new Map<string, Live>();
-  let [open, shownAt, ended, runs, beganAt] = [false, -Infinity, 0, 0, now()];
-  const line = (text: string): void => {
-    if (open) err('\r\u001b[K');
-    open = false;
-    err(`${text}\n`);
-  };
-  const status = (): void => {
-    if (now() - shownAt < (tty ? lineMs.terminal : lineMs.log)) return;
-    shownAt = now();
-    const parts = [...live].map(
+  let [ended, runs, beganAt] = [0, 0, now()];
+  const { line, status, end } = statusLine(terminal, { every: { terminal: 200, log: 10_000 }, length: 79, now });
+  const parts = (): string[] => {
+    const steps = [...live].map(
       ([name, { step, steps, loss }]) =>
         `${name} step ${step}${steps === undefined ? '' : `/${steps}`}${loss === undefined ? '' : ` loss ${loss.toFixed(3)}`}`,
     );
@@ -43,10 +32,7 @@ export function compareProgress({ err, tty }: Terminal, now: () => number = () =
     );
     const share = runs === 0 ? 0 : (ended + begun) / runs;
     const left = share > 0.05 ? [`${formatDuration(((now() - beganAt) / 1000) * (1 / share - 1))} left`] : [];
-    const text = [`${ended} of ${runs} runs done`, ...left, ...parts].join(tty ? '  ' : ', ');
-    if (!tty) return err(`${text}\n`);
-    err(`\r\u001b[K${text.length > lineLength ? `${text.slice(0, lineLength - 1)}…` : text}`);
-    open = true;
+    return [`${ended} of ${runs} runs done`, ...left, ...steps];
   };
   const onRun = ({ method, seed, event }: Extract<CompareEvent, { type: 'run' }>): void => {
     const key = `${method} ${seed}`;
@@ -58,7 +44,7 @@ export function compareProgress({ err, tty }: Terminal, now: () => number = () =
     if (event.type !== 'step') return;
     run.step = event.step;
     run.loss = event.loss;
-    status();
+    status(parts);
   };
   const emit = (event: CompareEvent): void => {
     switch (event.type) {
@@ -109,11 +95,5 @@ export function compareProgress({ err, tty }: Terminal, now: () => number = () =
         return;
     }
   };
-  return {
-    emit,
-    end: () => {
-      if (open) err('\n');
-      open = false;
-    },
-  };
+  return { emit, end };
 }

@@ -2,6 +2,7 @@ import type { TuneEvent } from '../loop/events.ts';
 import { memoryWords } from '../loop/memoryPlan.ts';
 import { formatBytes, formatDuration } from '../loop/units.ts';
 import type { Terminal } from './command.ts';
+import { statusLine } from './statusLine.ts';
 
 /** What an evaluation measured, in words. */
 function measuredText({ evalLoss, accuracy, reward, graded, best }: Extract<TuneEvent, { type: 'eval' }>): string {
@@ -37,26 +38,17 @@ export interface Progress {
 
 type Event<T extends TuneEvent['type']> = Extract<TuneEvent, { type: T }>;
 
-/** Least time between two lines, of a terminal that is rewritten and of a log. */
-const lineMs = { terminal: 100, log: 5000 };
-
 const green = (text: string): string => `\u001b[32m${text}\u001b[39m`;
 
 /** Tells a run on stderr: on a terminal one line that is rewritten, else a line now and then. */
 export function tuneProgress(terminal: Terminal, now: () => number = () => performance.now()): Progress {
-  const { err, tty } = terminal;
   let plan: Event<'plan'> | undefined;
-  let [open, shownAt, startedAt] = [false, -Infinity, 0];
+  let startedAt = 0;
+  const { line, status, end } = statusLine(terminal, { every: { terminal: 100, log: 5000 }, now });
   // Mean step time and rate over about the last ten steps.
   let [stepMs, rate] = [0, 0];
   /** Time that measuring took so far. */
   let measuredMs = 0;
-
-  const line = (text: string): void => {
-    if (open) err('\r\u001b[K');
-    open = false;
-    err(`${text}\n`);
-  };
 
   const secondsLeft = (step: number): number | undefined => {
     if (plan === undefined) return undefined;
@@ -70,21 +62,18 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
     const weight = stepMs === 0 ? 1 : 0.1;
     stepMs += weight * (event.stepMs - stepMs);
     rate += weight * ((1000 * event.tokens) / event.stepMs - rate);
-    const last = event.step === plan?.steps;
-    if (now() - shownAt < (tty ? lineMs.terminal : lineMs.log) && !last) return;
-    shownAt = now();
-    const left = secondsLeft(event.step);
-    const parts = [
-      `step ${event.step}${plan === undefined ? '' : `/${plan.steps}`}`,
-      `loss ${event.loss.toFixed(4)}`,
-      ...(event.metrics?.['reward'] === undefined ? [] : [`reward ${event.metrics['reward'].toFixed(4)}`]),
-      `${rate.toFixed(0)} tokens/s`,
-      ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
-      ...(event.peakBytes === undefined ? [] : [`peak ${formatBytes(event.peakBytes)}`]),
-    ];
-    if (!tty) return err(`${parts.join(', ')}\n`);
-    err(`\r\u001b[K${parts.join('  ')}`);
-    open = true;
+    const parts = (): string[] => {
+      const left = secondsLeft(event.step);
+      return [
+        `step ${event.step}${plan === undefined ? '' : `/${plan.steps}`}`,
+        `loss ${event.loss.toFixed(4)}`,
+        ...(event.metrics?.['reward'] === undefined ? [] : [`reward ${event.metrics['reward'].toFixed(4)}`]),
+        `${rate.toFixed(0)} tokens/s`,
+        ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
+        ...(event.peakBytes === undefined ? [] : [`peak ${formatBytes(event.peakBytes)}`]),
+      ];
+    };
+    status(parts, event.step === plan?.steps);
   };
 
   const onPlan = (event: Event<'plan'>): void => {
@@ -119,7 +108,7 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
         return onStarted(event);
       case 'preview':
         for (const note of event.notes) line(note);
-        for (const token of event.example) line(tty && token.startsWith('+') ? green(token) : token);
+        for (const token of event.example) line(terminal.tty && token.startsWith('+') ? green(token) : token);
         return;
       case 'plan':
         return onPlan(event);
@@ -144,11 +133,5 @@ export function tuneProgress(terminal: Terminal, now: () => number = () => perfo
         return;
     }
   };
-  return {
-    emit,
-    end: () => {
-      if (open) err('\n');
-      open = false;
-    },
-  };
+  return { emit, end };
 }
