@@ -10,7 +10,7 @@ import { labelLosses, smoothedLabels } from '../objectives/labelLosses.ts';
 import type { ClassifierShape } from './classifierPrograms.ts';
 import { type ClassifierReads, readsOf } from './classifierReads.ts';
 import { classify, classifyingWork } from './classifier.ts';
-import type { TuneConfig } from './config.ts';
+import { defaultMaxLength, type TuneConfig } from './config.ts';
 import type { LoadedModel } from './model.ts';
 import { lossGraph } from './programs.ts';
 import type { Sample } from './samples.ts';
@@ -38,7 +38,7 @@ function predicted(type: string, logits: readonly number[]): Float32Array {
 /** Learning a classifier's labels; `smoothing` is the share of the target that all of them get alike. TypeError on options that are only for tokens. */
 export function classifierTask(
   loaded: LoadedModel<AnyClassifier>,
-  { packing, loss }: Pick<TuneConfig['data'], 'packing' | 'loss'>,
+  { maxLength, packing, loss }: Pick<TuneConfig['data'], 'maxLength' | 'packing' | 'loss'>,
   smoothing = 0,
 ): Task {
   if (packing) throw new TypeError('data.packing: a classifier reads one example in each row');
@@ -47,6 +47,8 @@ export function classifierTask(
   const { model, programs } = loaded;
   const { labels } = model;
   const reads = readsOf(loaded);
+  if (reads.tokensPerId !== undefined && maxLength !== defaultMaxLength)
+    throw new TypeError(`data.maxLength: images have no tokens to cut off: ${maxLength} says nothing here`);
   let type = model.problemType;
   /** Until data was read, what the model's config says. */
   const problemType = (): NonNullable<ProblemType> => type ?? problemTypeOf(model, undefined);

@@ -10,6 +10,9 @@ import { namedRewards } from '../rewards/index.ts';
 /** Raised whenever a config of an earlier version would be read differently. */
 export const schemaVersion = 1;
 
+/** Longest example in tokens, unless the config says another. */
+export const defaultMaxLength = 1024;
+
 const count = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE_INTEGER);
 const path = z.string().min(1);
 /** One text or several, which may hold commas. */
@@ -59,7 +62,7 @@ const data = z.strictObject({
     .record(z.string().min(1), z.string().min(1))
     .optional()
     .describe("Renames columns: prompt=question,completion=answer reads the file's question as prompt"),
-  maxLength: count(2).default(1024).describe('Longest example in tokens; the rest is cut off'),
+  maxLength: count(2).default(defaultMaxLength).describe('Longest example in tokens; the rest is cut off'),
   packing: z.boolean().default(false).describe('Packs several examples into one row; they do not see each other'),
   loss: z
     .enum(['auto', 'completion', 'all', 'assistant'])

@@ -11,6 +11,7 @@ import type { TrainExample } from '../../src/data/dataset.ts';
 import { parsePeftConfig } from '../../src/hub/peft-config.ts';
 import { readPeftFolder } from '../../src/hub/peft.ts';
 import { classify } from '../../src/loop/classifier.ts';
+import { defaultMaxLength } from '../../src/loop/config.ts';
 import { classifierTask } from '../../src/loop/classifierTask.ts';
 import { openClassifier, openModel } from '../../src/loop/model.ts';
 import { gradientName } from '../../src/loop/programs.ts';
@@ -88,7 +89,7 @@ for (const name of await readdir(fixture('classifiers'))) {
   test(`${name}: loss and gradients of factors and head are PEFT's, and so is what is written`, async () => {
     const loaded = await openClassifier({ model: pathOf(name), adapter: folder, engine });
     const { adapter, files } = loaded.attached ?? assert.fail();
-    const task = classifierTask(loaded, { packing: false, loss: 'auto' });
+    const task = classifierTask(loaded, { maxLength: defaultMaxLength, packing: false, loss: 'auto' });
     const rows = examplesOf(expected, loaded.model.labels.length).map((row) => [row]);
     const batch = collate(rows, 12, 0);
     const graph = task.trainGraph(

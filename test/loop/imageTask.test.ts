@@ -208,6 +208,12 @@ for (const [name, argv, message] of [
   });
 }
 
+test('what is said of tokens is refused for images', async () => {
+  const outcome = await tune('lora', 'cut', '--max-length', '16');
+  assert.equal(outcome.code, 1, outcome.err);
+  assert.match(outcome.err, /data\.maxLength: images have no tokens to cut off: 16 says nothing here/);
+});
+
 test('an encoder of images without a head is refused', async () => {
   const outcome = await runCli(['score', '--model', fixture('vision/bare'), '--data', data]);
   assert.match(outcome.err, /Expected a classifier of images but this vit is an encoder of images without a head/);
