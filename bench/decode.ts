@@ -1,13 +1,15 @@
 // Greedy decoding of ours beside transformers' generate, alternated batch by batch.
-import { type Summary, alternate } from './lib/alternate.ts';
+import { type Summary, alternate, pairedRatio } from './lib/alternate.ts';
 import { conditions, printConditions, writeResult } from './lib/conditions.ts';
-import { type Command, own, peer, peersMissing, start } from './lib/contestant.ts';
+import { type Command, peer, peersMissing, start } from './lib/contestant.ts';
 import { count, modelFolder, readOptions } from './lib/options.ts';
+import { ownCommands, ownOption } from './lib/ownEngines.ts';
 import { type Spread, spread } from './lib/statistics.ts';
 
 const options = readOptions("Greedy decoding with a cache beside transformers' generate, alternated.", {
   model: { help: 'FOLDER of a Llama in float32 safetensors' },
   python: { help: 'FILE with torch and transformers', default: process.env['TUNELOOP_PYTHON'] ?? '' },
+  ...ownOption,
   dtypes: { help: 'LIST of the peer: float32, bfloat16', default: 'float32,bfloat16' },
   batches: { help: 'LIST of batch sizes', default: '1,8,32' },
   'prompt-length': { help: 'N tokens', default: '64' },
@@ -47,7 +49,8 @@ for (const batch of (options.batches ?? '').split(',').map((text) => count('batc
     String(newTokens),
   ];
   const args = ['--model', model, '--threads', String(threads), ...shape];
-  const commands: Command[] = [own('tuneloop', 'decode.ts', args)];
+  const ours = await ownCommands(options.own, 'decode.ts', args);
+  const commands: Command[] = [...ours];
   for (const dtype of missing === undefined ? (options.dtypes ?? '').split(',') : []) {
     commands.push(peer(`transformers ${dtype}`, python ?? '', 'generate.py', [...args, '--dtype', dtype]));
   }
@@ -58,22 +61,19 @@ for (const batch of (options.batches ?? '').split(',').map((text) => count('batc
   console.log(
     `batch ${batch}, prompts of ${options['prompt-length']} tokens, ${newTokens} new ones, ${options.rounds} rounds`,
   );
-  const ours = summaries.get('tuneloop');
   for (const [name, summary] of summaries) {
     const { decode, whole } = rates(summary, batch);
     const text = ({ median, min, max }: Spread): string => `${median.toFixed(1)} (${min.toFixed(1)}-${max.toFixed(1)})`;
     console.log(
       `  ${name}: decode ${text(decode)} tokens/s, whole ${text(whole)}, peak ${summary.peakRssMb} MB, other processes ${summary.foreignCores?.toFixed(2)} cores`,
     );
-    if (!ours || summary === ours) continue;
-    const paired = spread(
-      summary.turns.map(({ reply }, round) => {
-        const mine = ours.turns[round]?.reply ?? {};
-        const decoding = (of: typeof reply): number => Number(of['wholeMs']) - Number(of['firstTokenMs']);
-        return decoding(reply) / decoding(mine);
-      }),
-    );
-    console.log(`    tuneloop decodes ${text(paired)} times as fast in the same round`);
+    if (ours.some((own) => own.name === name)) continue;
+    for (const own of ours) {
+      const over = summaries.get(own.name);
+      if (!over) continue;
+      const faster = pairedRatio(summary, over, (reply) => Number(reply['wholeMs']) - Number(reply['firstTokenMs']));
+      console.log(`    ${own.name} decodes ${text(faster)} times as fast in the same round`);
+    }
   }
   results[`batch ${batch}`] = Object.fromEntries(
     [...summaries].map(([name, summary]) => [name, { ...rates(summary, batch), ...summary }]),

@@ -29,8 +29,7 @@ const options = readOptions(
 const { adapter: adapterFolder, data, exact } = options;
 if (adapterFolder === undefined || data === undefined || exact === undefined)
   skip('give --adapter, --data and --exact');
-const threads = count('threads', options.threads);
-const { engine } = await openEngine({ ...options, threads, instructionSet: options['instruction-set'] });
+const { engine } = await openEngine(options);
 const loaded = await openModel({ model: modelFolder(options.model), adapter: adapterFolder, engine });
 if (!loaded.attached) throw new TypeError('Expected an adapter but found none');
 const { adapter } = loaded.attached;
@@ -109,7 +108,7 @@ function distances(of: (name: string) => Vector | undefined): Distances {
   };
 }
 
-const setting = conditions(threads);
+const setting = conditions(count('threads', options.threads));
 printConditions(setting);
 const results: Record<string, Distances> = {
   tuneloop: distances((name) => outputs[gradientName(name.replace(/^base_model\.model\./, ''))]?.data),

@@ -1,8 +1,9 @@
 // A LoRA training step of ours beside PyTorch's and TRL's, alternated step by step.
-import { alternate, quietRounds, type Summary } from './lib/alternate.ts';
+import { alternate, pairedRatio, quietRounds, type Summary } from './lib/alternate.ts';
 import { conditions, printConditions, writeResult } from './lib/conditions.ts';
-import { type Command, own, peer, peersMissing, start } from './lib/contestant.ts';
+import { type Command, peer, peersMissing, start } from './lib/contestant.ts';
 import { count, modelFolder, readOptions } from './lib/options.ts';
+import { ownCommands, ownOption } from './lib/ownEngines.ts';
 import { median } from './lib/statistics.ts';
 
 const options = readOptions(
@@ -10,6 +11,7 @@ const options = readOptions(
   {
     model: { help: 'FOLDER of a Llama in float32 safetensors' },
     python: { help: 'FILE with torch, transformers, peft (and trl)', default: process.env['TUNELOOP_PYTHON'] ?? '' },
+    ...ownOption,
     peers: {
       help: 'LIST of torch-fp32, torch-bf16-autocast, trl-default, trl-best, trl-fp32',
       default: 'torch-fp32,torch-bf16-autocast',
@@ -45,7 +47,8 @@ function peerCommand(name: string): Command | string {
 
 const setting = conditions(threads);
 printConditions(setting);
-const commands: Command[] = [own('tuneloop', 'train.ts', args)];
+const ours = await ownCommands(options.own, 'train.ts', args);
+const commands: Command[] = [...ours];
 for (const name of (options.peers ?? '').split(',').filter((part) => part !== '')) {
   const command = peerCommand(name);
   if (typeof command === 'string') console.log(`${name} skipped: ${command}`);
@@ -62,7 +65,7 @@ const gapOf = ({ turns }: Summary): number[] =>
   turns.map(({ reply }) => Number(reply['gapMs'])).filter((gap) => !Number.isNaN(gap));
 console.log(`LoRA r=${options.r} all-linear, ${options.batch} x ${options.length} tokens, ${options.rounds} rounds`);
 for (const [name, result] of results) {
-  const { ms, firstStepMs, peakRssMb, pairedRatio, idleCores, foreignCores } = result;
+  const { ms, firstStepMs, peakRssMb, idleCores, foreignCores } = result;
   const rate = ((1000 * tokens) / ms.median).toFixed(0);
   console.log(
     `${name}: ${ms.median.toFixed(0)} ms (${ms.min.toFixed(0)}-${ms.max.toFixed(0)}), ${rate} tokens/s, peak ${peakRssMb} MB`,
@@ -77,11 +80,15 @@ for (const [name, result] of results) {
       `  event-loop gap ${median(gaps).toFixed(1)} ms (at most ${Math.max(...gaps).toFixed(1)}; in the first step ${first})`,
     );
   }
-  if (name !== 'tuneloop') {
-    const of = [pairedRatio.median, pairedRatio.min, pairedRatio.max].map((ratio) => ratio.toFixed(2));
-    const medians = ms.median / (results.get('tuneloop')?.ms.median ?? Number.NaN);
+  if (ours.some((own) => own.name === name)) continue;
+  for (const own of ours) {
+    const over = results.get(own.name);
+    if (!over) continue;
+    const ratio = pairedRatio(result, over, (reply) => Number(reply['ms']));
+    const of = [ratio.median, ratio.min, ratio.max].map((value) => value.toFixed(2));
+    const medians = (ms.median / over.ms.median).toFixed(2);
     console.log(
-      `  takes ${of[0]} times as long as tuneloop in the same round (${of[1]}-${of[2]}; ratio of medians ${medians.toFixed(2)})`,
+      `  takes ${of[0]} times as long as ${own.name} in the same round (${of[1]}-${of[2]}; ratio of medians ${medians})`,
     );
   }
 }

@@ -18,8 +18,6 @@ export interface Summary {
   readonly peakRssMb: number;
   readonly idleCores: number | undefined;
   readonly foreignCores: number | undefined;
-  /** Its time over that of the first contestant in the same round. */
-  readonly pairedRatio: Spread;
   readonly ready: Reply;
   readonly turns: readonly Turn[];
 }
@@ -69,7 +67,6 @@ export async function alternate(
   }
   const msOf = (contestant: Contestant | undefined): number[] =>
     (contestant ? (turns.get(contestant) ?? []) : []).map(({ reply }) => Number(reply['ms']));
-  const base = msOf(contestants[0]);
   return new Map(
     contestants.map((contestant): [string, Summary] => {
       const taken = turns.get(contestant) ?? [];
@@ -82,7 +79,6 @@ export async function alternate(
           peakRssMb: Math.max(...taken.map(({ reply }) => Number(reply['peakRssMb']))),
           idleCores: median(known(taken.map(({ idleCores }) => idleCores))),
           foreignCores: median(known(taken.map(({ foreignCores }) => foreignCores))),
-          pairedRatio: spread(times.map((ms, i) => ms / (base[i] ?? Number.NaN))),
           ready: contestant.ready,
           turns: taken,
         },
@@ -90,6 +86,10 @@ export async function alternate(
     }),
   );
 }
+
+/** What a reply measured, of one contestant over that of another in the same round. */
+export const pairedRatio = (summary: Summary, over: Summary, measured: (reply: Reply) => number): Spread =>
+  spread(summary.turns.map(({ reply }, round) => measured(reply) / measured(over.turns[round]?.reply ?? {})));
 
 /** Rounds in which nothing but the contestants ran: each had less than a tenth of a core taken from it. */
 export function quietRounds(summaries: ReadonlyMap<string, Summary>): number[] {

@@ -1,14 +1,16 @@
 // Greedy generation per line of stdin: exactly --new-tokens for each of --batch random prompts, stop tokens included, and before that one token alone.
 import { randomKey, fillUniform } from '../../src/ir/random.ts';
 import { generate } from '../../src/loop/generate.ts';
+import { engineRecord } from '../../src/loop/engines.ts';
 import { openModel, tokenizerOf } from '../../src/loop/model.ts';
 import { count, modelFolder, readOptions } from '../lib/options.ts';
-import { engineOptions, openEngine, printTimes } from './engine.ts';
+import { engineOptions, openEngine, printTimes, quantizationOf, quantizationOption } from './engine.ts';
 import { serve } from './serve.ts';
 
 const options = readOptions('Greedy generation of ours, one batch per line of stdin.', {
   model: { help: 'FOLDER' },
   ...engineOptions,
+  ...quantizationOption,
   adapter: { help: 'FOLDER, switched on' },
   batch: { help: 'N prompts', default: '1' },
   'prompt-length': { help: 'N tokens', default: '64' },
@@ -17,11 +19,12 @@ const options = readOptions('Greedy generation of ours, one batch per line of st
 const [batch, length, maxNewTokens] = (['batch', 'prompt-length', 'new-tokens'] as const).map((name) =>
   count(name, options[name]),
 ) as [number, number, number];
-const threads = count('threads', options.threads);
-const { engine, native } = await openEngine({ ...options, threads, instructionSet: options['instruction-set'] });
+const { engine, native } = await openEngine(options);
+const quantization = quantizationOf(options.quantization);
 const { adapter } = options;
 const opened = await openModel({
   model: modelFolder(options.model),
+  ...(quantization === undefined ? {} : { quantization }),
   engine,
   ...(adapter === undefined ? {} : { adapter }),
 });
@@ -42,7 +45,7 @@ async function timed(newTokens: number): Promise<{ ms: number; tokens: number }>
   return { ms: performance.now() - start, tokens };
 }
 
-await serve({ engine: engine.name, precision: engine.precision }, async () => {
+await serve({ ...engineRecord(engine) }, async () => {
   const { ms: firstTokenMs } = await timed(1);
   const { ms: wholeMs, tokens } = await timed(maxNewTokens);
   if (native && options.profile !== undefined) printTimes(native);

@@ -2,6 +2,7 @@
 import { makeBatches } from '../../src/data/batches.ts';
 import { examplesOf } from '../../src/data/examples.ts';
 import { randomKey, fillUniform } from '../../src/ir/random.ts';
+import { engineRecord } from '../../src/loop/engines.ts';
 import { openModel } from '../../src/loop/model.ts';
 import { makeTrainer } from '../../src/loop/trainer.ts';
 import { makeAdapter } from '../../src/adapters/index.ts';
@@ -12,12 +13,13 @@ import { adamw } from '../../src/optimizers/adamw.ts';
 import { clipByGlobalNorm } from '../../src/optimizers/clipByGlobalNorm.ts';
 import { chain } from '../../src/optimizers/optimizer.ts';
 import { count, modelFolder, readOptions } from '../lib/options.ts';
-import { engineOptions, openEngine, printTimes } from './engine.ts';
+import { engineOptions, openEngine, printTimes, quantizationOf, quantizationOption } from './engine.ts';
 import { serve } from './serve.ts';
 
 const options = readOptions('A LoRA training step of ours, one per line of stdin.', {
   model: { help: 'FOLDER' },
   ...engineOptions,
+  ...quantizationOption,
   batch: { help: 'N rows', default: '2' },
   length: { help: 'N tokens per row', default: '512' },
   r: { help: 'RANK', default: '16' },
@@ -25,10 +27,11 @@ const options = readOptions('A LoRA training step of ours, one per line of stdin
 const batchSize = count('batch', options.batch);
 const length = count('length', options.length);
 const r = count('r', options.r);
-const threads = count('threads', options.threads);
-const { engine, native } = await openEngine({ ...options, threads, instructionSet: options['instruction-set'] });
+const { engine, native } = await openEngine(options);
+const quantization = quantizationOf(options.quantization);
 const loaded = await openModel({
   model: modelFolder(options.model),
+  ...(quantization === undefined ? {} : { quantization }),
   newAdapter: {
     make: (model) => makeAdapter(loraUnit.schema.parse({ r, alpha: 2 * r }), model),
     seed: 42,
@@ -63,7 +66,7 @@ const window = {
   supervisedTokens: batch.supervisedTokens,
   endsEpoch: true,
 };
-await serve({ engine: engine.name, precision: engine.precision }, async () => {
+await serve({ ...engineRecord(engine) }, async () => {
   const { loss } = await trainer.run(window);
   if (native && options.profile !== undefined) printTimes(native);
   return { loss, tokens: batch.tokens };
