@@ -7,7 +7,7 @@ import { cli, measured, succeed } from './cli.ts';
 import { compareScenario } from './compareScenario.ts';
 import type { Scenario } from './scenario.ts';
 import { treeOf } from './tree.ts';
-import { model, tuneArgs, tuneScenario } from './tuneScenario.ts';
+import { esArgs, grpoArgs, model, runScenario, tuneArgs } from './tuneScenario.ts';
 
 /** Makes a scenario in a folder of its own. */
 type Maker = (folder: string) => Promise<Scenario>;
@@ -98,9 +98,16 @@ async function downloadScenario(folder: string): Promise<Scenario> {
   };
 }
 
+const run =
+  (name: string, argvIn: (folder: string) => readonly string[]): Maker =>
+  (folder) =>
+    runScenario(name, argvIn, folder);
+
 /** Everything that writes what others rely on. */
 export const scenarios: Readonly<Record<string, Maker>> = {
-  tune: tuneScenario,
+  tune: run('tune', tuneArgs),
+  grpo: run('grpo', grpoArgs),
+  es: run('es', esArgs),
   compare: compareScenario,
   merge: onAdapter('merge', ['merge']),
   'export gguf': exported('gguf'),

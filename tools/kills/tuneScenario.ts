@@ -10,33 +10,54 @@ import { linesOf, treeOf } from './tree.ts';
 
 export const model = fileURLToPath(new URL('../../test/fixtures/models/chat', import.meta.url));
 
-/** Arguments of a small run whose every step matters: dropout, accumulation, a schedule, evaluations and checkpoints on the way. */
-export function tuneArgs(folder: string, { steps = 12, base = model } = {}): readonly string[] {
+const common = '--learning-rate 0.01 --save-steps 2 --save-total-limit 2 --quiet --engine ort --threads 1';
+
+/** A run on few lines, as words. */
+function runArgs(folder: string, base: string, steps: number, options: string): readonly string[] {
   mkdirSync(folder, { recursive: true });
   const line = (i: number): string =>
     `${JSON.stringify({ prompt: `What is ${i} + ${i * 7}?`, completion: ` The sum is ${i * 8}.` })}\n`;
   const data = join(folder, 'train.jsonl');
   writeFileSync(data, Array.from({ length: 13 }, (_, i) => line(i)).join(''));
-  const options = '--batch-size 2 --gradient-accumulation-steps 2 --learning-rate 0.01 --lr-scheduler-type cosine --warmup-steps 2 --lora-r 4 --lora-dropout 0.1 --save-steps 2 --save-total-limit 2 --eval-steps 5 --quiet --engine ort --threads 1'; // prettier-ignore
-  return [
-    'tune',
-    '--model',
-    base,
-    '--data',
-    data,
-    '--eval-data',
-    data,
-    ...options.split(' '),
-    '--max-steps',
-    String(steps),
-  ];
+  const files = ['--model', base, '--data', data, '--eval-data', data];
+  return ['tune', ...files, ...`${options} ${common}`.split(' '), '--max-steps', String(steps)];
 }
+
+/** Arguments of a small run whose every step matters: dropout, accumulation, a schedule, evaluations and checkpoints on the way. */
+export const tuneArgs = (folder: string, { steps = 12, base = model } = {}): readonly string[] =>
+  runArgs(
+    folder,
+    base,
+    steps,
+    '--batch-size 2 --gradient-accumulation-steps 2 --lr-scheduler-type cosine --warmup-steps 2 --lora-r 4 --lora-dropout 0.1 --eval-steps 5',
+  );
+
+const reward = '--reward conciseness --forgetting.measure false --eval-steps 3';
+
+/** Answers that several steps learn from: two updates of each, so that checkpoints come between an answer and its last use. */
+export const grpoArgs = (folder: string): readonly string[] =>
+  runArgs(
+    folder,
+    model,
+    8,
+    `--objective grpo --objective.numGenerations 2 --objective.numIterations 2 --objective.maxCompletionLength 8 --batch-size 4 --lora-r 4 ${reward}`,
+  );
+
+/** All weights moved by noise. */
+export const esArgs = (folder: string): readonly string[] =>
+  runArgs(
+    folder,
+    model,
+    6,
+    `--adapter none --optimizer es --objective reward --optimizer.populationSize 3 --objective.maxCompletionLength 8 --batch-size 4 ${reward}`,
+  );
 
 const names: ReadonlySet<string> = new Set([
   'config.json',
   'metrics.jsonl',
   'samples.jsonl',
   'adapter',
+  'model',
   'checkpoints',
   'report.html',
   'base.json',
@@ -47,6 +68,7 @@ const isLeftover = (name: string): boolean => /\.(?:tmp|old)-[0-9a-f]{8}$/.test(
 export function resultOf(run: string): unknown {
   return {
     adapter: treeOf(join(run, 'adapter')),
+    model: treeOf(join(run, 'model')),
     checkpoints: treeOf(join(run, 'checkpoints')),
     metrics: linesOf(run, 'metrics.jsonl'),
     samples: linesOf(run, 'samples.jsonl'),
@@ -76,8 +98,13 @@ function assertWholeCache(cache: string): void {
   for (const name of readdirSync(base)) if (!isLeftover(name)) JSON.parse(readFileSync(join(base, name), 'utf8'));
 }
 
-export async function tuneScenario(folder: string): Promise<Scenario> {
-  const argv = tuneArgs(folder);
+/** A run of `tune` by name and arguments: whatever kills it, going on comes to the same. */
+export async function runScenario(
+  name: string,
+  argvIn: (folder: string) => readonly string[],
+  folder: string,
+): Promise<Scenario> {
+  const argv = argvIn(folder);
   const whole = join(folder, 'whole');
   /** A cache of its own, so that the base is measured anew. */
   const cacheFor = (run: string): { TUNELOOP_CACHE: string } => ({ TUNELOOP_CACHE: `${run}-cache` });
@@ -85,7 +112,7 @@ export async function tuneScenario(folder: string): Promise<Scenario> {
   const expected = resultOf(whole);
   let runs = 0;
   return {
-    name: 'tune',
+    name,
     ms,
     changes,
     once: async (kill) => {
