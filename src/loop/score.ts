@@ -5,8 +5,12 @@ import type { ReadyModel } from './readyModel.ts';
 import { scoreGraph } from './programs.ts';
 import { allOf, inBatches, type Work } from './work.ts';
 
-/** Row lengths are rounded up to this, so that few shapes exist. */
-const padMultiple = 64;
+/** How texts are put together. */
+export interface ScoringOptions {
+  readonly batchSize: number;
+  /** Row lengths are rounded up to this: a large one for few shapes, each of which is a program, a small one for little padding; 64 unless given. */
+  readonly padMultiple?: number;
+}
 
 /** Runs the score program of a batch's shape. */
 async function scoreBatch(
@@ -69,17 +73,18 @@ export interface ScoreLine {
   readonly logprobs: readonly (number | null)[];
 }
 
-const paddedLength = (lengths: readonly number[]): number =>
+const paddedLength = (lengths: readonly number[], { padMultiple = 64 }: ScoringOptions): number =>
   Math.max(padMultiple, Math.ceil(Math.max(...lengths) / padMultiple) * padMultiple);
 
-/** What it takes to score examples of these lengths. */
-export function scoringWork(loaded: ReadyModel, lengths: readonly number[], batchSize: number): Work {
+/** What it takes to score examples of these lengths, in this order. */
+export function scoringWork(loaded: ReadyModel, lengths: readonly number[], options: ScoringOptions): Work {
   if (lengths.length === 0) return allOf([]);
-  const shape = { batch: Math.min(batchSize, lengths.length), length: paddedLength(lengths), packed: false };
+  const { batchSize } = options;
+  const shape = { batch: Math.min(batchSize, lengths.length), length: paddedLength(lengths, options), packed: false };
   return {
     graphs: [() => scoreGraph(loaded.model, loaded.attached?.adapter, shape)],
     hostBytes: 0,
-    places: inBatches(lengths, batchSize).reduce((sum, batch) => sum + batch.length * paddedLength(batch), 0),
+    places: inBatches(lengths, batchSize).reduce((sum, batch) => sum + batch.length * paddedLength(batch, options), 0),
     writes: 0,
   };
 }
@@ -88,14 +93,17 @@ export function scoringWork(loaded: ReadyModel, lengths: readonly number[], batc
 export async function* score(
   loaded: ReadyModel,
   examples: AsyncIterable<TrainExample> | Iterable<TrainExample>,
-  options: { readonly batchSize: number },
+  options: ScoringOptions,
 ): AsyncGenerator<ScoreLine> {
   let waiting: TrainExample[] = [];
   const flush = async (): Promise<ScoreLine[]> => {
     const rows = waiting;
     waiting = [];
     if (rows.length === 0) return [];
-    const length = paddedLength(rows.map(({ ids }) => ids.length));
+    const length = paddedLength(
+      rows.map(({ ids }) => ids.length),
+      options,
+    );
     const { logprobs } = await scoreBatch(
       loaded,
       collate(
