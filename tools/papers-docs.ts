@@ -1,36 +1,59 @@
 // Writes docs/papers.md: every paper with a recipe and what its verification came to, from assets/papers.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue } from '../src/papers/catalogue.ts';
 import { useText } from '../src/cli/useText.ts';
 import { recipeOf } from '../src/papers/index.ts';
+import { resultFiles } from '../src/papers/resultFile.ts';
 import { outcomeText } from '../src/papers/verdict.ts';
 import type { VerifyResult } from '../src/papers/verify.ts';
 
 const root = join(import.meta.dirname, '..');
 const rounded = (value: number): string => String(Number(value.toPrecision(3)));
 
-function resultOf(number: string, slug: string): VerifyResult | undefined {
-  const path = join(root, 'assets/papers', `${number}-${slug}.json`);
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as VerifyResult) : undefined;
-}
+const folder = join(root, 'assets/papers');
+const files = readdirSync(folder);
+const read = (name: string): VerifyResult => JSON.parse(readFileSync(join(folder, name), 'utf8')) as VerifyResult;
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Processor time of an arm, mean over the seeds: of its training steps, and of all with opening and measuring. */
+const costCells = ({ costs }: VerifyResult, arm: string): string[] =>
+  costs === undefined
+    ? []
+    : (['trainCpuSeconds', 'cpuSeconds'] as const).map((name) =>
+        rounded(meanOf(costs.map((seed) => seed[arm]?.[name] ?? Number.NaN))),
+      );
 
 /** One arm's figures as mean and range over the seeds. */
-function armRow({ figures }: VerifyResult, arm: string): string {
+function armRow(result: VerifyResult, arm: string): string {
+  const { figures } = result;
   const names = Object.keys(figures[0]?.[arm] ?? {});
   const cells = names.map((name) => {
     const values = figures.map((seed) => seed[arm]?.[name] ?? Number.NaN);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return `${rounded(mean)} (${rounded(Math.min(...values))} to ${rounded(Math.max(...values))})`;
+    return `${rounded(meanOf(values))} (${rounded(Math.min(...values))} to ${rounded(Math.max(...values))})`;
   });
-  return `| ${[arm, ...cells].join(' | ')} |`;
+  return `| ${[arm, ...cells, ...costCells(result, arm)].join(' | ')} |`;
+}
+
+/** The model: its name, and size, licence and fingerprint where the result tells them. */
+function modelText({ model, base }: VerifyResult): string {
+  if (base === undefined) return model;
+  const { parameters, fingerprint, license } = base;
+  const size = `${rounded(parameters / 1e6)}M parameters`;
+  return `${model} (${[size, ...(license === undefined ? [] : [license]), `SHA-256 ${fingerprint.slice(0, 12)}…`].join(', ')})`;
 }
 
 function resultLines(result: VerifyResult): string[] {
-  const arms = Object.keys(result.figures[0] ?? {});
-  const names = Object.keys(result.figures[0]?.[arms[0] ?? ''] ?? {});
+  const { verdict, seeds, engine, cpuSeconds, seconds, config, costs, figures } = result;
+  const arms = Object.keys(figures[0] ?? {});
+  const names = [
+    ...Object.keys(figures[0]?.[arms[0] ?? ''] ?? {}),
+    ...(costs === undefined ? [] : ['training, CPU s', 'in all, CPU s']),
+  ];
+  const cost = cpuSeconds === undefined ? `${Math.round(seconds)} s by the clock` : `${Math.round(cpuSeconds)} CPU s`;
   return [
-    `**${result.verdict}**, ${result.seeds.length} seeds, ${result.model}, ${result.engine}, ${Math.round(result.seconds)} s in all, config \`${JSON.stringify(result.config)}\``,
+    `**${verdict}**, ${seeds.length} seeds, ${modelText(result)}, ${engine}, ${cost} in all, config \`${JSON.stringify(config)}\``,
     '',
     ...result.outcomes.map((outcome) => `- ${outcomeText(outcome, 3)}`),
     '',
@@ -40,11 +63,35 @@ function resultLines(result: VerifyResult): string[] {
   ];
 }
 
+const departureLines = (departures: readonly string[]): string[] => [
+  ...departures.map((departure) => `- Departure: ${departure}`),
+  '',
+];
+
+/** What came of it on another model than the recipe's own. */
+const otherLines = (result: VerifyResult): string[] => [
+  '',
+  `### ${result.number} on ${result.model}`,
+  '',
+  ...departureLines(result.departures),
+  ...resultLines(result),
+];
+
+const costText = {
+  told: [
+    'CPU s are processor time of all threads, mean over the seeds: of the training steps alone, and with opening, data and measuring.',
+  ],
+  clock: [
+    'Seconds by the clock are of two cores that several runs and other work shared: they tell nothing of what a method costs.',
+  ],
+} as const;
+
 export function papersPage(): string {
+  const results = catalogue.flatMap((paper) => resultFiles(files, paper).map(read));
   const sections = catalogue.flatMap((paper) => {
     const recipe = recipeOf(paper);
     if (!recipe) return [];
-    const result = resultOf(paper.number, paper.slug);
+    const [result, ...others] = resultFiles(files, paper).map(read);
     return [
       `## ${paper.number} ${paper.slug}`,
       '',
@@ -52,9 +99,9 @@ export function papersPage(): string {
       '',
       `Claim: ${recipe.claim}.`,
       '',
-      ...recipe.departures.map((departure) => `- Departure: ${departure}`),
-      '',
+      ...departureLines(recipe.departures),
       ...(result ? resultLines(result) : ['Not verified yet.']),
+      ...others.flatMap(otherLines),
       '',
       `Use: \`${useText(recipe.use)}\``,
       '',
@@ -68,7 +115,8 @@ export function papersPage(): string {
     "is reproduced where the 95% interval (Student's t over the seeds) of the mean difference between two arms, paired by seed, lies on",
     'the claimed side of zero; not reproduced where it lies on the other; else inconclusive. Figures are means over the seeds with',
     'their range. A spread is judged by the same test on the distances from the median of the arm over the seeds (Brown and Forsythe, paired).',
-    'Seconds are by the clock, on two cores that several runs and other work shared: they tell nothing of what a method costs.',
+    ...(results.some(({ costs }) => costs !== undefined) ? costText.told : []),
+    ...(results.some(({ costs }) => costs === undefined) ? costText.clock : []),
     '',
     ...sections,
     `## Without a recipe`,

@@ -32,6 +32,7 @@ export const modelStockRecipe = defineRecipe<Config>({
   ],
   use: { surgery: modelStock },
   model: 'nano-vit',
+  onlyModel: 'the classifier of drawn images that has not seen the shapes of this task',
   seeds: [1, 2, 3, 4],
   config: { train: 240, held: 480, probeSteps: 60, steps: 60, batchSize: 16, learningRate: 5e-4, models: 2 },
   smoke: { train: 8, held: 8, probeSteps: 1, steps: 1, batchSize: 8, learningRate: 5e-4, models: 2 },

@@ -35,7 +35,7 @@ export const colaRecipe = defineRecipe<Config>({
       async run(arm, seed, lab) {
         const rows = randomFacts(facts, seed);
         const tuned = await lab.tune('run', rows, {
-          model: { path: 'nano' },
+          model: { path: lab.model },
           adapter: arms[arm as keyof typeof arms],
           optimizer: { learningRate },
           schedule: { type: 'cosine_with_restarts', numCycles: arm === 'cola' ? links : 1 },

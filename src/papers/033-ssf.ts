@@ -32,6 +32,7 @@ export const ssfRecipe = defineRecipe<Config>({
   ],
   use: { config: { adapter: { type: 'ssf' } } },
   model: 'nano-vit',
+  onlyModel: 'the classifier of drawn images that has not seen the shapes of this task',
   seeds: [1, 2, 3, 4, 5],
   config: {
     train: 96,

@@ -44,7 +44,7 @@ export const maskedThoughtRecipe = defineRecipe<Config>({
       const sums = makeSums({ ...data, seed });
       const [train, held] = [sums.train.map(inChat), sums.held.map(inChat)];
       const tuned = await lab.tune('run', train, {
-        model: { path: 'nano' },
+        model: { path: lab.model },
         dataStep: arm === 'masked' ? { type: 'masked-thought', probability, replaceBy: 'random' } : { type: 'none' },
         adapter: { type: 'lora', r: 16, alpha: 32 },
         optimizer: { learningRate },

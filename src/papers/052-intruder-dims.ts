@@ -61,7 +61,7 @@ export const intruderDimsRecipe = defineRecipe<Config>({
       { figure: 'intruders', arm: 'rslora 128', than: 'lora 16', is: 'lower' },
     ],
     async run(arm, seed, lab) {
-      const base = { model: 'nano' };
+      const base = { model: lab.model };
       const rows = randomFacts(facts, seed);
       const { rank, learningRate, steps } = arms[arm] as Arm;
       const lora = { type: 'lora', r: rank, alpha: 2 * rank, useRslora: arm.startsWith('rslora') } as const;

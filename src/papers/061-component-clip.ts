@@ -50,7 +50,7 @@ export const componentClipRecipe = defineRecipe<Config>({
       async run(arm, seed, lab) {
         const rows = makeReversals({ train, held, count: 3, corrupted: 0, seed });
         const tuned = await lab.tune('run', rows.train.map(inChat), {
-          model: { path: 'nano' },
+          model: { path: lab.model },
           adapter: { type: 'none' },
           optimizer: { ...arms[arm as keyof typeof arms], learningRate },
           train: { maxSteps: steps, batchSize, seed, saveSteps: steps },

@@ -63,7 +63,7 @@ export const esAtScaleRecipe = defineRecipe<Config>({
     ],
     async run(arm, seed, lab) {
       const { train, held } = shortAnswers(prompts, seed);
-      const base = { model: 'nano' };
+      const base = { model: lab.model };
       const shared = {
         model: { path: base.model },
         reward: { path: conciseness.name },

@@ -69,8 +69,8 @@ export const iftRecipe = defineRecipe<Config>({
       const half = Math.ceil(steps / 2);
       const tuned =
         arm === 'sft + dpo'
-          ? await learn('dpo', (await lab.merge('merged', await learn('sft', 'nano', half))).model, half)
-          : await learn(arm as 'sft' | 'ift' | 'orpo', 'nano', steps);
+          ? await learn('dpo', (await lab.merge('merged', await learn('sft', lab.model, half))).model, half)
+          : await learn(arm as 'sft' | 'ift' | 'orpo', lab.model, steps);
       const trajectories = await lab.rollOut(
         tuned,
         others.map(({ lake }) => lakeText(lake)),

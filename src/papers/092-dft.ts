@@ -53,9 +53,9 @@ export const dftRecipe = defineRecipe<Config>({
         accuracy: await lab.accuracy(weights, held),
         heldLoss: await lab.loss(weights, held),
       });
-      if (arm === 'base') return measured({ model: 'nano' });
+      if (arm === 'base') return measured({ model: lab.model });
       const tuned = await lab.tune('run', train, {
-        model: { path: 'nano' },
+        model: { path: lab.model },
         objective: { type: arm === 'dft' ? 'dft' : 'sft' },
         adapter: { type: 'lora', r: 16, alpha: 32 },
         optimizer: { learningRate },

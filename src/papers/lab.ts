@@ -4,6 +4,7 @@ import type { RowFields } from '../data/reader.ts';
 import { joinPath } from '../hub/files.ts';
 import { removePath } from '../hub/files-remove.ts';
 import type { TuneConfigInput } from '../loop/config.ts';
+import type { StepEvent } from '../loop/events.ts';
 import { gradeTask } from '../loop/gradeTask.ts';
 import { generate } from '../loop/generate.ts';
 import { type LoadedModel, openClassifier, openModel, tokenizerOf } from '../loop/model.ts';
@@ -50,6 +51,8 @@ export interface Labelled {
 
 /** What experiments are made with; all files lie in the folder of one arm and seed. */
 export interface Lab {
+  /** The model that is tuned. */
+  readonly model: string;
   /** Trains on rows and returns what came of the model. */
   tune(name: string, rows: readonly object[], config: Omit<TuneConfigInput, 'data'>): Promise<WeightsPath>;
   /** Mean negative log-likelihood of the rows' learned tokens, in nats. */
@@ -75,21 +78,30 @@ export interface Lab {
     options: object,
     of: { readonly base: WeightsPath; readonly models: readonly WeightsPath[] },
   ): Promise<WeightsPath>;
-  /** The one number of a probe of two models. */
-  probe(probe: PairProbe, before: WeightsPath, after: WeightsPath): Promise<number>;
+  /** The one number of a probe of two models, with fields of its schema where they are not its defaults. */
+  probe(probe: PairProbe, before: WeightsPath, after: WeightsPath, options?: object): Promise<number>;
 }
 
 export interface LabOptions {
   readonly folder: string;
+  readonly model: string;
   readonly engine: Engine;
   readonly linalg: LinearAlgebra;
   readonly signal?: AbortSignal;
+  readonly onStep?: (step: TrainedStep) => void;
+}
+
+/** A training step, of a run by its name. */
+export interface TrainedStep extends Pick<StepEvent, 'step' | 'loss' | 'cpuMs'> {
+  readonly run: string;
+  /** How many there will be. */
+  readonly steps: number;
 }
 
 /** Most tokens of an answer and of a sample. */
 const [answerTokens, sampleTokens] = [64, 48];
 
-export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
+export function makeLab({ folder, model: base, engine, linalg, signal, onStep }: LabOptions): Lab {
   const stop = signal ? { signal } : {};
   async function using<T>({ model, adapter }: WeightsPath, work: (loaded: LoadedModel) => Promise<T>): Promise<T> {
     const loaded = await openModel({ model, engine, ...(adapter === undefined ? {} : { adapter }) });
@@ -107,13 +119,18 @@ export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
       return gradeTask(loaded, items, reward, { maxNewTokens, batchSize: 32, ...stop });
     });
   return {
+    model: base,
     async tune(name, rows, config) {
       const path = await writeRows(joinPath(folder, `${name}.jsonl`), rows);
       const out = joinPath(folder, name);
       // An experiment measures by itself what it wants to know.
       const bare = { samples: { prompts: 0 }, forgetting: { measure: false } } as const;
-      const { summary } = tune({ ...bare, ...config, data: { path } }, { out, overwrite: true, engine, ...stop });
-      await summary;
+      const run = tune({ ...bare, ...config, data: { path } }, { out, overwrite: true, engine, ...stop });
+      let steps = 0;
+      for await (const event of run) {
+        if (event.type === 'plan') ({ steps } = event);
+        if (event.type === 'step') onStep?.({ ...event, run: name, steps });
+      }
       signal?.throwIfAborted();
       return config.adapter?.type === 'none'
         ? { model: joinPath(out, 'model') }
@@ -188,13 +205,13 @@ export function makeLab({ folder, engine, linalg, signal }: LabOptions): Lab {
       await operate({ unit, options, base, models, out, linalg, ...stop });
       return { model: out };
     },
-    async probe(probe, before, after) {
+    async probe(probe, before, after, options = {}) {
       const first = await openMergedWeights(before);
       try {
         const second = await openMergedWeights(after);
         try {
           const pair = { before: first, after: second };
-          return (await probe.measure(pair, probe.schema.parse({}), { linalg, ...stop })).value;
+          return (await probe.measure(pair, probe.schema.parse(options), { linalg, ...stop })).value;
         } finally {
           await second.close();
         }

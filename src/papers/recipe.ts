@@ -22,23 +22,33 @@ export interface Experiment {
   run(arm: string, seed: number, lab: Lab): Promise<Figures>;
 }
 
-/** What a recipe says beside its config. */
-interface RecipeText {
+/** How a recipe is run on a model. */
+export interface Setting<C extends object = object> {
+  /** The model that is tuned: one in the package, or its id on the hub. */
+  readonly model: string;
+  readonly config: C;
+  /** Where this differs from the paper. */
+  readonly departures: readonly string[];
+  readonly seeds: readonly number[];
+}
+
+/** The same for a model that is not in the package. */
+export interface OtherSetting<C extends object = object> extends Setting<C> {
+  /** How many the model has. */
+  readonly parameters: number;
+}
+
+interface RecipeOf<C extends object> extends Setting<C> {
   /** Of the catalogue. */
   readonly number: string;
   /** In a sentence, at the scale that is checked here. */
   readonly claim: string;
-  /** Where this differs from the paper. */
-  readonly departures: readonly string[];
   /** How a run of one's own uses the method. */
   readonly use: RecipeUse;
-  /** The model that is tuned. */
-  readonly model: string;
-  readonly seeds: readonly number[];
-}
-
-interface RecipeOf<C extends object> extends RecipeText {
-  readonly config: C;
+  /** For models of other sizes; a language model takes the one whose model is nearest in size. */
+  readonly others?: readonly OtherSetting<C>[];
+  /** Why it can learn on no other model than its own. */
+  readonly onlyModel?: string;
   /** Seconds long: shows that it runs, not what it comes to. */
   readonly smoke: C;
   build(config: C): Experiment;

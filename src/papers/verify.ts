@@ -1,9 +1,9 @@
-import { joinPath, makeFolder, readOptionalJsonFile, writeJsonFile } from '../hub/files.ts';
-import { isRecord } from '../hub/json.ts';
-import type { Engine } from '../runtime/engine.ts';
-import type { LinearAlgebra } from '../runtime/linalg/service.ts';
-import { makeLab } from './lab.ts';
-import type { Figures, Recipe } from './recipe.ts';
+import { joinPath, writeJsonFile } from '../hub/files.ts';
+import type { BaseModel } from './baseModel.ts';
+import { type CellsOptions, keyOf, runCells } from './cells.ts';
+import type { Figures } from './recipe.ts';
+import type { Cell, Cost } from './runArm.ts';
+import type { Trial } from './trial.ts';
 import { judge, type Outcome, type Verdict, verdictOf } from './verdict.ts';
 
 /** What a verification came to: written by the run, never by hand. */
@@ -13,97 +13,65 @@ export interface VerifyResult {
   readonly departures: readonly string[];
   readonly verdict: Verdict;
   readonly outcomes: readonly Outcome[];
+  /** Its name. */
   readonly model: string;
+  /** More of it; not there in results of before this was told. */
+  readonly base?: Omit<BaseModel, 'name'>;
   readonly engine: string;
   readonly config: object;
   readonly seeds: readonly number[];
   /** By seed and arm, in the order of `seeds`. */
   readonly figures: readonly Readonly<Record<string, Figures>>[];
-  /** Time of all arms together. */
+  /** In the same order; not there in results of before processor time was told. */
+  readonly costs?: readonly Readonly<Record<string, Cost>>[];
+  /** Processor time of all arms together. */
+  readonly cpuSeconds?: number;
+  /** Time of all arms together, each by the clock. */
   readonly seconds: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
-export interface VerifyOptions {
-  /** Folder of the runs and of figures.json, which a second start goes on from. */
-  readonly out: string;
-  readonly engine: Engine;
-  readonly linalg: LinearAlgebra;
+export interface VerifyOptions extends CellsOptions {
+  /** The setting's unless given. */
+  readonly seeds?: readonly number[] | undefined;
   readonly versions: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
-  readonly onArm?: (arm: { readonly seed: number; readonly arm: string; readonly figures: Figures }) => void;
-}
-
-interface Cell {
-  readonly figures: Figures;
-  readonly seconds: number;
-}
-
-const keyOf = (seed: number, arm: string): string => `${seed} ${arm}`;
-
-/** The figures of every arm on the seeds, each kept as soon as it is there. */
-export async function runArms(
-  recipe: Recipe,
-  { config, seeds }: { readonly config: object; readonly seeds: readonly number[] },
-  { out, engine, linalg, signal, onArm }: VerifyOptions,
-): Promise<ReadonlyMap<string, Cell>> {
-  const { arms, run } = recipe.build(config);
-  const path = joinPath(out, 'figures.json');
-  await makeFolder(out);
-  const saved = await readOptionalJsonFile(path);
-  const same = isRecord(saved) && JSON.stringify(saved['config']) === JSON.stringify(config);
-  const known = same && isRecord(saved['cells']) ? (saved['cells'] as Record<string, Cell>) : {};
-  const cells = new Map(Object.entries(known));
-  for (const seed of seeds) {
-    for (const arm of arms) {
-      const key = keyOf(seed, arm);
-      if (!cells.has(key)) {
-        signal?.throwIfAborted();
-        const begun = performance.now();
-        const lab = makeLab({
-          folder: joinPath(out, `seed-${seed}`, arm),
-          engine,
-          linalg,
-          ...(signal ? { signal } : {}),
-        });
-        const figures = await run(arm, seed, lab);
-        cells.set(key, { figures, seconds: (performance.now() - begun) / 1000 });
-        await writeJsonFile(path, { config, cells: Object.fromEntries(cells) });
-      }
-      onArm?.({ seed, arm, figures: cells.get(key)?.figures ?? {} });
-    }
-  }
-  return cells;
 }
 
 /** Runs a recipe's arms on all seeds and judges its claim. Goes on where an earlier start of the same config ended. */
-export async function verify(
-  recipe: Recipe,
-  options: VerifyOptions & { readonly seeds?: readonly number[] },
-): Promise<VerifyResult> {
-  const { number, claim, departures, model, config } = recipe;
-  const seeds = options.seeds ?? recipe.seeds;
+export async function verify(trial: Trial, options: VerifyOptions): Promise<VerifyResult> {
+  const { recipe, config, departures, base } = trial;
+  const { seeds = trial.seeds, engine, versions, out } = options;
   const { arms, expectations } = recipe.build(config);
-  const cells = await runArms(recipe, { config, seeds }, options);
-  const figures = seeds.map((seed) =>
-    Object.fromEntries(arms.map((arm) => [arm, cells.get(keyOf(seed, arm))?.figures ?? {}])),
-  );
+  const cells = await runCells(trial, seeds, options);
+  const ofArms = <T>(value: (cell: Cell) => T): Readonly<Record<string, T>>[] =>
+    seeds.map((seed) =>
+      Object.fromEntries(
+        arms.map((arm) => {
+          const cell = cells.get(keyOf(seed, arm));
+          if (!cell) throw new Error(`Expected figures of seed ${seed}, ${arm} but found none`);
+          return [arm, value(cell)];
+        }),
+      ),
+    );
+  const [figures, costs] = [ofArms((cell) => cell.figures), ofArms(({ cost }) => cost)];
   const outcomes = expectations.map((expectation) => judge(expectation, figures));
-  const wanted = new Set(seeds.flatMap((seed) => arms.map((arm) => keyOf(seed, arm))));
-  const seconds = [...cells].reduce((sum, [key, cell]) => sum + (wanted.has(key) ? cell.seconds : 0), 0);
-  const { engine, versions, out } = options;
+  const all = costs.flatMap((seed) => Object.values(seed));
+  const { name: model, ...told } = base;
   const result: VerifyResult = {
-    number,
-    claim,
+    number: recipe.number,
+    claim: recipe.claim,
     departures,
     verdict: verdictOf(outcomes),
     outcomes,
     model,
-    engine: `${engine.name} ${engine.precision}`,
+    base: told,
+    engine,
     config,
     seeds,
     figures,
-    seconds,
+    costs,
+    cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    seconds: all.reduce((sum, { seconds }) => sum + seconds, 0),
     versions,
   };
   await writeJsonFile(joinPath(out, 'result.json'), result);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { catalogue } from '../../src/papers/catalogue.ts';
 import { findPaper, recipes } from '../../src/papers/index.ts';
+import { type ArmTask, runArm } from '../../src/papers/runArm.ts';
+import { trialOf } from '../../src/papers/trial.ts';
 import { verify } from '../../src/papers/verify.ts';
 import { linalgPool } from '../../src/runtime/node/linalg-pool.ts';
 import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
@@ -12,6 +14,9 @@ import { ortEngine } from '../../src/runtime/node/ort-engine.ts';
 const folder = new URL('../../src/papers/', import.meta.url);
 const root = mkdtempSync(join(tmpdir(), 'tuneloop-papers-'));
 const [engine, linalg] = [ortEngine({ threads: 2 }), linalgPool({ threads: 2 })];
+// Not the model in the package: a recipe that takes any model must train and measure this one.
+const copied = join(root, 'other');
+cpSync(new URL('../../assets/nano/', import.meta.url), copied, { recursive: true });
 after(() => {
   engine.close();
   linalg.close();
@@ -44,32 +49,43 @@ for (const recipe of recipes) {
   test(`${recipe.number}: runs small on one seed after another, judges what it finds, and a second start only reads`, async () => {
     const out = join(root, recipe.number);
     const versions = {};
-    const small = { ...recipe, config: recipe.smoke };
+    const trial = await trialOf(recipe, { smoke: true, ...(recipe.onlyModel === undefined ? { model: copied } : {}) });
     const { expectations, arms } = recipe.build(recipe.smoke);
     const judged = expectations.filter(({ arm, than }) => arms.includes(arm) && arms.includes(than));
     assert.ok(judged.length > 0 && recipe.seeds.length >= 3);
     const told: string[] = [];
     const options = {
       out,
-      engine,
-      linalg,
+      engine: 'ort fp32',
+      run: (task: ArmTask) => runArm(recipe, task, { engine, linalg }),
       versions,
       seeds: [1, 2],
       onArm: ({ arm }: { arm: string }) => void told.push(arm),
     };
-    const result = await verify(small, options);
+    const result = await verify(trial, options);
     assert.deepEqual(told, [...arms, ...arms]);
     assert.equal(result.outcomes.length, expectations.length);
     assert.ok(
       result.figures.every((seed) => arms.every((arm) => Object.values(seed[arm] ?? {}).every(Number.isFinite))),
     );
+    for (const seed of result.costs ?? [])
+      for (const { cpuSeconds, trainCpuSeconds } of Object.values(seed)) assert.ok(cpuSeconds > trainCpuSeconds);
+    assert.equal(result.model, recipe.model === 'nano' ? 'other' : recipe.model);
+    assert.ok((result.base?.parameters ?? 0) > 1e5);
     const written = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((name) =>
       /metrics.jsonl$/.test(name),
     );
+    const configs = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('run/config.json'),
+    );
+    for (const name of configs) {
+      const { model } = JSON.parse(readFileSync(join(out, name), 'utf8')) as { model: { path: string } };
+      assert.ok(recipe.onlyModel !== undefined || model.path === copied || model.path.startsWith(out), model.path);
+    }
     const times = (): number[] => written.map((name) => statSync(join(out, name)).mtimeMs);
     const before = times();
     assert.ok(before.length > 0);
-    assert.deepEqual(await verify(small, options), result);
+    assert.deepEqual(await verify(trial, options), result);
     assert.deepEqual(times(), before);
   });
 }

@@ -1,43 +1,27 @@
 // One run in a process of its own, which `runInChild` starts and which goes when its parent does.
 import { joinPath, pathKind } from '../../hub/files.ts';
-import { parentProcess } from '../../runtime/node/parentProcess.ts';
+import { workForParent } from '../../runtime/node/childWork.ts';
 import type { TuneConfig } from '../config.ts';
-import { resume, type RunEvent, type RunSummary, tune, type TuneRun } from '../tuneRun.ts';
+import { resume, type RunEvent, type RunSummary, tune } from '../tuneRun.ts';
 
-export type ToChild =
-  /** Trains into the folder, or goes on with the run there; without a folder checks and plans alone. */
-  | { readonly type: 'work'; readonly config: TuneConfig; readonly folder?: string }
-  /** Ends after the step under way, saved. */
-  | { readonly type: 'stop' };
+/** Trains into the folder, or goes on with the run there; without a folder checks and plans alone. */
+export interface RunTask {
+  readonly config: TuneConfig;
+  readonly folder?: string;
+}
 
-export type FromChild =
-  | { readonly type: 'event'; readonly event: RunEvent }
-  | { readonly type: 'summary'; readonly summary: RunSummary }
-  | { readonly type: 'error'; readonly message: string; readonly stack: string | undefined };
+/** A run as work in a process of its own. */
+export interface RunWork {
+  readonly task: RunTask;
+  readonly event: RunEvent;
+  readonly result: RunSummary;
+}
 
-const controller = new AbortController();
-const { signal } = controller;
-
-const parent = parentProcess<FromChild>((given) => {
-  const message = given as ToChild;
-  if (message.type === 'stop') controller.abort();
-  else void work(message.config, message.folder);
+workForParent<RunWork>(async ({ config, folder }, { emit, signal }) => {
+  const begun = folder !== undefined && (await pathKind(joinPath(folder, 'config.json'))) !== undefined;
+  const run = begun
+    ? resume(folder, { signal })
+    : tune(config, folder === undefined ? { dryRun: true, signal } : { out: folder, signal });
+  for await (const event of run) emit(event);
+  return run.summary;
 });
-
-async function runOf(config: TuneConfig, folder: string | undefined): Promise<TuneRun> {
-  if (folder === undefined) return tune(config, { dryRun: true, signal });
-  const begun = (await pathKind(joinPath(folder, 'config.json'))) !== undefined;
-  return begun ? resume(folder, { signal }) : tune(config, { out: folder, signal });
-}
-
-async function work(config: TuneConfig, folder: string | undefined): Promise<void> {
-  try {
-    const run = await runOf(config, folder);
-    for await (const event of run) void parent.send({ type: 'event', event });
-    await parent.send({ type: 'summary', summary: await run.summary });
-  } catch (error) {
-    const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    await parent.send({ type: 'error', message, stack });
-  }
-  parent.end();
-}
