@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { linearTensors } from '../adapters/mergedWeights.ts';
 import { columnSimilarities } from '../runtime/linalg/similarity.ts';
-import { changedLinears } from './linearPairs.ts';
+import { changedLinears, linearNames } from './linearPairs.ts';
 import { defineProbe, type Measurement } from './probe.ts';
 
 /**
@@ -25,12 +24,17 @@ export const intruderDims = defineProbe({
       .default(0.5)
       .describe('Similarity to every direction before below which one intrudes'),
     topK: z.number().int().min(1).default(10).describe('Leading singular directions that are looked at'),
+    layers: z
+      .array(z.number().int().min(0))
+      .min(1)
+      .optional()
+      .describe('Numbers of the blocks whose layers are looked at; all unless given'),
   }),
-  async measure({ before, after }, { epsilon, topK }, { linalg, onProgress, signal }) {
+  async measure({ before, after }, { epsilon, topK, layers }, { linalg, onProgress, signal }) {
     const places: Record<string, Measurement['places'][string]> = {};
-    const total = linearTensors(before).size;
+    const names = linearNames(before, layers);
     let value = 0;
-    for await (const { name, shape, before: from, after: to } of changedLinears(before, after)) {
+    for await (const { name, shape, before: from, after: to } of changedLinears(before, after, names)) {
       signal?.throwIfAborted();
       const [own, tuned] = await Promise.all(
         [from, to].map((values) => linalg.svd({ shape, data: Float64Array.from(values) })),
@@ -40,7 +44,7 @@ export const intruderDims = defineProbe({
       const intruders = similarities.filter((similarity) => similarity < epsilon).length;
       value += intruders;
       places[name] = { intruders, similarities };
-      onProgress?.(Object.keys(places).length, total);
+      onProgress?.(Object.keys(places).length, names.length);
     }
     return { value, places };
   },

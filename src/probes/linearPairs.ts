@@ -9,10 +9,32 @@ export interface LinearPair {
   readonly after: Float32Array;
 }
 
-/** The linear layers of two models of one shape, those whose weights differ. RangeError naming what one lacks or has in another shape. */
-export async function* changedLinears(before: MergedWeights, after: MergedWeights): AsyncGenerator<LinearPair> {
+/** The number in the name of a block's tensor. */
+const blockOf = (name: string): number => Number(/\.(\d+)\./.exec(name)?.[1] ?? NaN);
+
+/** Names of a model's linear weights, of all blocks unless their numbers are given. RangeError naming a block that is not there. */
+export function linearNames(weights: MergedWeights, blocks?: readonly number[]): string[] {
+  const names = [...linearTensors(weights).keys()];
+  if (blocks === undefined) return names;
+  const there = new Set(names.map(blockOf));
+  const missing = blocks.find((block) => !there.has(block));
+  if (missing !== undefined)
+    throw new RangeError(
+      `layers: expected numbers of blocks of ${weights.checkpoint.path}, at most ${Math.max(...[...there].filter(Number.isInteger))}, but found ${missing}`,
+    );
+  return names.filter((name) => blocks.includes(blockOf(name)));
+}
+
+/** The linear layers of these names of two models of one shape, those whose weights differ. RangeError naming what one lacks or has in another shape. */
+export async function* changedLinears(
+  before: MergedWeights,
+  after: MergedWeights,
+  names: readonly string[],
+): AsyncGenerator<LinearPair> {
   const theirs = new Map(after.tensors.map(({ source }) => [source.name, source]));
-  for (const [name, { transposed }] of linearTensors(before)) {
+  const linears = linearTensors(before);
+  for (const name of names) {
+    const transposed = linears.get(name)?.transposed;
     const [own, other] = [before.tensors.find(({ source }) => source.name === name)?.source, theirs.get(name)];
     if (!own) continue;
     if (!other || !sameShape(other.shape, own.shape)) {

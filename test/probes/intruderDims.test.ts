@@ -35,6 +35,18 @@ test('counts follow the threshold and name the layers that an adapter changed', 
   const similarities = Object.values(some.places).flatMap((place) => place['similarities'] as readonly number[]);
   assert.equal(some.value, similarities.filter((similarity) => similarity < 0.5).length);
   assert.equal(all.value, names.length * 3);
+  const first = await intruderDims.measure(
+    { before, after: tuned },
+    { epsilon: 0.5, topK: 10, layers: [1] },
+    { linalg },
+  );
+  const ofFirst = Object.entries(some.places).filter(([name]) => name.includes('.layers.1.'));
+  assert.ok(ofFirst.length > 0 && ofFirst.length < names.length);
+  assert.deepEqual(first.places, Object.fromEntries(ofFirst));
+  await assert.rejects(
+    intruderDims.measure({ before, after: tuned }, { epsilon: 0.5, topK: 10, layers: [0, 9] }, { linalg }),
+    /layers: expected numbers of blocks of .*, at most \d, but found 9/,
+  );
   assert.ok(similarities.every((similarity) => similarity > 0 && similarity <= 1 + 1e-12));
   await before.close();
   await tuned.close();
