@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fixture } from '../parity.ts';
 import { runCli } from './run.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-answers-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -41,11 +42,7 @@ interface Line {
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
-const linesOf = (run: string): Line[] =>
-  readFileSync(at(run, 'metrics.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line);
+const linesOf = (run: string): Line[] => jsonLines<Line>(at(run, 'metrics.jsonl'));
 const told = (run: string) =>
   linesOf(run).flatMap(({ type, step, loss, gradNorm, metrics }) =>
     type === 'step' ? [{ step, loss, gradNorm, metrics }] : [],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from './run.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const model = fileURLToPath(new URL('../fixtures/models/chat', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-data-'));
@@ -40,10 +41,7 @@ const tune = (run: string, ...more: string[]) =>
     ...more,
   ]);
 const stepsOf = (run: string): unknown[] =>
-  readFileSync(join(folder, run, 'metrics.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  jsonLines(join(folder, run, 'metrics.jsonl'))
     .filter(({ type }) => type === 'step')
     .map(({ step, loss, gradNorm }) => ({ step, loss, gradNorm }));
 const adapterOf = (run: string): Buffer => readFileSync(join(folder, run, 'adapter', 'adapter_model.safetensors'));

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from './run.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const nano = fileURLToPath(new URL('../../assets/nano', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-generate-'));
@@ -78,10 +79,7 @@ test('text as it comes adds up to the results', async () => {
   const out = join(folder, 'events.jsonl');
   const { code } = await runCli([...argv, '--stream', '--out', out]);
   assert.equal(code, 0);
-  const events = readFileSync(out, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; index: number; text: string; generation: Line });
+  const events = jsonLines<{ type: string; index: number; text: string; generation: Line }>(out);
   const plain = await lines();
   for (const { index, text } of plain) {
     const pieces = events.filter((event) => event.type === 'text' && event.index === index);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fixture } from '../parity.ts';
 import { runCli } from './run.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-optimizers-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -24,11 +25,7 @@ interface Step {
   learningRate: number;
 }
 const stepsOf = (run: string): Step[] =>
-  readFileSync(at(run, 'metrics.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Step)
-    .filter(({ type }) => type === 'step');
+  jsonLines<Step>(at(run, 'metrics.jsonl')).filter(({ type }) => type === 'step');
 const adapterOf = (run: string): Buffer => readFileSync(at(run, 'adapter', 'adapter_model.safetensors'));
 
 const cases: readonly (readonly [string, string])[] = [

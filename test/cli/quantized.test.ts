@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { openCheckpoint } from '../../src/hub/checkpoint.ts';
 import { fixture } from '../parity.ts';
 import { runCli } from './run.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-quantized-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -22,11 +23,9 @@ const tune = (run: string, ...more: string[]) => {
   return runCli(['tune', '--model', base, ...data, ...options, ...more]);
 };
 const lossesOf = (run: string): number[] =>
-  readFileSync(at(run, 'metrics.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; loss: number })
-    .flatMap(({ type, loss }) => (type === 'step' ? [loss] : []));
+  jsonLines<{ type: string; loss: number }>(at(run, 'metrics.jsonl')).flatMap(({ type, loss }) =>
+    type === 'step' ? [loss] : [],
+  );
 
 test('a base in few bits learns with LoRA on it and goes into the base as it was, in its own type', async () => {
   const plain = await tune('plain');

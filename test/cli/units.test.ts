@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from './run.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-units-'));
@@ -21,11 +22,9 @@ const options = ['--model', fixture('models/chat'), '--data', data, '--learning-
 const tune = (run: string, ...more: string[]) =>
   runCli(['tune', ...options, '--out', join(folder, run), '--max-steps', '4', '--save-steps', '2', ...more]);
 const steps = (run: string) =>
-  readFileSync(join(folder, run, 'metrics.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; loss: number; metrics?: Record<string, number> })
-    .filter(({ type }) => type === 'step');
+  jsonLines<{ type: string; loss: number; metrics?: Record<string, number> }>(
+    join(folder, run, 'metrics.jsonl'),
+  ).filter(({ type }) => type === 'step');
 
 const methods: Readonly<Record<string, readonly string[]>> = {
   dft: ['--objective', 'dft'],

@@ -6,12 +6,10 @@ import type { ByteFile } from '../../src/hub/byte-file.ts';
 import { openFile } from '../../src/hub/files.ts';
 import { parquetRows } from '../../src/data/parquet.ts';
 import { readRows, type RowFields } from '../../src/data/reader.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/parquet/', import.meta.url));
-const expected = readFileSync(`${folder}rows.jsonl`, 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => JSON.parse(line) as RowFields);
+const expected = jsonLines<RowFields>(`${folder}rows.jsonl`);
 
 /** A file in memory, with counts of what is read at once. */
 function fileOf(bytes: Uint8Array, name = 'a.parquet'): ByteFile & { largest: () => number } {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { runCli } from '../cli/run.ts';
 import { fixture } from '../parity.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const model = fixture('classifiers/bert');
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-'));
@@ -24,11 +25,6 @@ const at = (name: string, content?: string): string => {
   return path;
 };
 const data = at('data.jsonl', lines(rows));
-const jsonLines = (path: string): Record<string, unknown>[] =>
-  readFileSync(path, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
 const tune = (adapter: 'lora' | 'none', out: string, ...more: string[]) =>
   runCli(['tune', '--model', model, '--data', data, '--out', at(out), '--adapter', adapter, ...more]);
 

@@ -7,6 +7,7 @@ import { classify } from '../../src/loop/onRows.ts';
 import { loadClassifier } from '../../src/loop/loadModel.ts';
 import { runCli } from '../cli/run.ts';
 import { collect, fixture } from '../parity.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const model = fixture('vision/vit');
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-images-'));
@@ -32,11 +33,6 @@ function drawn(index: number): { image: number[][][]; label: string } {
 
 const rows = Array.from({ length: 18 }, (_, index) => drawn(index));
 const data = at('data.jsonl', lines(rows));
-const jsonLines = (path: string): Record<string, unknown>[] =>
-  readFileSync(path, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
 const tune = (adapter: string, out: string, ...more: string[]) =>
   runCli(['tune', '--model', model, '--data', data, '--out', at(out), '--adapter', adapter, ...more]);
 

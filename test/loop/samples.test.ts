@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { generate, loadModel, resume, tune, type RunEvent } from '../../src/index.ts';
 import type { SampleSet } from '../../src/loop/samples.ts';
+import { jsonLines } from '../jsonLines.ts';
 
 const model = fileURLToPath(new URL('../fixtures/models/chat', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tuneloop-samples-'));
@@ -23,11 +24,7 @@ writeFileSync(
     .map((row) => `${JSON.stringify(row)}\n`)
     .join(''),
 );
-const setsOf = (run: string): SampleSet[] =>
-  readFileSync(join(run, 'samples.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as SampleSet);
+const setsOf = (run: string): SampleSet[] => jsonLines<SampleSet>(join(run, 'samples.jsonl'));
 const config = {
   model: { path: model },
   data: { path: data, evalPath: held },
