@@ -21,7 +21,8 @@ struct Slot {
 struct Step {
   int kernel;
   Kernel run;
-  size_t slots, ints, floats, intCount;
+  size_t slots, ints, floats, intCount, slotCount;
+  uint32_t narrow;
 };
 
 void report(char *error, int64_t size, const std::string &text) {
@@ -91,12 +92,14 @@ static std::unique_ptr<tl_program> read(tl_engine *engine, Reader words, int64_t
   int64_t steps = words.whole(0, 1 << 24);
   for (int64_t i = 0; i < steps; i++) {
     Step step{static_cast<int>(words.whole(0, kernelCount() - 1)), nullptr, program->slotNumbers.size(),
-              program->ints.size(), program->floats.size(), 0};
+              program->ints.size(), program->floats.size(), 0, 0, 0};
     int64_t slotCount = words.whole(0, 1 << 16), intCount = words.whole(0, 1 << 20),
             floatCount = words.whole(0, 1 << 20);
     step.intCount = static_cast<size_t>(intCount);
+    step.slotCount = static_cast<size_t>(slotCount);
     const KernelEntry &entry = kernelOf(*engine->set, step.kernel);
     step.run = entry.run;
+    step.narrow = entry.narrow;
     if (entry.slots >= 0 && entry.slots != slotCount)
       throw std::runtime_error("Expected " + std::to_string(entry.slots) + " slots for kernel " + entry.name +
                                " but found " + std::to_string(slotCount));
@@ -119,24 +122,40 @@ static std::string setNames(bool bf16) {
   return list;
 }
 
-static void run(tl_program &program, const uint64_t *leaves) {
+static Form formOf(uint8_t number) {
+  if (number > static_cast<uint8_t>(Form::bf16)) throw std::runtime_error("Expected f32 or bf16 in a leaf");
+  return static_cast<Form>(number);
+}
+
+static void run(tl_program &program, const uint64_t *leaves, const uint8_t *leafForms) {
   tl_engine &engine = *program.engine;
   uint8_t *arena = engine.arena.atLeast(static_cast<size_t>(program.arenaBytes));
   std::vector<void *> addresses;
+  std::vector<Form> forms;
   addresses.reserve(program.slots.size());
+  forms.reserve(program.slots.size());
   for (const Slot &slot : program.slots) {
     uint8_t *base = slot.kind == 0   ? arena
                     : slot.kind == 1 ? reinterpret_cast<uint8_t *>(static_cast<uintptr_t>(leaves[slot.leaf]))
                                      : program.constants.data();
-    addresses.push_back(base + slot.offset);
+    forms.push_back(slot.kind == 1 ? formOf(leafForms[slot.leaf]) : Form::f32);
+    addresses.push_back(base + (forms.back() == Form::bf16 ? slot.offset / 2 : slot.offset));
   }
   std::vector<void *> given;
+  std::vector<Form> givenForms;
   given.reserve(program.slotNumbers.size());
-  for (int number : program.slotNumbers) given.push_back(number < 0 ? nullptr : addresses[static_cast<size_t>(number)]);
+  givenForms.reserve(program.slotNumbers.size());
+  for (int number : program.slotNumbers) {
+    given.push_back(number < 0 ? nullptr : addresses[static_cast<size_t>(number)]);
+    givenForms.push_back(number < 0 ? Form::f32 : forms[static_cast<size_t>(number)]);
+  }
   auto before = std::chrono::steady_clock::now();
   int64_t call = 0;
   for (const Step &step : program.steps) {
-    Args args{given.data() + step.slots, program.ints.data() + step.ints, program.floats.data() + step.floats,
+    for (size_t i = 0; i < step.slotCount; i++)
+      if (givenForms[step.slots + i] != Form::f32 && !(i < 32 && (step.narrow >> i & 1)))
+        throw std::runtime_error("call " + std::to_string(call) + ": expected f32 in slot " + std::to_string(i));
+    Args args{given.data() + step.slots, givenForms.data() + step.slots, program.ints.data() + step.ints, program.floats.data() + step.floats,
               static_cast<int64_t>(step.intCount)};
     step.run(engine.context, args);
     auto after = std::chrono::steady_clock::now();
@@ -222,12 +241,13 @@ tl_program *tl_program_load(tl_engine *engine, const double *words, int64_t word
 
 void tl_program_release(tl_program *program) { delete program; }
 
-int32_t tl_program_run(tl_program *program, const uint64_t *leaves, int64_t leaf_count, char *error, int64_t size) {
+int32_t tl_program_run(tl_program *program, const uint64_t *leaves, const uint8_t *forms, int64_t leaf_count, char *error,
+                       int64_t size) {
   std::lock_guard<std::mutex> lock(program->engine->mutex);
   try {
     if (leaf_count < program->leaves) throw std::runtime_error("Expected an address for every leaf");
     if (program->engine->set->enterThread) program->engine->set->enterThread();
-    run(*program, leaves);
+    run(*program, leaves, forms);
     return 0;
   } catch (const std::bad_alloc &) {
     report(error, size,

@@ -83,9 +83,13 @@ private:
   std::string error_;
 };
 
+// How memory holds the f32 of a plan: as they are, or rounded to bf16.
+enum class Form : uint8_t { f32, bf16 };
+
 // Operands of one call, in the order that the lowering writes them. A slot that is left out is null.
 struct Args {
   void *const *slots;
+  const Form *forms;
   const int64_t *ints;
   const double *floats;
   int64_t intCount;
@@ -100,6 +104,8 @@ struct KernelEntry {
   const char *name;
   Kernel run;
   int slots;
+  // A bit for each slot that may hold bf16.
+  uint32_t narrow = 0;
 };
 
 // The kernels of one instruction set; all sets of f32 have the same ones in the same order.

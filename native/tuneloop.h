@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 // Raised whenever a plan, a kernel's operands or this file change: caller and library must agree.
-#define TL_VERSION 2
+#define TL_VERSION 3
 
 typedef struct tl_engine tl_engine;
 typedef struct tl_program tl_program;
@@ -43,10 +43,10 @@ TL_EXPORT tl_program *tl_program_load(tl_engine *engine, const double *words, in
                                       int64_t error_size);
 TL_EXPORT void tl_program_release(tl_program *program);
 
-// Runs once over the leaves' addresses. 0, or 1 with a text in `error`; the program stays usable. What a kernel complains
-// of begins with `call N: `, its place in the plan.
-TL_EXPORT int32_t tl_program_run(tl_program *program, const uint64_t *leaves, int64_t leaf_count, char *error,
-                                 int64_t error_size);
+// Runs once over the leaves' addresses; forms: 1 for a leaf of f32 that is held in bf16, else 0. 0, or 1 with a text in
+// `error`; the program stays usable. What a kernel complains of begins with `call N: `, its place in the plan.
+TL_EXPORT int32_t tl_program_run(tl_program *program, const uint64_t *leaves, const uint8_t *forms, int64_t leaf_count,
+                                 char *error, int64_t error_size);
 
 // out: bytes of the arena that programs share, bytes of scratch memory of kernels.
 TL_EXPORT void tl_engine_memory(tl_engine *engine, double *out);

@@ -1,7 +1,7 @@
 // What the attention kernels share: sizes, who sees whom, and packed keys and values.
 #pragma once
 #include "../simd/math.h"
-#include "panels.h"
+#include "product.h"
 #include <numeric>
 
 namespace tl::TL_SET::attention {

@@ -99,10 +99,10 @@ inline void fill(Context &context, const Args &args) {
 // Slots x, y. ints: element bytes, dtype, elements of y, then as in `run` from the offsets on; floats: what surrounds x.
 inline void pad(Context &context, const Args &args) {
   const int64_t sizes[3] = {args.ints[0], args.ints[2], args.ints[1]};
-  fill(context, Args{args.slots + 1, sizes, args.floats, 3});
+  fill(context, Args{args.slots + 1, args.forms + 1, sizes, args.floats, 3});
   int64_t copied[4 + 3 * kRank] = {args.ints[0]};
   std::memcpy(copied + 1, args.ints + 3, static_cast<size_t>(args.intCount - 3) * sizeof(int64_t));
-  run(context, Args{args.slots, copied, args.floats, args.intCount - 2});
+  run(context, Args{args.slots, args.forms, copied, args.floats, args.intCount - 2});
 }
 
 // Slots: parts, then y. ints: rows, bytes of a row of y, then of a row of each part.

@@ -18,13 +18,14 @@ constexpr int64_t kParts = 12;
 // Up to so many rows W is read once as it lies, without packing it.
 constexpr int64_t kFewRows = 12;
 
-// Rows of A by rows of W, both contiguous along the inner axis: four by four dot products at a time.
-template <int rows>
-inline void dots(const float *a, int64_t stepA, const float *w, int64_t stepW, int64_t k, int64_t columns, float *out) {
+// Rows of A by rows of W, both contiguous along the inner axis: four by four dot products at a time. W begins at `from`.
+template <int rows, class Elements>
+inline void dots(const float *a, int64_t stepA, const Elements &w, int64_t from, int64_t stepW, int64_t k, int64_t columns,
+                 float *out) {
   F sums[rows][4] = {};
   for (int64_t i = 0; i + W <= k; i += W) {
     F right[4];
-    for (int j = 0; j < 4; j++) right[j] = j < columns ? load(w + j * stepW + i) : F{};
+    for (int j = 0; j < 4; j++) right[j] = j < columns ? w.along(from + j * stepW + i) : F{};
     for (int r = 0; r < rows; r++) {
       const F left = load(a + r * stepA + i);
       for (int j = 0; j < 4; j++) sums[r][j] += left * right[j];
@@ -34,21 +35,22 @@ inline void dots(const float *a, int64_t stepA, const float *w, int64_t stepW, i
   for (int r = 0; r < rows; r++)
     for (int j = 0; j < columns; j++) {
       float total = sumOf(sums[r][j]);
-      for (int64_t i = done; i < k; i++) total += a[r * stepA + i] * w[j * stepW + i];
+      for (int64_t i = done; i < k; i++) total += a[r * stepA + i] * w.one(from + j * stepW + i);
       out[r * 4 + j] = total;
     }
 }
 
-inline void dotsOf(int64_t rows, const float *a, int64_t stepA, const float *w, int64_t stepW, int64_t k,
+template <class Elements>
+inline void dotsOf(int64_t rows, const float *a, int64_t stepA, const Elements &w, int64_t from, int64_t stepW, int64_t k,
                    int64_t columns, float *out) {
-  if (rows == 1) dots<1>(a, stepA, w, stepW, k, columns, out);
-  else if (rows == 2) dots<2>(a, stepA, w, stepW, k, columns, out);
-  else if (rows == 3) dots<3>(a, stepA, w, stepW, k, columns, out);
-  else dots<4>(a, stepA, w, stepW, k, columns, out);
+  if (rows == 1) dots<1>(a, stepA, w, from, stepW, k, columns, out);
+  else if (rows == 2) dots<2>(a, stepA, w, from, stepW, k, columns, out);
+  else if (rows == 3) dots<3>(a, stepA, w, from, stepW, k, columns, out);
+  else dots<4>(a, stepA, w, from, stepW, k, columns, out);
 }
 
 // Few rows times a matrix whose inner axis is contiguous, and a low-rank term whose V is too.
-inline void fewRows(Context &context, const Product &p) {
+template <class Elements> inline void fewRows(Context &context, const Product &p, const Elements &w) {
   const int64_t block = p.n < 64 ? 4 : 16;
   context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int) {
     for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += 4) {
@@ -56,9 +58,9 @@ inline void fewRows(Context &context, const Product &p) {
       for (int64_t i = 0; i < p.m; i += 4) {
         const int64_t rows = least(4, p.m - i);
         float out[16], extra[16] = {};
-        dotsOf(rows, p.a.p + i * p.a.row, p.a.row, p.b.p + j * p.b.column, p.b.column, p.k, columns, out);
+        dotsOf(rows, p.a.p + i * p.a.row, p.a.row, w, j * p.b.column, p.b.column, p.k, columns, out);
         if (p.rank > 0)
-          dotsOf(rows, p.u + i * p.rank, p.rank, p.v.p + j * p.v.column, p.v.column, p.rank, columns, extra);
+          dotsOf(rows, p.u + i * p.rank, p.rank, Floats{p.v.p}, j * p.v.column, p.v.column, p.rank, columns, extra);
         for (int64_t r = 0; r < rows; r++)
           for (int64_t c = 0; c < columns; c++) {
             const Target t = p.target.at(i + r, j + c);
@@ -131,7 +133,7 @@ inline void product(Context &context, const Product &p) {
       low.target.row = p.rank;
       product(context, low);
     }
-    return gemm::fewRows(context, p);
+    return elementsOf(p.b, [&](const auto &w) { gemm::fewRows(context, p, w); });
   }
   const int64_t inner = (chunksOf(p.k) + chunksOf(p.rank)) * kCells;
   const int64_t columns = most(kColumns, gemm::kSlab / most(1, inner) / kColumns * kColumns);
@@ -160,8 +162,9 @@ inline void alone(const Product &p, float *memory) {
   multiply(a, b, p.m, p.n, chunks, chunks, chunks, p.a.column != 1, p.target);
 }
 
-inline Matrix matrixOf(const float *p, int64_t rows, int64_t columns, bool transposed) {
-  return transposed ? Matrix{p, 1, rows} : Matrix{p, columns, 1};
+inline Matrix matrixOf(const Args &args, int slot, int64_t rows, int64_t columns, bool transposed) {
+  const Matrix m{args.at(slot), columns, 1, args.forms[slot]};
+  return transposed ? Matrix{m.p, 1, rows, m.form} : m;
 }
 
 // Batched products. Slots A, B, C. ints: m, n, k, A transposed, B transposed, batch axes, then per axis its size and
@@ -183,8 +186,8 @@ inline void batched(Context &context, const Args &args) {
       a += i * n[7 + 3 * axis];
       b += i * n[8 + 3 * axis];
     }
-    p.a = matrixOf(args.at(0) + a, p.m, p.k, n[3] != 0);
-    p.b = matrixOf(args.at(1) + b, p.k, p.n, n[4] != 0);
+    p.a = matrixOf(args, 0, p.m, p.k, n[3] != 0).moved(a);
+    p.b = matrixOf(args, 1, p.k, p.n, n[4] != 0).moved(b);
     p.target.c = args.at(2) + index * p.m * p.n;
     return p;
   };
@@ -208,7 +211,7 @@ inline void linear(Context &context, const Args &args) {
   const int64_t rows = args.ints[0], out = args.ints[1], inner = args.ints[2], rank = args.ints[4];
   const bool transposed = args.ints[3] != 0;
   const Matrix x{args.at(0), inner, 1};
-  Product p{rows, out, inner, x, matrixOf(args.at(1), inner, out, !transposed), {}};
+  Product p{rows, out, inner, x, matrixOf(args, 1, inner, out, !transposed), {}};
   p.target.c = args.at(6);
   p.target.row = out;
   p.target.bias = args.at(2);

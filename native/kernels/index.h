@@ -1,6 +1,6 @@
 // Reading and adding by index: rows of a table, elements along an axis, and masks from counter-based random numbers.
 #pragma once
-#include "../simd/vector.h"
+#include "../simd/stored.h"
 
 namespace tl::TL_SET::indexing {
 
@@ -15,18 +15,29 @@ inline bool within(Context &context, const char *op, const int32_t *ids, int64_t
   return true;
 }
 
+// y[0, n) as f32.
+inline void widen(float *y, const Halves &x, int64_t n) {
+  int64_t i = 0;
+  for (; i + W <= n; i += W) store(y + i, x.along(i));
+  for (; i < n; i++) y[i] = x.one(i);
+}
+
 // y[outer, id, inner] = x[outer, ids[id], inner]. Slots x, ids, y. ints: element bytes, outer, size, ids, inner.
 inline void gather(Context &context, const Args &args) {
   const int64_t bytes = args.ints[0], outer = args.ints[1], size = args.ints[2], count = args.ints[3],
-                inner = args.ints[4] * bytes;
+                width = args.ints[4], inner = width * bytes;
   const int32_t *ids = args.at<int32_t>(1);
   if (!within(context, "gather", ids, count, size)) return;
+  const bool narrow = args.forms[0] == Form::bf16;
   const uint8_t *x = args.at<uint8_t>(0);
   uint8_t *y = args.at<uint8_t>(2);
   const int64_t group = most(1, 32768 / most(1, inner));
   context.pool.run(ceilDiv(outer * count, group), [&](int64_t task, int) {
-    for (int64_t i = task * group; i < least(outer * count, (task + 1) * group); i++)
-      std::memcpy(y + i * inner, x + (i / count * size + ids[i % count]) * inner, static_cast<size_t>(inner));
+    for (int64_t i = task * group; i < least(outer * count, (task + 1) * group); i++) {
+      const int64_t row = i / count * size + ids[i % count];
+      if (narrow) widen(args.at(2) + i * width, Halves{args.at<uint16_t>(0) + row * width}, width);
+      else std::memcpy(y + i * inner, x + row * inner, static_cast<size_t>(inner));
+    }
   });
 }
 

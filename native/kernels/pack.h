@@ -20,13 +20,25 @@ constexpr int64_t kCells = 16;
 
 constexpr int64_t kChunk = kCells * kPer;
 
-// A matrix within memory: element (i, j) at p[i * row + j * column].
+// A matrix within memory: element (i, j) at i * row + j * column from its start, which is `p` itself where it holds f32.
 struct Matrix {
   const float *p;
   int64_t row, column;
-  Matrix transposed() const { return {p, column, row}; }
-  Matrix at(int64_t i, int64_t j) const { return {p + i * row + j * column, row, column}; }
+  Form form = Form::f32;
+  int64_t start = 0;
+  Matrix transposed() const { return {p, column, row, form, start}; }
+  Matrix moved(int64_t elements) const {
+    if (form == Form::f32) return {p + elements, row, column};
+    return {p, row, column, form, start + elements};
+  }
+  Matrix at(int64_t i, int64_t j) const { return moved(i * row + j * column); }
 };
+
+// use(elements from the matrix's start on).
+template <class Use> inline void elementsOf(const Matrix &m, Use use) {
+  if (m.form == Form::bf16) use(Halves{reinterpret_cast<const uint16_t *>(m.p) + m.start});
+  else use(Floats{m.p});
+}
 
 inline int64_t chunksOf(int64_t inner) { return ceilDiv(inner, kChunk); }
 
@@ -37,65 +49,70 @@ inline F splatCell(float x) {
   return floats(splatI(u));
 }
 
-// Rows [0, rows) of `a`, rows <= kRows, as one panel of `inner` columns. `to` has chunks * 16 * kRows places.
+// Rows [0, rows) of `a`, which holds f32, rows <= kRows, as one panel of `inner` columns. `to` has chunks * 16 * kRows places.
 inline void packRows(float *to, Matrix a, int64_t rows, int64_t inner, float factor = 1) {
   const int64_t chunks = chunksOf(inner);
   for (int64_t chunk = 0; chunk < chunks; chunk++, to += kCells * kRows) {
     const int64_t n = least(kChunk, inner - chunk * kChunk), used = ceilDiv(n, kPer);
-    const Matrix part = a.at(0, chunk * kChunk);
+    const Scaled e{a.p + chunk * kChunk * a.column, factor};
     if (rows < kRows || used < kCells) std::memset(to, 0, sizeof(float) * kCells * kRows);
     if (a.column == 1) {
       for (int64_t i = 0; i < rows; i++) {
-        const float *from = part.p + i * part.row;
+        const int64_t from = i * a.row;
         if (n == kChunk)
-          for (int64_t j = 0; j < kCells; j += W) store(to + i * kCells + j, cellsAlong(from + j * kPer, factor));
+          for (int64_t j = 0; j < kCells; j += W) store(to + i * kCells + j, cellsAlong(e, from + j * kPer));
         else
-          for (int64_t j = 0; j < used; j++) to[i * kCells + j] = cellOf(from + j * kPer, 1, n - j * kPer, factor);
+          for (int64_t j = 0; j < used; j++) to[i * kCells + j] = cellOf(e, from + j * kPer, 1, n - j * kPer);
       }
     } else {
       for (int64_t j = 0; j < used; j++) {
-        const float *from = part.p + j * kPer * part.column;
+        const int64_t from = j * kPer * a.column;
         int64_t i = 0;
-        if (part.row == 1 && (j + 1) * kPer <= n)
-          for (; i + W <= rows; i += W) store(to + j * kRows + i, cellsAcross(from + i, part.column, factor));
-        for (; i < rows; i++) to[j * kRows + i] = cellOf(from + i * part.row, part.column, n - j * kPer, factor);
+        if (a.row == 1 && (j + 1) * kPer <= n)
+          for (; i + W <= rows; i += W) store(to + j * kRows + i, cellsAcross(e, from + i, a.column));
+        for (; i < rows; i++) to[j * kRows + i] = cellOf(e, from + i * a.row, a.column, n - j * kPer);
       }
     }
   }
 }
 
-// Columns [0, columns) of `b`, columns <= kColumns, as one panel.
-inline void packColumns(float *to, Matrix b, int64_t columns, int64_t inner) {
+template <class Elements>
+inline void packColumnsOf(float *to, const Elements &e, int64_t row, int64_t column, int64_t columns, int64_t inner) {
   const int64_t chunks = chunksOf(inner);
   for (int64_t chunk = 0; chunk < chunks; chunk++, to += kCells * kColumns) {
     const int64_t n = least(kChunk, inner - chunk * kChunk), used = ceilDiv(n, kPer);
-    const Matrix part = b.at(chunk * kChunk, 0);
+    const int64_t from = chunk * kChunk * row;
     if (columns < kColumns || used < kCells) std::memset(to, 0, sizeof(float) * kCells * kColumns);
-    if (b.column == 1) {
+    if (column == 1) {
       for (int64_t i = 0; i < used; i++) {
-        const float *from = part.p + i * kPer * part.row;
+        const int64_t line = from + i * kPer * row;
         int64_t j = 0;
         if ((i + 1) * kPer <= n)
-          for (; j + W <= columns; j += W) store(to + i * kColumns + j, cellsAcross(from + j, part.row, 1));
-        for (; j < columns; j++) to[i * kColumns + j] = cellOf(from + j, part.row, n - i * kPer, 1);
+          for (; j + W <= columns; j += W) store(to + i * kColumns + j, cellsAcross(e, line + j, row));
+        for (; j < columns; j++) to[i * kColumns + j] = cellOf(e, line + j, row, n - i * kPer);
       }
-    } else if (b.row == 1 && n == kChunk) {
+    } else if (row == 1 && n == kChunk) {
       int64_t j = 0;
       for (; j + W <= columns; j += W)
         for (int64_t i = 0; i < kCells; i += W) {
           F block[W];
-          for (int k = 0; k < W; k++) block[k] = cellsAlong(part.p + (j + k) * part.column + i * kPer, 1);
+          for (int k = 0; k < W; k++) block[k] = cellsAlong(e, from + (j + k) * column + i * kPer);
           transposeBlock(block);
           for (int k = 0; k < W; k++) store(to + (i + k) * kColumns + j, block[k]);
         }
       for (; j < columns; j++)
-        for (int64_t i = 0; i < kCells; i++) to[i * kColumns + j] = cellOf(part.p + j * part.column + i * kPer, 1, kPer, 1);
+        for (int64_t i = 0; i < kCells; i++) to[i * kColumns + j] = cellOf(e, from + j * column + i * kPer, 1, kPer);
     } else {
       for (int64_t j = 0; j < columns; j++)
         for (int64_t i = 0; i < used; i++)
-          to[i * kColumns + j] = cellOf(part.p + i * kPer * part.row + j * part.column, part.row, n - i * kPer, 1);
+          to[i * kColumns + j] = cellOf(e, from + i * kPer * row + j * column, row, n - i * kPer);
     }
   }
+}
+
+// Columns [0, columns) of `b`, columns <= kColumns, as one panel.
+inline void packColumns(float *to, const Matrix &b, int64_t columns, int64_t inner) {
+  elementsOf(b, [&](const auto &e) { packColumnsOf(to, e, b.row, b.column, columns, inner); });
 }
 
 // All rows of a matrix as panels of A.

@@ -1,29 +1,11 @@
 // The heart of every product: C tile = A panel x B panel, both packed so that the inner loop reads memory in order.
 #pragma once
-#include "pack.h"
+#include "target.h"
 
 namespace tl::TL_SET {
 
 // Chunks of the inner axis per pass: a B panel then stays near the first-level cache.
 constexpr int64_t kPass = 49152 / (kCells * kColumns * 4);
-
-// What happens to a finished product P: C = [C +] alpha P [+ bias] [+ add].
-struct Target {
-  float *c;
-  int64_t row;
-  float alpha = 1;
-  bool accumulate = false;
-  const float *bias = nullptr;
-  const float *add = nullptr;
-  int64_t addRow = 0;
-  Target at(int64_t i, int64_t j) const {
-    Target t = *this;
-    t.c += i * row + j;
-    if (bias) t.bias += j;
-    if (add) t.add += i * addRow + j;
-    return t;
-  }
-};
 
 // `rowStep` and `innerStep`: places between neighbours in a chunk of A.
 template <int rowStep, int innerStep, int vectors>

@@ -9,12 +9,12 @@
 namespace tl::TL_SET {
 
 constexpr KernelEntry products[] = {
-    {"linear", gemm::linear, -1},
+    {"linear", gemm::linear, -1, 1 << 1},
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
     {"cachedAttention", attention::cached, 10},
-    {"vocabularyLogprobs", vocabulary::logprobs, 5},
-    {"vocabularyHeadGrad", vocabulary::headGrad, 5},
+    {"vocabularyLogprobs", vocabulary::logprobs, 5, 1 << 1},
+    {"vocabularyHeadGrad", vocabulary::headGrad, 5, 1 << 1},
 };
 
 constexpr int productCount = sizeof products / sizeof *products;

@@ -14,7 +14,7 @@
 
 namespace tl::TL_SET {
 
-// Name, function, slots (-1: as many as the call says).
+// Name, function, slots (-1: as many as the call says), which of them may hold bf16.
 constexpr KernelEntry kernels[] = {
     {"elementwise", elementwise::run, -1},
     {"copy", moving::run, 2},
@@ -26,14 +26,14 @@ constexpr KernelEntry kernels[] = {
     {"cumsum", reduction::cumsum, 2},
     {"argmax", reduction::argmax, 2},
     {"topK", reduction::topK, 3},
-    {"gather", indexing::gather, 3},
+    {"gather", indexing::gather, 3, 1 << 0},
     {"scatterAddRows", indexing::scatterAddRows, 3},
     {"takeAlong", indexing::takeAlong, 3},
     {"scatterAddAlong", indexing::scatterAddAlong, 3},
     {"keepMask", indexing::keepMask, 4},
     {"keyedUniform", indexing::keyedUniform, 4},
-    {"matmul", gemm::batched, 3},
-    {"linear", gemm::linear, -1},
+    {"matmul", gemm::batched, 3, 1 << 1},
+    {"linear", gemm::linear, -1, 1 << 1},
     {"conv", convolution::forward, 4},
     {"convTranspose", convolution::transposed, 4},
     {"maxPool", convolution::maxPool, 3},
@@ -43,8 +43,8 @@ constexpr KernelEntry kernels[] = {
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
     {"cachedAttention", attention::cached, 10},
-    {"vocabularyLogprobs", vocabulary::logprobs, 5},
-    {"vocabularyHeadGrad", vocabulary::headGrad, 5},
+    {"vocabularyLogprobs", vocabulary::logprobs, 5, 1 << 1},
+    {"vocabularyHeadGrad", vocabulary::headGrad, 5, 1 << 1},
 };
 
 constexpr int kernelCount = sizeof kernels / sizeof *kernels;

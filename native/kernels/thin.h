@@ -83,6 +83,7 @@ inline void thin(Context &context, const Thin &p) {
 inline bool thinProduct(Context &context, const Product &p) {
   const int64_t narrow = least(p.m, p.n), wide = most(p.m, p.n);
   if (narrow < 1 || narrow > kThin || wide < 2 * narrow || p.k < 2 * narrow || p.rank > 0) return false;
+  if (p.b.form != Form::f32) return false;
   if (p.target.accumulate || p.target.bias || p.target.add) return false;
   const Target &t = p.target;
   if (p.m <= p.n && p.b.column == 1) thin(context, {p.m, p.n, p.k, p.a.transposed(), p.b, t.alpha, t.c, t.row, 1});

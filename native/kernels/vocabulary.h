@@ -14,7 +14,8 @@ constexpr int64_t kAtOnce = 2048;
 struct Problem {
   int64_t rows, tokens, width;
   float slope; // of the logits by h Wᵀ
-  const float *hidden, *head;
+  const float *hidden;
+  Matrix head;
   const int32_t *targets;
 };
 
@@ -46,7 +47,7 @@ inline void advance(const Running &running, int64_t r, float *x, int64_t n, floa
 
 // Logits of rows [from, from + rows) and tokens [start, start + n).
 inline void logits(Context &context, const Problem &p, int64_t from, int64_t rows, int64_t start, int64_t n, float *to) {
-  Product product_{rows, n, p.width, {p.hidden + from * p.width, p.width, 1}, {p.head + start * p.width, 1, p.width}, {}};
+  Product product_{rows, n, p.width, {p.hidden + from * p.width, p.width, 1}, p.head.at(start, 0).transposed(), {}};
   product_.target.c = to;
   product_.target.row = n;
   product_.target.alpha = p.slope;
@@ -79,7 +80,13 @@ inline void stream(Context &context, const Problem &p, int64_t from, int64_t row
 }
 
 inline Problem read(const Args &args) {
-  return {args.ints[0], args.ints[1], args.ints[2], args.f(0), args.at(0), args.at(1), args.at<int32_t>(2)};
+  return {args.ints[0],
+          args.ints[1],
+          args.ints[2],
+          args.f(0),
+          args.at(0),
+          {args.at(1), args.ints[2], 1, args.forms[1]},
+          args.at<int32_t>(2)};
 }
 
 // Slots hidden [N, D], head [V, D], targets [N], ln p [N] or none, ∂ ln p/∂h [N, D] or none. ints: N, V, D; floats: slope.
@@ -94,7 +101,7 @@ inline void logprobs(Context &context, const Args &args) {
     float *direction = args.slots[4] ? args.at(4) + from * p.width : nullptr;
     stream(context, p, from, rows, weights, running, direction, [&](int64_t start, int64_t n) {
       if (!direction) return;
-      Product back{rows, p.width, n, {weights, n, 1}, {p.head + start * p.width, p.width, 1}, {}};
+      Product back{rows, p.width, n, {weights, n, 1}, p.head.at(start, 0), {}};
       back.target.c = direction;
       back.target.row = p.width;
       back.target.accumulate = start > 0;
@@ -104,10 +111,11 @@ inline void logprobs(Context &context, const Args &args) {
       for (int64_t r = task * 16; r < least(rows, task * 16 + 16); r++) {
         if (args.slots[3]) args.at(3)[from + r] = (running.chosen[r] - running.top[r]) - std::log(running.sum[r]);
         if (!direction) continue;
-        const float *own = p.head + p.targets[from + r] * p.width;
         const float part = p.slope / running.sum[r];
-        for (int64_t i = 0; i < p.width; i++)
-          direction[r * p.width + i] = p.slope * own[i] - part * direction[r * p.width + i];
+        elementsOf(p.head.at(p.targets[from + r], 0), [&](const auto &own) {
+          for (int64_t i = 0; i < p.width; i++)
+            direction[r * p.width + i] = p.slope * own.one(i) - part * direction[r * p.width + i];
+        });
       }
     });
   }

@@ -1,7 +1,7 @@
 // Cells of two bf16: how f32 are rounded into them and multiplied. A set that multiplies bf16 by instructions of its own
 // defines TL_BF16_OWN and gives `cells`, `cellsInLine` and `multiplied` itself; the others compute the same numbers by f32.
 #pragma once
-#include "vector.h"
+#include "stored.h"
 
 namespace tl::TL_SET {
 
@@ -53,10 +53,22 @@ inline F multiplied(F sum, F left, F right) {
 
 // As in simd/f32.h.
 constexpr int64_t kPer = 2;
-inline float cellOf(const float *p, int64_t step, int64_t n, float factor) {
-  return cell(*p * factor, n > 1 ? p[step] * factor : 0.0f);
+template <class Elements> inline float cellOf(const Elements &e, int64_t at, int64_t step, int64_t n) {
+  return cell(e.one(at), n > 1 ? e.one(at + step) : 0.0f);
 }
-inline F cellsAcross(const float *p, int64_t row, float factor) { return cells(load(p) * factor, load(p + row) * factor); }
-inline F cellsAlong(const float *p, float factor) { return cellsInLine(load(p) * factor, load(p + W) * factor); }
+template <class Elements> inline F cellsAcross(const Elements &e, int64_t at, int64_t row) {
+  return cells(e.along(at), e.along(at + row));
+}
+template <class Elements> inline F cellsAlong(const Elements &e, int64_t at) {
+  return cellsInLine(e.along(at), e.along(at + W));
+}
+
+// What is bf16 already is only put side by side.
+inline F cellsAcross(const Halves &e, int64_t at, int64_t row) { return floats(e.lower(at) | e.lower(at + row) << 16); }
+inline F cellsAlong(const Halves &e, int64_t at) {
+  F cells;
+  std::memcpy(&cells, e.p + at, sizeof cells);
+  return cells;
+}
 
 } // namespace tl::TL_SET

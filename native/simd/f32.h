@@ -1,6 +1,6 @@
 // Cells of one f32: what products multiply in sets of full precision. simd/bf16.h has the same functions.
 #pragma once
-#include "vector.h"
+#include "stored.h"
 
 namespace tl::TL_SET {
 
@@ -8,13 +8,13 @@ namespace tl::TL_SET {
 constexpr int64_t kPer = 1;
 
 // The cell of the first of n elements that are `step` apart.
-inline float cellOf(const float *p, int64_t, int64_t, float factor) { return *p * factor; }
+template <class Elements> inline float cellOf(const Elements &e, int64_t at, int64_t, int64_t) { return e.one(at); }
 
 // Cells of W neighbouring columns; `row` leads to the next element of the inner axis.
-inline F cellsAcross(const float *p, int64_t, float factor) { return load(p) * factor; }
+template <class Elements> inline F cellsAcross(const Elements &e, int64_t at, int64_t) { return e.along(at); }
 
 // W cells of a line.
-inline F cellsAlong(const float *p, float factor) { return load(p) * factor; }
+template <class Elements> inline F cellsAlong(const Elements &e, int64_t at) { return e.along(at); }
 
 inline F multiplied(F sum, F left, F right) { return sum + left * right; }
 

@@ -1,6 +1,7 @@
 import type { Graph } from '../ir/graph.ts';
 import { sizeOf } from '../ir/types.ts';
 import type { Engine, ProgramMemory } from '../runtime/engine.ts';
+import { formOf, type WeightForm, type WeightForms } from '../runtime/weights.ts';
 import type { TuneConfig } from './config.ts';
 import { decodingWork } from './decoding.ts';
 import type { RunPlan } from './plan.ts';
@@ -67,10 +68,11 @@ export interface PlannedRun {
   readonly besides: { readonly answers: Work | undefined; readonly forgetting: Work | undefined };
 }
 
-/** Memory beside weights and the optimizer's state: what programs share, and what each holds. */
+/** Memory beside weights and the optimizer's state: what programs share, and what each holds; and what they read weights in. */
 interface Values {
   readonly sharedBytes: number;
   readonly ownBytes: number;
+  readonly forms: WeightForms;
 }
 
 /** As measured on runs of models of 3 and 135 million parameters, 40 to 70 MB. */
@@ -91,14 +93,37 @@ function stepGraphs({ config: { train }, task, attached, updates, plan }: Planne
   });
 }
 
-async function planGraphs(engine: Engine, graphs: readonly Graph[], hostBytes = 0): Promise<Values> {
+async function planGraphs(
+  { engine, task }: Pick<PlannedRun, 'engine' | 'task'>,
+  graphs: readonly Graph[],
+  hostBytes = 0,
+): Promise<Values> {
+  const { store } = task.loaded;
   const programs: ProgramMemory[] = [];
-  for (const graph of graphs) programs.push(await engine.plan(graph));
+  const forms = new Map<string, Set<WeightForm>>();
+  for (const graph of graphs) {
+    const planned = await engine.plan(graph);
+    programs.push(planned);
+    const narrow = new Set(planned.narrow);
+    for (const { name, kind } of graph.leaves) {
+      if (kind !== 'parameter' || !store.has(name)) continue;
+      const form = narrow.has(name) ? formOf(store.get(name), engine.precision) : 'f32';
+      forms.set(name, (forms.get(name) ?? new Set()).add(form));
+    }
+  }
   return {
     sharedBytes: Math.max(0, ...programs.map(({ scratchBytes }) => scratchBytes)),
     ownBytes: hostBytes + programs.reduce((sum, { ownBytes }) => sum + ownBytes, 0),
+    forms,
   };
 }
+
+const together = (all: readonly WeightForms[]): WeightForms => {
+  const joined = new Map<string, Set<WeightForm>>();
+  for (const [name, forms] of all.flatMap((each) => [...each]))
+    for (const form of forms) joined.set(name, (joined.get(name) ?? new Set()).add(form));
+  return joined;
+};
 
 /** Programs and caches of the model's own answers, where it gives them while training. */
 function answersOf({ task: { language, answering }, plan: { answerShape } }: PlannedRun): Work | undefined {
@@ -110,10 +135,10 @@ function answersOf({ task: { language, answering }, plan: { answerShape } }: Pla
   return decodingWork(language, lengths, { maxNewTokens, logits, batchSize: batch });
 }
 
-const planWork = async (engine: Engine, work: Work | undefined): Promise<Values | undefined> =>
+const planWork = async (run: PlannedRun, work: Work | undefined): Promise<Values | undefined> =>
   work &&
   planGraphs(
-    engine,
+    run,
     work.graphs.map((graph) => graph()),
     work.hostBytes,
   );
@@ -131,30 +156,31 @@ export async function planValues(
   run: PlannedRun,
   known?: Pick<RunValues, 'answers' | 'forgetting'>,
 ): Promise<RunValues> {
-  const { task, plan, engine, besides } = run;
+  const { task, plan, besides } = run;
   const own = answersOf(run);
   const held = plan.evalShape && task.evaluationGraph?.(plan.evalShape);
   return {
-    train: await planGraphs(
-      engine,
-      [...stepGraphs(run), ...(own?.graphs.map((graph) => graph()) ?? [])],
-      own?.hostBytes,
-    ),
-    evaluation: held && (await planGraphs(engine, [held])),
-    answers: known ? known.answers : await planWork(engine, besides.answers),
-    forgetting: known ? known.forgetting : await planWork(engine, besides.forgetting),
+    train: await planGraphs(run, [...stepGraphs(run), ...(own?.graphs.map((graph) => graph()) ?? [])], own?.hostBytes),
+    evaluation: held && (await planGraphs(run, [held])),
+    answers: known ? known.answers : await planWork(run, besides.answers),
+    forgetting: known ? known.forgetting : await planWork(run, besides.forgetting),
   };
 }
 
+const allValues = (values: RunValues): Values[] =>
+  Object.values(values).filter((each: Values | undefined) => each !== undefined);
+
 /** What values take at the most: programs keep what they hold, and what they share stays reserved at its largest. */
 export function peakOf(values: RunValues): number {
-  const all = Object.values(values).filter((each: Values | undefined) => each !== undefined);
+  const all = allValues(values);
   return Math.max(...all.map(({ sharedBytes }) => sharedBytes)) + all.reduce((sum, { ownBytes }) => sum + ownBytes, 0);
 }
 
 export interface PlannedMemory {
   readonly memory: MemoryPlan;
   readonly values: RunValues;
+  /** What the run's programs read weights in. */
+  readonly forms: WeightForms;
 }
 
 /** Plans the peaks of a run. */
@@ -163,7 +189,8 @@ export async function planMemory(run: PlannedRun, residentBytes: () => number): 
   const slots = updates.flatMap((update) => layUpdate(update, attached).slots.flat());
   const stateBytes = bytesOf([attached.weights.flat]) + bytesOf(slots);
   const values = await planValues(run);
-  const weightBytes = task.loaded.store.unreadBytes();
+  const forms = together(allValues(values).map((each) => each.forms));
+  const weightBytes = task.loaded.store.unreadBytes(forms);
   const presentBytes = residentBytes();
   const common = presentBytes + growthBytes + weightBytes + stateBytes;
   const whole = ({ sharedBytes, ownBytes }: Values): number => common + sharedBytes + ownBytes;
@@ -171,6 +198,7 @@ export async function planMemory(run: PlannedRun, residentBytes: () => number): 
   const valueBytes = train.sharedBytes + train.ownBytes;
   return {
     values,
+    forms,
     memory: {
       peakBytes: common + peakOf(values),
       trainBytes: common + valueBytes,

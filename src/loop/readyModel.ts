@@ -10,7 +10,8 @@ import type { Engine } from '../runtime/engine.ts';
 import { runHere } from '../runtime/linalg/job.ts';
 import { type LinearAlgebra, linearAlgebra } from '../runtime/linalg/service.ts';
 import { quantizedNames } from '../runtime/quantizedWeights.ts';
-import { assertFinite, fillWeights, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
+import { assertFinite } from '../runtime/weightValues.ts';
+import { fillWeights, type WeightForms, type WeightGroup, type WeightStore, weightStore } from '../runtime/weights.ts';
 import { type ProgramCache, programCache } from './programCache.ts';
 
 /** An adapter whose weights are in the store. */
@@ -150,11 +151,12 @@ export async function readyModel<M extends Model>(
   };
 }
 
-/** Reads all weights, so that a broken one is found before anything is written. Throws RangeError naming it. */
-export async function readWeights({ model, store }: ReadyModel<Model>): Promise<void> {
+/** Reads all weights, in f32 where `forms` says nothing of them, so that a broken one is found before anything is written. Throws RangeError naming it. */
+export async function readWeights({ model, store }: ReadyModel<Model>, forms?: WeightForms): Promise<void> {
   for (const { name, quantized } of model.parameters) {
-    if (quantized === undefined) await store.get(name).f32();
-    else await store.get(quantizedNames(name).codes).codes?.();
+    const weight = store.get(name);
+    if (quantized !== undefined) await store.get(quantizedNames(name).codes).codes?.();
+    else for (const form of forms?.get(name) ?? ['f32' as const]) await weight[form]?.();
   }
 }
 

@@ -2,7 +2,7 @@ import { joinPath } from '../hub/files.ts';
 import { named } from '../ir/errors.ts';
 import { sizeOf } from '../ir/types.ts';
 import type { ParameterSpec } from '../nn/model.ts';
-import { assertFinite } from '../runtime/weights.ts';
+import { assertFinite } from '../runtime/weightValues.ts';
 import type { BestWatch } from './best.ts';
 import { readState } from './checkpointState.ts';
 import type { TuneConfig } from './config.ts';

@@ -168,7 +168,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
 
   /** Lets the adapter change values between steps; programs see the new ones. */
   const changed = async (change: (context: BetweenSteps) => Promise<void>): Promise<void> => {
-    const base = (name: string): Promise<Float32Array> => store.get(name).f32();
+    const base = (name: string): Promise<Float32Array> => store.get(name).read();
     await change({
       values: base,
       renew: async (name) => {

@@ -7,7 +7,7 @@ import type { TuneConfig } from './config.ts';
 import { bestMetric, makeMeasure } from './evaluation.ts';
 import type { StopReason, TuneEvent, TuneSummary } from './events.ts';
 import { learningOf } from './learning.ts';
-import { type HostMemory, type MemoryPlan, type PlannedRun, planMemory } from './memoryPlan.ts';
+import { type HostMemory, type PlannedMemory, type PlannedRun, planMemory } from './memoryPlan.ts';
 import { refuseExcess } from './memoryRefusal.ts';
 import { readWeights } from './model.ts';
 import { modelCard } from './modelCard.ts';
@@ -83,12 +83,22 @@ export async function tune(given: TuneConfig, options: TuneOptions): Promise<Tun
       forgetting: retention && allOf([retention.work.base, retention.work.again]),
     };
     const run = { config, task, attached, updates: learning.updates, plan, engine: loaded.engine, besides };
-    const memory = await planned(run, options);
-    await readWeights(loaded);
+    const planned = await planOf(run, options);
+    await readWeights(loaded, planned?.forms);
     for (const message of loaded.notices) options.emit({ type: 'warning', message });
     const { trainer, experience } = await learning.begin(attached);
     const watch = bestWatch({ ...config.train, metricForBestModel: bestMetric(config, task) });
-    return await runPlan({ ...run, memory, trainer, experience, measuring, sampler, retention, watch, options });
+    return await runPlan({
+      ...run,
+      memory: planned?.memory,
+      trainer,
+      experience,
+      measuring,
+      sampler,
+      retention,
+      watch,
+      options,
+    });
   } finally {
     for (const file of files) file.close();
     await loaded.close();
@@ -96,11 +106,11 @@ export async function tune(given: TuneConfig, options: TuneOptions): Promise<Tun
 }
 
 /** The plan of memory, where the platform tells of it. Throws RangeError where there is not enough. */
-async function planned(run: PlannedRun, { host }: TuneOptions): Promise<MemoryPlan | undefined> {
+async function planOf(run: PlannedRun, { host }: TuneOptions): Promise<PlannedMemory | undefined> {
   if (!host.memory) return undefined;
   const plan = await planMemory(run, host.memory.residentBytes);
   await refuseExcess(run, plan, host.memory.availableBytes());
-  return plan.memory;
+  return plan;
 }
 
 /** The objects that hold something. */

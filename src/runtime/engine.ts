@@ -17,6 +17,8 @@ export interface ProgramMemory {
   readonly scratchBytes: number;
   /** What the program holds while it is loaded: constants, buffers that the host fills, copies of outputs. */
   readonly ownBytes: number;
+  /** Parameters that the program reads in bf16 as well as in f32; none where an engine does not say. */
+  readonly narrow?: readonly string[];
 }
 
 export interface RunOptions {

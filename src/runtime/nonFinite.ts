@@ -25,7 +25,7 @@ const firstBad = (data: TensorData): number => Array.prototype.findIndex.call(da
 async function badLeaf({ graph, inputs, weight }: FailedRun): Promise<string | undefined> {
   for (const { name, kind, type } of graph.leaves) {
     if (type.dtype !== 'f32') continue;
-    const data = kind === 'input' ? (inputs[name]?.data ?? new Float32Array(0)) : await weight(name).f32();
+    const data = kind === 'input' ? (inputs[name]?.data ?? new Float32Array(0)) : await weight(name).read();
     const index = firstBad(data);
     if (index >= 0) return `${kind} ${name} ${formatType(type)} holds ${data[index]} at element ${index}`;
   }

@@ -9,8 +9,8 @@ export interface Bindings {
   bind(leaf: string, weight: WeightHandle): void;
   /** The weight of each bound parameter. */
   readonly weights: ReadonlyMap<string, WeightHandle>;
-  /** f32 tensors of all parameters. Throws RangeError naming those that are not bound. */
-  values(): Promise<Record<string, Tensor>>;
+  /** Tensors of all parameters but some. Throws RangeError naming those that are not bound. */
+  values(except?: ReadonlySet<string>): Promise<Record<string, Tensor>>;
   /** Raises the version of the weights that a run has overwritten. */
   touchWritten(): void;
 }
@@ -39,10 +39,11 @@ export function bindings(graph: Graph): Bindings {
       bound.set(name, weight);
     },
     weights: bound,
-    values: async () => {
+    values: async (except) => {
       const missing = [...leaves.keys()].filter((name) => !bound.has(name));
       if (missing.length > 0) throw new RangeError(`Expected weights for ${missing.join(', ')} but none are bound`);
-      const entries = [...bound].map(async ([name, weight]): Promise<[string, Tensor]> => [
+      const wanted = [...bound].filter(([name]) => except?.has(name) !== true);
+      const entries = wanted.map(async ([name, weight]): Promise<[string, Tensor]> => [
         name,
         leaves.get(name)?.type.dtype === 'u8'
           ? { dtype: 'u8', shape: weight.shape, data: await codesOf(weight) }

@@ -3,6 +3,7 @@ import { codeBytes, quantizedBlock, type QuantizedType } from '../ir/ops/dequant
 import { quantized, quantizedNames, type QuantizedWeights, widened } from './quantizedWeights.ts';
 import type { StorageType } from './storage.ts';
 import type { TensorSource } from './tensor-source.ts';
+import { readBf16, readF32 } from './weightValues.ts';
 
 /** A named weight. Programs bind handles; whoever changes the values raises the version, so that no copy goes stale. */
 export interface WeightHandle {
@@ -15,6 +16,10 @@ export interface WeightHandle {
   readonly version: () => number;
   /** The values in f32: one array, shared by all programs, that stays the same until the handle is released. */
   readonly f32: () => Promise<Float32Array>;
+  /** Of a weight that is read from its file: rounded to bf16, as the upper halves of f32; one array, as `f32`, which may be held beside it. */
+  readonly bf16?: () => Promise<Uint16Array>;
+  /** The values in f32 to look at: where they are held so that array, else one of the caller's own. */
+  readonly read: () => Promise<Float32Array>;
   /** Of the codes of a quantised weight: one array, as `f32`, which these have not. */
   readonly codes?: () => Promise<Uint8Array>;
   /** The stored bytes, for engines that compute in the storage type. */
@@ -45,34 +50,25 @@ export interface WeightStore {
   get(name: string): WeightHandle;
   has(name: string): boolean;
   names(): readonly string[];
-  /** Bytes of f32 values in memory. */
+  /** Bytes of values in memory. */
   residentBytes(): number;
-  /** Bytes that stored tensors will take in f32 and were not read yet. */
-  unreadBytes(): number;
+  /** Bytes that stored tensors will take that were not read yet, in f32 where `forms` says nothing of them. */
+  unreadBytes(forms?: WeightForms): number;
 }
+
+/** What a program reads a weight in. */
+export type WeightForm = 'f32' | 'bf16';
+
+/** By the weight's name. */
+export type WeightForms = ReadonlyMap<string, ReadonlySet<WeightForm>>;
+
+const formBytes: Readonly<Record<WeightForm, number>> = { f32: 4, bf16: 2 };
+
+/** The form that an engine reads a weight in, where its program takes either: bf16 if products are rounded to it anyway, or nothing is lost. */
+export const formOf = ({ bf16, storage }: WeightHandle, precision: string): WeightForm =>
+  bf16 && (precision === 'bf16' || storage === 'bf16') ? 'bf16' : 'f32';
 
 const alignment = 16;
-
-/** Throws RangeError naming the tensor when a value is NaN or infinite; `start` is the place of the first value in it. */
-export function assertFinite(name: string, values: Float32Array, start = 0): void {
-  // By bits and by index: several times as fast as arithmetic, and fifteen times as fast as an iterator.
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < bits.length; i++) {
-    if (((bits[i] ?? 0) & 0x7f800000) === 0x7f800000) {
-      throw new RangeError(`Expected finite weights but found ${values[i]} in ${name} at element ${start + i}`);
-    }
-  }
-}
-
-const pieceSize = 2 ** 22;
-
-/** `assertFinite` piece by piece, letting timers and input through between them. */
-async function checkFinite(name: string, values: Float32Array): Promise<void> {
-  for (let start = 0; start < values.length; start += pieceSize) {
-    assertFinite(name, values.subarray(start, start + pieceSize), start);
-    if (start + pieceSize < values.length) await new Promise((resolve) => setTimeout(resolve));
-  }
-}
 
 /** Runs tasks a few at a time, in the order that they come. */
 function limited(width: number): <T>(task: () => Promise<T>) => Promise<T> {
@@ -93,7 +89,13 @@ export function weightStore(): WeightStore {
   const handles = new Map<string, WeightHandle>();
   // All at once would hold a buffer per tensor and block the event loop while they start.
   const few = limited(2);
-  let [resident, unread] = [0, 0];
+  let resident = 0;
+  /** What was not read yet: bytes in each form. */
+  const unread = new Map<string, Readonly<Record<WeightForm, number>>>();
+  const taken = (name: string, bytes: number): void => {
+    unread.delete(name);
+    resident += bytes;
+  };
 
   const register = (handle: WeightHandle): WeightHandle => {
     if (handles.has(handle.name)) throw new RangeError(`Expected a new weight name but found ${handle.name} twice`);
@@ -102,27 +104,33 @@ export function weightStore(): WeightStore {
   };
 
   const add = (source: TensorSource): WeightHandle => {
-    let loading: Promise<Float32Array> | undefined;
-    const bytes = 4 * sizeOf(source.shape);
-    unread += bytes;
-    const load = async (): Promise<Float32Array> => {
-      const values = new Float32Array(new ArrayBuffer(4 * Math.max(1, sizeOf(source.shape))), 0, sizeOf(source.shape));
-      await source.readF32(values);
-      await checkFinite(source.name, values);
-      resident += bytes;
-      unread -= bytes;
-      return values;
+    const { name, shape, storage } = source;
+    const count = sizeOf(shape);
+    unread.set(name, { f32: formBytes.f32 * count, bf16: formBytes.bf16 * count });
+    const once = <A extends Float32Array | Uint16Array>(
+      read: (source: TensorSource) => Promise<A>,
+    ): { readonly begun: () => boolean; readonly get: () => Promise<A> } => {
+      let loading: Promise<A> | undefined;
+      const load = async (): Promise<A> => {
+        const values = await read(source);
+        taken(name, values.BYTES_PER_ELEMENT * count);
+        return values;
+      };
+      return { begun: () => loading !== undefined, get: () => (loading ??= few(load)) };
     };
+    const [wide, narrow] = [once(readF32), once(readBf16)];
     return register({
-      name: source.name,
-      shape: source.shape,
-      storage: source.storage,
+      name,
+      shape,
+      storage,
       writable: false,
       version: () => 0,
-      f32: () => (loading ??= few(load)),
+      f32: wide.get,
+      bf16: narrow.get,
+      read: () => (wide.begun() ? wide.get() : few(() => readF32(source))),
       source,
       touch: () => {
-        throw new TypeError(`Expected a trained weight but ${source.name} is frozen`);
+        throw new TypeError(`Expected a trained weight but ${name} is frozen`);
       },
     });
   };
@@ -132,14 +140,10 @@ export function weightStore(): WeightStore {
     const blocks = sizeOf(source.shape) / quantizedBlock;
     let loading: Promise<QuantizedWeights> | undefined;
     const bytes = blocks * (codeBytes[type] + 4);
-    unread += bytes;
+    unread.set(source.name, { f32: bytes, bf16: bytes });
     const load = async (): Promise<QuantizedWeights> => {
-      const values = new Float32Array(sizeOf(source.shape));
-      await source.readF32(values);
-      await checkFinite(source.name, values);
-      const made = quantized(type, values);
-      resident += bytes;
-      unread -= bytes;
+      const made = quantized(type, await readF32(source));
+      taken(source.name, bytes);
       return made;
     };
     const loaded = (): Promise<QuantizedWeights> => (loading ??= few(load));
@@ -147,19 +151,23 @@ export function weightStore(): WeightStore {
     const touch = () => {
       throw new TypeError(`Expected a trained weight but ${source.name} is frozen`);
     };
+    const noFloats = async (): Promise<never> => {
+      throw new TypeError(`Expected f32 weights but ${names.codes} holds codes of ${type}`);
+    };
     register({
       ...frozen,
       name: names.codes,
       shape: [blocks * codeBytes[type]],
       codes: async () => (await loaded()).codes,
-      f32: async () => {
-        throw new TypeError(`Expected f32 weights but ${names.codes} holds codes of ${type}`);
-      },
+      f32: noFloats,
+      read: noFloats,
       touch,
     });
-    register({ ...frozen, name: names.scales, shape: [blocks], f32: async () => (await loaded()).scales, touch });
+    const scales = async (): Promise<Float32Array> => (await loaded()).scales;
+    register({ ...frozen, name: names.scales, shape: [blocks], f32: scales, read: scales, touch });
     const { name, shape } = source;
-    return register({ ...frozen, name, shape, f32: async () => widened(type, await loaded()), touch });
+    const values = async (): Promise<Float32Array> => widened(type, await loaded());
+    return register({ ...frozen, name, shape, f32: values, read: values, touch });
   };
 
   const allocate = (
@@ -187,6 +195,7 @@ export function weightStore(): WeightStore {
         writable: true,
         version: () => version,
         f32: () => values,
+        read: () => values,
         source: undefined,
         touch,
       };
@@ -216,7 +225,11 @@ export function weightStore(): WeightStore {
     has: (name) => handles.has(name),
     names: () => [...handles.keys()],
     residentBytes: () => resident,
-    unreadBytes: () => unread,
+    unreadBytes: (forms) => {
+      let bytes = 0;
+      for (const [name, of] of unread) for (const form of forms?.get(name) ?? ['f32' as const]) bytes += of[form];
+      return bytes;
+    },
   };
 }
 

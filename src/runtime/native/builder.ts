@@ -10,6 +10,7 @@ export interface Call {
   readonly ints?: readonly number[];
   readonly floats?: readonly number[];
   readonly optional?: readonly number[];
+  readonly narrow?: readonly number[];
   readonly inPlace?: Readonly<Record<number, number>>;
 }
 
@@ -28,6 +29,8 @@ export interface Builder {
   after(ref: Ref, signal: Ref): Ref;
   /** Dense memory for a value that may be a single element standing for all. */
   dense(ref: Ref): Ref;
+  /** The same value in another place: a storage like its own, unless one is given. */
+  renewed(ref: Ref, storage?: Storage): Ref;
 }
 
 export function builder(): Builder {
@@ -66,7 +69,7 @@ export function builder(): Builder {
 
   const kernel: Builder['kernel'] = (name, call) => {
     const inputs = call.inputs.map((input) => input && dense(input));
-    const { ints = [], floats = [], optional = [], inPlace = {} } = call;
+    const { ints = [], floats = [], optional = [], narrow = [], inPlace = {} } = call;
     const types = call.outputs.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`).join();
     return once(`${name}(${idsOf(inputs)})${ints.join()};${floats.join()}:${types}`, () => {
       const outputs = call.outputs.map((type) => makeRef(type, arena(type)));
@@ -77,6 +80,7 @@ export function builder(): Builder {
         inputs,
         outputs,
         optional,
+        narrow,
         inPlace,
         ints,
         floats,
@@ -134,5 +138,6 @@ export function builder(): Builder {
         after: [...ref.after, ...signal.after, signal.storage],
       }),
     dense,
+    renewed: (ref, storage) => ({ ...ref, id: refs++, storage: storage ?? { ...ref.storage, id: storages++ } }),
   };
 }

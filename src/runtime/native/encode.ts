@@ -17,7 +17,7 @@ export interface EncodedPlan {
 }
 
 /** Version of the library's interface that this file writes for. */
-export const planVersion = 2;
+export const planVersion = 3;
 
 interface Call {
   readonly kernel: string;

@@ -11,7 +11,8 @@ const gather =
     const axis = axisOf(shape.length, attrs);
     const count = sizeOf(ids.type.shape);
     const sizes = [sizeOf(shape.slice(0, axis)), dimAt(shape, axis), count, sizeOf(shape.slice(axis + 1))];
-    return build.kernel('gather', { inputs: [x, ids], outputs: outputTypes, ints: [elementBytes(dtype), ...sizes] });
+    const ints = [elementBytes(dtype), ...sizes];
+    return build.kernel('gather', { inputs: [x, ids], outputs: outputTypes, ints, narrow: dtype === 'f32' ? [0] : [] });
   };
 
 /** Ops that read or add by index, masks, and weights of few bits. */

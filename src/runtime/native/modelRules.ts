@@ -107,6 +107,7 @@ export const modelRules: Readonly<Record<string, Rule>> = {
       ints: [dimAt(hidden.type.shape, 0), dimAt(head.type.shape, 0), dimAt(hidden.type.shape, 1)],
       floats: [given.scale / given.temperature],
       optional: [0, 1],
+      narrow: [1],
     });
   },
   vocabularyStatisticsGrad: ({ build, inputs, attrs, outputTypes }) => {
@@ -118,6 +119,7 @@ export const modelRules: Readonly<Record<string, Rule>> = {
       outputs: outputTypes,
       ints: [dimAt(hidden.type.shape, 0), dimAt(head.type.shape, 0), dimAt(hidden.type.shape, 1)],
       floats: [given.scale / given.temperature],
+      narrow: [1],
     });
   },
 };

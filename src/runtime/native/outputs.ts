@@ -45,6 +45,7 @@ function copyStep(from: Ref, to: Ref): KernelStep {
     inputs: [input],
     outputs: [to],
     optional: [],
+    narrow: [],
     inPlace: {},
     ints: [elementBytes(from.type.dtype), 0, 0, 1, count, step, 1],
     floats: [],

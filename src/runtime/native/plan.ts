@@ -5,9 +5,10 @@ import { builder, type Builder } from './builder.ts';
 import { fuse } from './fuse.ts';
 import { placeOutputs, type Target } from './outputs.ts';
 import type { Ref, Storage } from './ref.ts';
+import { rematerialize } from './rematerialize.ts';
 import { rules } from './rules.ts';
 import { schedule } from './schedule.ts';
-import type { PlannedStep } from './step.ts';
+import type { PlannedStep, Step } from './step.ts';
 
 /** What a run needs, in memory that the caller hands in: first the graph's leaves, then its outputs. */
 export interface Plan {
@@ -17,7 +18,12 @@ export interface Plan {
   readonly arena: Arena;
   /** Values that lie in a leaf's or an output's memory: its place among the leaves and outputs. */
   readonly placed: ReadonlyMap<Storage, number>;
+  /** Parameters that every step which reads them takes in bf16 too, and that none writes. */
+  readonly narrow: readonly string[];
 }
+
+/** Values are computed a second time if the arena then takes at most this share. */
+const worthwhile = 0.95;
 
 /** Nodes that are lowered between two pauses. */
 const stride = 256;
@@ -98,6 +104,30 @@ function liveMembers(steps: readonly PlannedStep[], outputs: ReadonlySet<Storage
   });
 }
 
+/** Leaves that are only read, and only where a kernel takes bf16 too. */
+function narrowLeaves(
+  graph: Graph,
+  steps: readonly PlannedStep[],
+  placed: ReadonlyMap<Storage, number>,
+): readonly string[] {
+  const others = new Set(placed.values());
+  const leafOf = (ref: Ref | null): number | undefined => (ref?.storage.kind === 'leaf' ? ref.storage.leaf : undefined);
+  for (const step of steps) {
+    const takes = step.kind === 'kernel' ? step.narrow : [];
+    const refs = [...step.inputs.filter((_, index) => !takes.includes(index)), ...step.outputs];
+    for (const leaf of refs.map(leafOf)) if (leaf !== undefined) others.add(leaf);
+  }
+  return graph.leaves.flatMap(({ name, kind, type }, leaf) =>
+    kind === 'parameter' && type.dtype === 'f32' && !others.has(leaf) ? [name] : [],
+  );
+}
+
+/** Chains made, what nothing needs left out, and the rest put in order. */
+const arranged = (steps: readonly Step[], wanted: ReadonlySet<Storage>): PlannedStep[] =>
+  schedule(liveMembers(live(fuse(steps), wanted), wanted), wanted);
+
+const unfused = (step: PlannedStep): readonly Step[] => (step.kind === 'chain' ? step.members : [step]);
+
 /**
  * A graph as calls of kernels over planned memory. `pause` is awaited every few milliseconds, so that others may run.
  * Throws TypeError naming an op that has neither a kernel nor a decomposition.
@@ -123,10 +153,11 @@ export async function planGraph(graph: Graph, pause: () => Promise<unknown> = as
     };
   });
   const wanted = new Set(targets.map(({ ref }) => ref.storage));
-  const fused = fuse(build.steps);
+  const once = arranged(build.steps, wanted);
   await pause();
-  const needed = liveMembers(live(fused, wanted), wanted);
-  const ordered = schedule(needed, wanted);
+  const repeated = rematerialize(once.flatMap(unfused), wanted, build);
+  const again = repeated && arranged(repeated, wanted);
+  const ordered = again && planArena(again, wanted).bytes < worthwhile * planArena(once, wanted).bytes ? again : once;
   await pause();
   const { steps, placed } = placeOutputs(ordered, targets);
   const arena = planArena(steps, new Set(placed.keys()));
@@ -136,5 +167,6 @@ export async function planGraph(graph: Graph, pause: () => Promise<unknown> = as
     steps,
     arena,
     placed,
+    narrow: narrowLeaves(graph, steps, placed),
   };
 }

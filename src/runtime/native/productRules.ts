@@ -25,7 +25,8 @@ export const productRules: Readonly<Record<string, Rule>> = {
     const axes = batch.flatMap((dim, axis) => (dim === 1 ? [] : [[dim, at(stepsA, axis), at(stepsB, axis)]]));
     const transposes = [attrs['transposeA'], attrs['transposeB']].map((flag) => (flag === true ? 1 : 0));
     const ints = [m, n, k, ...transposes, axes.length, ...axes.flat()];
-    return build.kernel('matmul', { inputs: [a, b], outputs: [type], ints, floats: [Number(attrs['alpha'])] });
+    const narrow = axes.length === 0 ? [1] : [];
+    return build.kernel('matmul', { inputs: [a, b], outputs: [type], ints, floats: [Number(attrs['alpha'])], narrow });
   },
   linear: ({ build, inputs, attrs, outputTypes }) => {
     const [x, w] = [required(inputs, 0), required(inputs, 1)];
@@ -41,6 +42,7 @@ export const productRules: Readonly<Record<string, Rule>> = {
       outputs: outputTypes,
       ints,
       floats: [Number(attrs['scale'])],
+      narrow: [1],
     });
   },
 };

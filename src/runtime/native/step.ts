@@ -11,6 +11,8 @@ export interface KernelStep {
   readonly outputs: readonly Ref[];
   /** Outputs that the kernel can do without, when nothing reads them. */
   readonly optional: readonly number[];
+  /** Inputs of f32 that the kernel reads in bf16 too. */
+  readonly narrow: readonly number[];
   /** Output to input that it may be written over. */
   readonly inPlace: Readonly<Record<number, number>>;
   readonly ints: readonly number[];

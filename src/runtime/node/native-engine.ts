@@ -63,7 +63,7 @@ export function nativeEngine({
     functions.tl_engine_memory(address, out);
     return { arena: out[0] ?? 0, scratch: out[1] ?? 0 };
   };
-  const context = { functions, numbers, address, queue, engine };
+  const context = { functions, numbers, address, queue, engine, precision };
   return {
     name: 'native',
     precision,

@@ -11,6 +11,7 @@ import { type Plan, planGraph } from '../native/plan.ts';
 import { bindings, checkedInputs, placeOutputs, prebindInputs } from '../program.ts';
 import type { RunQueue } from '../runQueue.ts';
 import type { Tensor } from '../tensor.ts';
+import { formOf } from '../weights.ts';
 import type { NativeFunctions } from './native-library.ts';
 
 /** What the programs of an engine share. */
@@ -20,6 +21,7 @@ export interface NativeContext {
   readonly address: bigint;
   readonly queue: RunQueue;
   readonly engine: Life;
+  readonly precision: 'fp32' | 'bf16';
 }
 
 /** The text that the library wrote. */
@@ -28,14 +30,18 @@ export const messageOf = (error: Uint8Array): string => new TextDecoder().decode
 /** Memory of calls on other threads: the garbage collector must see it until they end. */
 const inFlight = new Set<object>();
 
-/** The tensors of a run as the library takes them. */
+/** The memory of a run as the library takes it. */
 interface Arrangement {
   readonly addresses: BigUint64Array;
-  readonly held: readonly Tensor[];
+  /** 1 where f32 are held in bf16. */
+  readonly forms: Uint8Array;
+  readonly held: readonly Memory[];
 }
 
+type Memory = Tensor['data'] | Uint16Array;
+
 /** TypeError on memory that may move while the library uses it. */
-function addressOf({ data }: Tensor): bigint {
+function addressOf(data: Memory): bigint {
   const { buffer } = data;
   if (buffer instanceof ArrayBuffer ? buffer.resizable : buffer.growable)
     throw new TypeError('Expected a tensor over memory of fixed length but found a resizable buffer');
@@ -59,7 +65,8 @@ async function compile(graph: Graph, numbers: Numbers): Promise<{ plan: Plan; en
 export async function planNativeMemory({ numbers, engine }: NativeContext, graph: Graph): Promise<ProgramMemory> {
   engine.check();
   const { plan, encoded } = await compile(graph, numbers);
-  return { scratchBytes: plan.arena.bytes, ownBytes: encoded.constants.byteLength + encoded.words.byteLength };
+  const ownBytes = encoded.constants.byteLength + encoded.words.byteLength;
+  return { scratchBytes: plan.arena.bytes, ownBytes, narrow: plan.narrow };
 }
 
 export async function loadNativeProgram(context: NativeContext, graph: Graph): Promise<Program> {
@@ -85,14 +92,26 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
   });
   const bound = bindings(graph);
 
-  const arrange = (leaves: Tensors, outputs: Tensors): Arrangement => {
-    const held = [...plan.leaves.map((name) => leaves[name]), ...plan.outputs.map((name) => outputs[name])].map(
-      (tensor) => {
-        if (!tensor) throw new RangeError('Expected a tensor for every leaf and output but found none');
-        return tensor;
-      },
-    );
-    return { addresses: BigUint64Array.from(held, addressOf), held };
+  /** The weights that are held in bf16, and the others. */
+  const weights = async (): Promise<{ halves: Record<string, Uint16Array>; values: Tensors }> => {
+    const halves: Record<string, Uint16Array> = {};
+    for (const name of plan.narrow) {
+      const weight = bound.weights.get(name);
+      if (weight?.bf16 && formOf(weight, context.precision) === 'bf16') halves[name] = await weight.bf16();
+    }
+    return { halves, values: await bound.values(new Set(Object.keys(halves))) };
+  };
+  const arrange = (leaves: Tensors, halves: Readonly<Record<string, Uint16Array>>, outputs: Tensors): Arrangement => {
+    const memory = [
+      ...plan.leaves.map((name) => halves[name] ?? leaves[name]?.data),
+      ...plan.outputs.map((name) => outputs[name]?.data),
+    ];
+    const held = memory.map((data) => {
+      if (!data) throw new RangeError('Expected a tensor for every leaf and output but found none');
+      return data;
+    });
+    const forms = Uint8Array.from(held, (data) => (data instanceof Uint16Array ? 1 : 0));
+    return { addresses: BigUint64Array.from(held, addressOf), forms, held };
   };
   /** The library's complaint of a run, with the op and the place that its kernel computed. */
   const failure = (text: Uint8Array): Error => {
@@ -100,15 +119,14 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
     const step = plan.steps[Number(call)];
     return new Error(step?.kind === 'kernel' ? `${step.origin}: ${complaint}` : messageOf(text));
   };
-  const later = async ({ addresses, held }: Arrangement): Promise<void> => {
+  const later = async ({ addresses, forms, held }: Arrangement): Promise<void> => {
     const text = new Uint8Array(new ArrayBuffer(512));
-    const entry = { addresses, held, text };
+    const entry = { addresses, forms, held, text };
     inFlight.add(entry);
     try {
       const status = await new Promise<number>((resolve, reject) => {
-        functions.tl_program_run.async(address, addresses, addresses.length, text, text.length, (failure, result) =>
-          failure ? reject(failure) : resolve(result),
-        );
+        const done = (error: Error | null, result: number): void => (error ? reject(error) : resolve(result));
+        functions.tl_program_run.async(address, addresses, forms, addresses.length, text, text.length, done);
       });
       if (status !== 0) throw failure(text);
     } finally {
@@ -116,8 +134,9 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
     }
     bound.touchWritten();
   };
-  const now = ({ addresses }: Arrangement): void => {
-    if (functions.tl_program_run(address, addresses, addresses.length, error, error.length) !== 0) throw failure(error);
+  const now = ({ addresses, forms }: Arrangement): void => {
+    if (functions.tl_program_run(address, addresses, forms, addresses.length, error, error.length) !== 0)
+      throw failure(error);
     bound.touchWritten();
   };
 
@@ -127,19 +146,21 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
     run: (inputs, options = {}) =>
       queue.later(async () => {
         program.check();
-        const leaves = { ...checkedInputs(graph, inputs), ...(await bound.values()) };
+        const fed = checkedInputs(graph, inputs);
+        const { halves, values } = await weights();
+        const leaves = { ...fed, ...values };
         const outputs = placeOutputs(graph, leaves, options);
-        await later(arrange(leaves, outputs));
+        await later(arrange(leaves, halves, outputs));
         return outputs;
       }),
     prebind: async (options = {}) => {
       program.check();
-      const values = await bound.values();
+      const { halves, values } = await weights();
       program.check();
       const inputs = prebindInputs(graph, options.inputs);
       const leaves = { ...inputs, ...values };
       const outputs = placeOutputs(graph, leaves, options);
-      const arrangement = arrange(leaves, outputs);
+      const arrangement = arrange(leaves, halves, outputs);
       const prebound = program.part('a prebound run but it was released', () => {});
       return {
         inputs,
