@@ -29,6 +29,6 @@ export async function ownCommands(
     const chosen = parts.flatMap((part) => [optionOf(part), part]);
     return own(name, script, [...args, '--engine', engine, ...chosen]);
   });
-  if (names.some((name) => name.startsWith('native'))) await findNativeLibrary(console.log);
+  if (names.some((name) => name.startsWith('native'))) await findNativeLibrary({ say: console.log });
   return commands;
 }

@@ -35,6 +35,7 @@ Before it is put in place the export is read back: it must tokenise hard texts a
     const { engine, notices } = await chooseEngine(
       { ...choice, threads: choice.name === 'reference' ? undefined : threads },
       (line) => context.err(`${line}\n`),
+      { signal: context.signal },
     );
     for (const notice of notices) context.err(`${notice}\n`);
     try {

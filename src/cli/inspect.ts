@@ -10,6 +10,7 @@ import {
   kindOfPath,
   type RunInspection,
 } from '../loop/inspect.ts';
+import { engineText } from '../loop/engines.ts';
 import { inspectProgram, type ProgramName, programNames } from '../loop/inspectProgram.ts';
 import { formatBytes, formatDuration } from '../loop/units.ts';
 import { UsageError } from '../loop/usageError.ts';
@@ -69,7 +70,7 @@ function runLines(found: RunInspection): string[] {
     `data: ${listOf(config.data.path).join(', ')}${held === undefined ? '' : `, evaluated on ${held}`}`,
     `trains: ${learned}; ${record.parameters.trained.toLocaleString('en')} of ${record.parameters.all.toLocaleString('en')} parameters`,
     `objective: ${config.objective.type}; optimizer: ${config.optimizer.type}, learning rate ${config.optimizer.learningRate}, ${config.schedule.type}`,
-    `engine: ${record.engine.name}, ${record.engine.precision}${record.engine.instructionSet === undefined ? '' : ` on ${record.engine.instructionSet}`}`,
+    `engine: ${engineText(record.engine)}`,
     `loss: ${loss(found.firstLoss)} at first, ${loss(found.lastLoss)} at last`,
     ...(evals.length === 0 ? [] : [`evaluation loss: ${evals.join(', ')}`]),
     `checkpoints: ${found.checkpoints.map((step) => `step ${step}`).join(', ') || 'none'}`,

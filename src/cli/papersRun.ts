@@ -71,7 +71,7 @@ async function withRunner<T>(
   const cores = { cores: coreCount(), availableBytes: hostMemory.availableBytes() };
   const choice = engineChoice(args);
   const share = shareOf(Array<number>(asked).fill(0), cores, { parallel: asked, threads: choice.threads });
-  const { engine, notices } = await chooseEngine(choice, (line) => context.err(`${line}\n`));
+  const { engine, notices } = await chooseEngine(choice, (line) => context.err(`${line}\n`), { signal });
   for (const notice of notices) context.err(`${notice}\n`);
   const linalg = linalgPool(choice.threads === undefined ? {} : { threads: choice.threads });
   const progress = armProgress(context);

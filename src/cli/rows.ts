@@ -156,7 +156,9 @@ async function withEngine<T>(
   }) => Promise<T>,
 ): Promise<T> {
   const { chooseEngine } = await import('../loop/engines.ts');
-  const { engine, notices } = await chooseEngine(engineChoice(args), (line) => context.err(`${line}\n`));
+  const { engine, notices } = await chooseEngine(engineChoice(args), (line) => context.err(`${line}\n`), {
+    signal: context.signal,
+  });
   try {
     const model = await bring(args.required('model'), 'model', context);
     const adapter = args.text('adapter');

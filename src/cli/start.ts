@@ -148,7 +148,11 @@ async function run(args: Args, context: Context): Promise<number> {
   const { tune } = await import('../loop/tuneRun.ts');
   const begun = performance.now();
   context.err('nano, the small model inside the package, learns to turn a sentence into a record.\n');
-  const { engine } = await chooseEngine({ name: 'auto', threads: args.number('threads') });
+  const say = (line: string): void => context.err(`${line}\n`);
+  const { engine, notices } = await chooseEngine({ name: 'auto', threads: args.number('threads') }, say, {
+    signal: context.signal,
+  });
+  notices.forEach(say);
   const progress = tuneProgress(context);
   try {
     const before = await measured(config, engine, context.signal);

@@ -158,7 +158,9 @@ const engine = z.strictObject({
   name: z
     .enum(['auto', 'native', 'ort', 'reference'])
     .default('auto')
-    .describe("What computes: ONNX Runtime, tuneloop's own kernels, or the slow f64 reference"),
+    .describe(
+      "What computes: tuneloop's own kernels, ONNX Runtime, or the slow f64 reference; auto is the first that is there",
+    ),
   threads: count(1).optional().describe("Threads; the engine's own choice unless given"),
   precision: z
     .enum(['auto', 'fp32', 'bf16'])

@@ -1,4 +1,5 @@
 import type { Engine } from '../runtime/engine.ts';
+import { withFallback } from '../runtime/fallback.ts';
 import { referenceEngine } from '../runtime/reference.ts';
 
 export interface EngineChoice {
@@ -6,14 +7,40 @@ export interface EngineChoice {
   readonly threads?: number | undefined;
   /** Default: fp32, of the reference f64. `auto` is bf16 where the engine has it and the processor has instructions for it, else the default. */
   readonly precision?: 'auto' | 'fp32' | 'bf16' | undefined;
+  /** Of the native engine; where the machine has it not, the best one computes and a notice says so. Default: the best one. */
+  readonly instructionSet?: string | undefined;
+}
+
+export interface ChooseOptions {
+  readonly signal?: AbortSignal;
+  /** Finds the native library, telling what takes long. Default: the package's own. */
+  readonly findLibrary?: (say: (line: string) => void, signal?: AbortSignal) => Promise<string>;
+}
+
+/** An engine as a run's folder names it. */
+export interface EngineRecord {
+  readonly name: string;
+  readonly precision: string;
+  readonly instructionSet?: string;
 }
 
 /** What a run's folder keeps of its engine. */
-export const engineRecord = ({ name, precision, instructionSet }: Engine) => ({
+export const engineRecord = ({ name, precision, instructionSet }: Engine): EngineRecord => ({
   name,
   precision,
   ...(instructionSet === undefined ? {} : { instructionSet }),
 });
+
+/** An engine in words, as `native in fp32 on avx512`. */
+export const engineText = ({ name, precision, instructionSet }: EngineRecord): string =>
+  `${name} in ${precision}${instructionSet === undefined ? '' : ` on ${instructionSet}`}`;
+
+/** The choice that goes on as a run's folder records; where the native library is gone, `auto` still takes another. */
+export function recordedChoice(choice: EngineChoice, { name, precision, instructionSet }: EngineRecord): EngineChoice {
+  if (name !== 'native' && name !== 'ort') return choice;
+  if (precision !== 'fp32' && precision !== 'bf16') return choice;
+  return { ...choice, name: choice.name === 'auto' && name === 'native' ? 'auto' : name, precision, instructionSet };
+}
 
 interface Opened {
   readonly engine: Engine;
@@ -34,13 +61,24 @@ function openReference({ precision, threads }: EngineChoice): Opened {
   };
 }
 
-async function openNative(choice: EngineChoice, say: (line: string) => void): Promise<Opened> {
+const ownLibrary: NonNullable<ChooseOptions['findLibrary']> = async (say, signal) => {
   const { findNativeLibrary } = await import('../runtime/node/native-library.ts');
-  const library = await findNativeLibrary(say);
-  const { multipliesBf16, nativeEngine } = await import('../runtime/node/native-engine.ts');
-  const { precision: asked = 'fp32' } = choice;
+  return findNativeLibrary({ say, ...(signal ? { signal } : {}) });
+};
+
+async function openNative(choice: EngineChoice, library: string): Promise<Opened> {
+  const { instructionSetsOf, multipliesBf16, nativeEngine } = await import('../runtime/node/native-engine.ts');
+  const { precision: asked = 'fp32', instructionSet: wanted } = choice;
   const precision = asked !== 'auto' ? asked : multipliesBf16(library) ? 'bf16' : 'fp32';
-  return { engine: nativeEngine({ library, precision, ...threadsOf(choice) }), notices: [] };
+  const has = wanted !== undefined && instructionSetsOf(library, precision).includes(wanted);
+  const engine = nativeEngine({
+    library,
+    precision,
+    ...threadsOf(choice),
+    ...(has ? { instructionSet: wanted } : {}),
+  });
+  const lacking = wanted === undefined || has ? [] : [`this machine has no ${wanted}: ${engineText(engine)} computes`];
+  return { engine, notices: lacking };
 }
 
 async function openOrt(choice: EngineChoice): Promise<Opened> {
@@ -53,8 +91,36 @@ async function openOrt(choice: EngineChoice): Promise<Opened> {
   return { engine: ortEngine(threadsOf(choice)), notices: [] };
 }
 
-/** Opens the engine that was asked for, telling `say` what takes long; `auto` is ONNX Runtime. Throws when it is not there or cannot do the precision. */
-export async function chooseEngine(choice: EngineChoice, say: (line: string) => void = () => {}): Promise<Opened> {
+/** The native engine, with ONNX Runtime for programs that it does not cover; ONNX Runtime alone where there is no native library. */
+async function openAuto(
+  choice: EngineChoice,
+  say: (line: string) => void,
+  { signal, findLibrary = ownLibrary }: ChooseOptions,
+): Promise<Opened> {
+  try {
+    const { engine, notices } = await openNative(choice, await findLibrary(say, signal));
+    const other = async (): Promise<Engine> => (await openOrt({ ...choice, precision: 'fp32' })).engine;
+    return { engine: withFallback(engine, other, say), notices };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (choice.precision === 'bf16') throw error;
+    const why = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+    const { engine } = await openOrt(choice);
+    return { engine, notices: [`ONNX Runtime computes in place of the native engine: ${why}`] };
+  }
+}
+
+/**
+ * Opens the engine that was asked for, telling `say` what takes long; `auto` is the native one, or ONNX Runtime with a notice why where its
+ * library cannot be had. Throws when the engine is not there or cannot do the precision.
+ */
+export async function chooseEngine(
+  choice: EngineChoice,
+  say: (line: string) => void = () => {},
+  options: ChooseOptions = {},
+): Promise<Opened> {
+  const { signal, findLibrary = ownLibrary } = options;
   if (choice.name === 'reference') return openReference(choice);
-  return choice.name === 'native' ? openNative(choice, say) : openOrt(choice);
+  if (choice.name === 'ort') return openOrt(choice);
+  return choice.name === 'native' ? openNative(choice, await findLibrary(say, signal)) : openAuto(choice, say, options);
 }

@@ -33,7 +33,10 @@ async function load<M extends Model>(
   const notice = (message: string): void => emit({ type: 'notice', message });
   const model = pinned(await locateModel(name, hub), name);
   const adapterPath = adapter === undefined ? undefined : pinned(await locateAdapter(adapter, hub), adapter);
-  const opened = typeof asked === 'string' ? await chooseEngine({ name: asked, threads }, notice) : undefined;
+  const opened =
+    typeof asked === 'string'
+      ? await chooseEngine({ name: asked, threads }, notice, signal ? { signal } : {})
+      : undefined;
   const engine = opened?.engine ?? (asked as Engine);
   opened?.notices.forEach(notice);
   try {

@@ -2,6 +2,7 @@ import { trainsBase } from '../adapters/index.ts';
 import { repositoryOf } from '../hub/hubId.ts';
 import { chart, type Curve, smoothed } from './chart.ts';
 import type { TuneConfig } from './config.ts';
+import { engineText } from './engines.ts';
 import type { DoneEvent, EvalEvent, MetricsLine, StepEvent, StopReason } from './events.ts';
 import { definitions, escapeHtml } from './html.ts';
 import { dataSection } from './reportData.ts';
@@ -157,7 +158,7 @@ function story({ config, run }: ReportInput, { done, per }: Told): string {
   const what = trainsBase(config.adapter)
     ? `It trained ${trained.toLocaleString('en')} of the model's own ${all.toLocaleString('en')} parameters`
     : `It trained an adapter (${config.adapter.type}) of ${trained.toLocaleString('en')} parameters beside the model's ${all.toLocaleString('en')}`;
-  return `<p>This run of objective ${config.objective.type}${escapeHtml(begun)} ${escapeHtml(ending)}. ${escapeHtml(what)} (${share}%), on the engine ${escapeHtml(run.engine.name)} in ${escapeHtml(run.engine.precision)}. ${lossMeaning[per]}</p>`;
+  return `<p>This run of objective ${config.objective.type}${escapeHtml(begun)} ${escapeHtml(ending)}. ${escapeHtml(what)} (${share}%), on the engine ${escapeHtml(engineText(run.engine))}. ${lossMeaning[per]}</p>`;
 }
 
 /** The run as one HTML page without anything from outside: what came of it, curves, answers before and after, what was trained on, time, memory, config; light and dark, for desk and phone. */

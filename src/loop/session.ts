@@ -9,7 +9,7 @@ import type { TuneConfig } from './config.ts';
 import type { Measuring } from './evaluation.ts';
 import type { Experience } from './experience.ts';
 import type { EvalEvent } from './events.ts';
-import { engineRecord } from './engines.ts';
+import { engineRecord, engineText } from './engines.ts';
 import { assertUnchanged, fingerprintsOf } from './fingerprints.ts';
 import type { MemoryPlan } from './memoryPlan.ts';
 import type { AttachedAdapter } from './model.ts';
@@ -83,7 +83,14 @@ export async function beginRecord(
   const { runFolder, engine, host } = options;
   const fingerprints = await fingerprintsOf(config, loaded);
   if (options.resume === true) {
-    assertUnchanged(fingerprints, (await runFolder.read()).run.fingerprints, config);
+    const { run } = await runFolder.read();
+    assertUnchanged(fingerprints, run.fingerprints, config);
+    const [before, now] = [engineText(run.engine), engineText(engineRecord(engine))];
+    if (before !== now)
+      options.emit({
+        type: 'warning',
+        message: `the run began on ${before} and goes on on ${now}: its numbers will differ in rounding from those of a run that never stopped`,
+      });
     return runFolder.rewindMetrics(trainer.step());
   }
   const { threads } = config.engine;

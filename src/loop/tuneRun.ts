@@ -2,7 +2,7 @@ import type { HubEvent } from '../hub/node/hubSnapshot.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { cpuMs, hostMemory, peakBytes, runtimeVersions } from '../runtime/node/host.ts';
 import type { TuneConfig, TuneConfigInput } from './config.ts';
-import { chooseEngine } from './engines.ts';
+import { chooseEngine, recordedChoice } from './engines.ts';
 import type { TuneEvent, TuneSummary } from './events.ts';
 import { parseConfig, withField } from './parseConfig.ts';
 import { resolvedConfig } from './resolvedConfig.ts';
@@ -47,7 +47,9 @@ async function train(
 ): Promise<RunSummary> {
   const { signal, emit, resume, dryRun } = options;
   const notice = (message: string): void => emit({ type: 'notice', message });
-  const opened = options.engine === undefined ? await chooseEngine(config.engine, notice) : undefined;
+  const choice = resume ? recordedChoice(config.engine, (await runFolder.read()).run.engine) : config.engine;
+  const opened =
+    options.engine === undefined ? await chooseEngine(choice, notice, signal ? { signal } : {}) : undefined;
   const engine = options.engine ?? opened?.engine;
   if (engine === undefined) throw new TypeError('Expected an engine');
   opened?.notices.forEach(notice);

@@ -21,7 +21,7 @@ const engines = (broken: readonly string[]): EngineReport[] =>
 test('advice names each engine that is missing and what to do, and is silent where all is there', () => {
   assert.deepEqual(adviceFor(machine, engines([])), []);
   const [native, ...rest] = adviceFor(machine, engines(['native']));
-  assert.match(native ?? '', /--engine native is missing; training goes on with --engine ort\. .* C\+\+17 compiler/);
+  assert.match(native ?? '', /--engine native is missing; --engine auto takes ONNX Runtime\. .* C\+\+17 compiler/);
   assert.deepEqual(rest, []);
   const both = adviceFor(machine, engines(['native', 'ort']));
   assert.match(both[0] ?? '', /install the package again/);

@@ -4,7 +4,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type BuildMode, buildNativeLibrary, findCompiler } from '../../src/runtime/node/native-build.ts';
+import { type BuildMode, findCompiler } from '../../src/runtime/node/native-build.ts';
+import { buildNativeLibrary } from '../../src/runtime/node/native-clone.ts';
 
 interface Sanitizer {
   readonly title: string;
@@ -47,11 +48,10 @@ const [mode = '', draws = '10'] = process.argv.slice(2);
 const sanitizer = sanitizers[mode];
 if (!sanitizer) throw new RangeError(`Expected address or thread but found ${mode || 'nothing'}`);
 const { title, runtime, options } = sanitizer;
-const library = await buildNativeLibrary(
-  fileURLToPath(new URL('../../', import.meta.url)),
-  mode as BuildMode,
-  console.log,
-);
+const library = await buildNativeLibrary(fileURLToPath(new URL('../../', import.meta.url)), {
+  mode: mode as BuildMode,
+  say: console.log,
+});
 const compiler = (await findCompiler()) ?? 'c++';
 const text = (args: readonly string[]): string => execFileSync(compiler, args, { encoding: 'utf8' }).trim();
 const driver = fileURLToPath(new URL('sanitizedRun.ts', import.meta.url));

@@ -1,11 +1,12 @@
 import { joinPath } from '../../hub/files.ts';
 import { coreCount, hostMemory } from '../../runtime/node/host.ts';
+import type { TuneConfig } from '../config.ts';
 import type { Fingerprints } from '../fingerprints.ts';
 import {
+  alikeConfig,
   type Cell,
   cellsOf,
   compareRun,
-  configOf,
   dataOf,
   otherData,
   pathOf,
@@ -32,11 +33,11 @@ export interface Work {
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Plans a method's runs in a process of its own; the memory that one takes. Throws where it cannot run. */
-async function planned(cell: Cell, { emit, signal }: Work): Promise<number> {
+async function planned(cell: Cell, config: TuneConfig, { emit, signal }: Work): Promise<number> {
   let [bytes, trainedParameters, parameters] = [0, 0, 0];
   const { name } = cell.method;
   await runInChild({
-    config: configOf(cell),
+    config,
     signal,
     onOutput: (text) => emit({ type: 'output', method: name, text }),
     emit: (event) => {
@@ -59,7 +60,8 @@ async function planned(cell: Cell, { emit, signal }: Work): Promise<number> {
 }
 
 /** Plans the runs of methods of which none is done yet: peaks of memory by method; the runs of a method that cannot run fail. Throws what it failed with where that leaves nothing. */
-async function plans(cells: readonly Cell[], { found, failed }: State, work: Work): Promise<Map<Method, number>> {
+async function plans(cells: readonly Cell[], state: State, work: Work): Promise<Map<Method, number>> {
+  const { found, failed } = state;
   const bytes = new Map<Method, number>();
   const isDone = (cell: Cell): boolean => found.get(pathOf(cell))?.state === 'done';
   const refused: { readonly method: string; readonly error: unknown }[] = [];
@@ -68,7 +70,7 @@ async function plans(cells: readonly Cell[], { found, failed }: State, work: Wor
     const [first] = own;
     if (first === undefined || own.some(isDone) || work.signal.aborted) continue;
     try {
-      bytes.set(method, await planned(first, work));
+      bytes.set(method, await planned(first, alikeConfig(first, state), work));
     } catch (error) {
       if (work.signal.aborted) continue;
       for (const cell of own) failed.set(pathOf(cell), reasonOf(error));
@@ -94,7 +96,7 @@ async function carryOutRun(cell: Cell, threads: number, data: Fingerprints, stat
   };
   try {
     await runInChild({
-      config: configOf(cell, threads),
+      config: alikeConfig(cell, state, threads),
       folder: joinPath(out, path),
       signal,
       emit: (event) => emit({ type: 'run', ...name, event }),

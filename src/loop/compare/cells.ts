@@ -3,6 +3,7 @@ import { joinPath } from '../../hub/files.ts';
 import { runtimeVersions } from '../../runtime/node/host.ts';
 import type { TuneConfig } from '../config.ts';
 import { listOf } from '../dataPaths.ts';
+import { recordedChoice } from '../engines.ts';
 import { type Fingerprints, fingerprintsOf } from '../fingerprints.ts';
 import { UsageError } from '../usageError.ts';
 import type { Comparison, Method } from './config.ts';
@@ -35,6 +36,15 @@ export const configOf = ({ method: { config }, seed }: Cell, threads?: number): 
   train: { ...config.train, seed },
   engine: threads === undefined ? config.engine : { ...config.engine, threads },
 });
+
+/** The same on the engine of the runs that are there, which others are compared with. */
+export function alikeConfig(cell: Cell, { found }: Pick<State, 'found'>, threads?: number): TuneConfig {
+  const config = configOf(cell, threads);
+  const record = [...found.values()].find((run) => run.record !== undefined)?.record;
+  if (!record) return config;
+  const { name, precision } = recordedChoice(config.engine, record.engine);
+  return { ...config, engine: { ...config.engine, name, precision } };
+}
 
 /** What all runs must read alike. */
 export async function dataOf({ base }: Comparison): Promise<Fingerprints> {

@@ -5,6 +5,7 @@ import { builder, type Builder } from './builder.ts';
 import { fuse } from './fuse.ts';
 import { placeOutputs, type Target } from './outputs.ts';
 import type { Ref, Storage } from './ref.ts';
+import { NotCoveredError } from '../notCovered.ts';
 import { rematerialize } from './rematerialize.ts';
 import { rules } from './rules.ts';
 import { schedule } from './schedule.ts';
@@ -41,7 +42,7 @@ function refOf({ refs }: Context, value: Value): Ref {
   return ref;
 }
 
-/** Lowers a node whose inputs are lowered. Throws TypeError naming an op that has neither a rule nor a decomposition. */
+/** Lowers a node whose inputs are lowered. Throws NotCoveredError naming an op that has neither a rule nor a decomposition. */
 function lowerNode(node: Node, context: Context): void {
   const { build, refs } = context;
   if (node.outputs.every((output) => refs.has(output))) return;
@@ -52,7 +53,8 @@ function lowerNode(node: Node, context: Context): void {
   const made =
     rules.get(op.name)?.({ build, inputs, attrs, outputTypes }) ??
     op.decompose?.(node.inputs, attrs).map((part) => lowerValue(part, context));
-  if (!made) throw new TypeError(`${opIn(op.name, context.origin)}: it has no native kernel and no decomposition`);
+  if (!made)
+    throw new NotCoveredError(`${opIn(op.name, context.origin)}: it has no native kernel and no decomposition`);
   node.outputs.forEach((output, index) => {
     const ref = made[index];
     if (ref) refs.set(output, ref);
@@ -130,7 +132,7 @@ const unfused = (step: PlannedStep): readonly Step[] => (step.kind === 'chain' ?
 
 /**
  * A graph as calls of kernels over planned memory. `pause` is awaited every few milliseconds, so that others may run.
- * Throws TypeError naming an op that has neither a kernel nor a decomposition.
+ * Throws NotCoveredError naming an op that has neither a kernel nor a decomposition.
  */
 export async function planGraph(graph: Graph, pause: () => Promise<unknown> = async () => {}): Promise<Plan> {
   const context: Context = { build: builder(), refs: new Map(), origin: '' };

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -82,13 +80,20 @@ export function buildPlan(
   return { compile, link, library };
 }
 
-/** Carries a plan out, as many compilers at once as there are cores. Throws Error with the compiler's words. */
-export async function runBuild({ compile, link }: BuildPlan, compiler: readonly string[]): Promise<void> {
+/** Carries a plan out, as many compilers at once as there are cores. Throws Error with the compiler's words, AbortError when stopped. */
+export async function runBuild(
+  { compile, link }: BuildPlan,
+  compiler: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
   const [command = '', ...first] = compiler;
   const call = async (args: readonly string[]): Promise<void> => {
     try {
-      await run(command, [...first, ...args], { maxBuffer: 1 << 26 });
+      await run(command, [...first, ...args], { maxBuffer: 1 << 26, ...(signal ? { signal } : {}) });
     } catch (error) {
+      // Ctrl-C reaches the compiler as well as this process, which hears of it now.
+      await immediate();
+      signal?.throwIfAborted();
       const words = (error as { stderr?: string }).stderr ?? String(error);
       throw new Error(`${command} failed: ${words.slice(0, 2000)}`, { cause: error });
     }
@@ -116,74 +121,5 @@ export async function findCompiler(): Promise<string | undefined> {
   return undefined;
 }
 
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && /\.(?:h|cpp)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
-}
-
-/** A name for the library that these sources make with this compiler. */
-async function fingerprint(sources: string, compiler: string, mode: BuildMode): Promise<string> {
-  const hash = createHash('sha256').update(`${compiler} ${mode} ${JSON.stringify([common, modes, sets])}`);
-  for (const file of await filesBelow(sources)) hash.update(relative(sources, file)).update(await readFile(file));
-  return hash.digest('hex').slice(0, 16);
-}
-
-/** A build that gave no sign of life for so long was cut off. */
-const staleMs = 120_000;
-
-async function isStale(folder: string): Promise<boolean> {
-  const found = await stat(folder).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs > staleMs;
-}
-
-/**
- * The library built from a clone's sources, built now unless it is there. Several processes may ask at once: one builds,
- * the others wait. Throws Error when there is no compiler or it fails.
- */
-export async function buildNativeLibrary(
-  root: string,
-  mode: BuildMode = 'release',
-  say?: (line: string) => void,
-): Promise<string> {
-  const sources = join(root, 'native');
-  const compiler = await findCompiler();
-  if (compiler === undefined)
-    throw new Error('the native engine is built by a C++ compiler, and none was found (c++, g++, clang++)');
-  const name = await fingerprint(sources, compiler, mode);
-  const folder = join(root, 'build', 'native', name);
-  const library = join(folder, nativeFileName(process.platform));
-  const making = `${folder}.making`;
-  await mkdir(join(root, 'build', 'native'), { recursive: true });
-  while (!existsSync(library)) {
-    const mine = await mkdir(making).then(
-      () => true,
-      () => false,
-    );
-    if (!mine) {
-      if (await isStale(making)) await rm(making, { recursive: true, force: true });
-      else await new Promise((resolve) => setTimeout(resolve, 200));
-      continue;
-    }
-    if (existsSync(library)) {
-      // Another one put it in place after this one had looked.
-      await rm(making, { recursive: true, force: true });
-      break;
-    }
-    // However long it takes, those who wait see that it goes on.
-    const alive = setInterval(() => void utimes(making, new Date(), new Date()).catch(() => {}), staleMs / 8);
-    try {
-      say?.('Building the native engine, once…');
-      await runBuild(buildPlan(sources, making, { platform: process.platform, arch: process.arch, mode }), [compiler]);
-      await rename(making, folder);
-    } catch (error) {
-      await rm(making, { recursive: true, force: true });
-      throw error;
-    } finally {
-      clearInterval(alive);
-    }
-  }
-  return library;
-}
+/** What decides beside the sources what the compiler makes of them. */
+export const buildFlags = JSON.stringify([common, modes, sets]);

@@ -29,6 +29,12 @@ export interface NativeEngine extends Engine {
 /** Whether the processor has instructions of its own for products in bf16. */
 export const multipliesBf16 = (library: string): boolean => loadNativeLibrary(library).tl_multiplies_bf16() === 1;
 
+/** The instruction sets of a precision that this machine has, the best one first. */
+export const instructionSetsOf = (library: string, precision: 'fp32' | 'bf16'): readonly string[] =>
+  loadNativeLibrary(library)
+    .tl_instruction_sets(precision === 'bf16' ? 1 : 0)
+    .split(',');
+
 const numbered = (names: string): Map<string, number> => new Map(names.split(',').map((name, index) => [name, index]));
 
 /** tuneloop's own kernels, off the event loop. Throws Error when the library, an instruction set or a thread is missing. */
@@ -41,9 +47,8 @@ export function nativeEngine({
   const functions = loadNativeLibrary(library);
   const kernels = numbered(functions.tl_kernels());
   const numbers: Numbers = { kernels, operations: numbered(functions.tl_operations()) };
-  const setsOf = (bf16: boolean): string[] => functions.tl_instruction_sets(bf16 ? 1 : 0).split(',');
-  const precision = asked ?? (setsOf(true).includes(instructionSet ?? '') ? 'bf16' : 'fp32');
-  const sets = setsOf(precision === 'bf16');
+  const precision = asked ?? (instructionSetsOf(library, 'bf16').includes(instructionSet ?? '') ? 'bf16' : 'fp32');
+  const sets = instructionSetsOf(library, precision);
   const set = instructionSet ?? sets[0] ?? '';
   if (!sets.includes(set))
     throw new Error(`Expected an instruction set of ${precision} among ${sets.join(', ')} but found ${set}`);

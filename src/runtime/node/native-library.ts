@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi, { type LibraryHandle } from 'koffi';
 import { planVersion } from '../native/encode.ts';
-import { buildNativeLibrary, nativeFileName } from './native-build.ts';
+import { nativeFileName } from './native-build.ts';
+import { type BuildOptions, buildNativeLibrary } from './native-clone.ts';
 
 type Pointer = bigint;
 
@@ -72,10 +73,13 @@ const packageRoot = (): string => fileURLToPath(new URL('../../../', import.meta
  * Path of the native engine's library: the package's own for this platform, or in a clone one that is built when it is
  * first needed. Throws Error saying why there is none.
  */
-export async function findNativeLibrary(say?: (line: string) => void, root: string = packageRoot()): Promise<string> {
+export async function findNativeLibrary(
+  options: Omit<BuildOptions, 'mode'> = {},
+  root: string = packageRoot(),
+): Promise<string> {
   const key = `${process.platform}-${process.arch}`;
   const packed = join(root, 'vendor', 'native', key, nativeFileName(process.platform));
-  if (existsSync(join(root, 'native', 'tuneloop.h'))) return buildNativeLibrary(root, 'release', say);
+  if (existsSync(join(root, 'native', 'tuneloop.h'))) return buildNativeLibrary(root, options);
   if (existsSync(packed)) return packed;
   throw new Error(`the package has no native library for ${key}`);
 }

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { threadId } from 'node:worker_threads';
+import { ageMs, staleMs, withBuildLock } from './build-lock.ts';
+import { buildFlags, type BuildMode, buildPlan, findCompiler, nativeFileName, runBuild } from './native-build.ts';
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && /\.(?:h|cpp)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted();
+}
+
+/** A name for the library that these sources make with this compiler. */
+async function fingerprint(sources: string, compiler: string, mode: BuildMode): Promise<string> {
+  const hash = createHash('sha256').update(`${compiler} ${mode} ${buildFlags}`);
+  for (const file of await filesBelow(sources)) hash.update(relative(sources, file)).update(await readFile(file));
+  return hash.digest('hex').slice(0, 16);
+}
+
+export interface BuildOptions {
+  readonly mode?: BuildMode;
+  /** Told before something that takes long. */
+  readonly say?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Removes what killed processes left in the folder of libraries. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((each) => each.endsWith('.making'))) {
+    const path = join(folder, name);
+    if ((await ageMs(path).catch(() => 0)) > staleMs) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Builds a library in a folder of this thread's own and renames it when it is whole. */
+async function buildInto(
+  folder: string,
+  make: (making: string) => Promise<{ readonly library: string; readonly objects: readonly string[] }>,
+): Promise<void> {
+  const making = `${folder}-${process.pid}-${threadId}.making`;
+  await rm(making, { recursive: true, force: true });
+  await mkdir(making);
+  try {
+    const { library, objects } = await make(making);
+    for (const object of objects) await rm(object);
+    // One that thought this process dead may have been faster.
+    if (!existsSync(join(folder, relative(making, library)))) await rename(making, folder);
+  } finally {
+    await rm(making, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The library built from a clone's sources, built now unless it is there. Several processes may ask at once: one builds,
+ * the others wait. Throws Error when there is no compiler or it fails, AbortError when stopped.
+ */
+export async function buildNativeLibrary(root: string, options: BuildOptions = {}): Promise<string> {
+  const { mode = 'release', say, signal } = options;
+  const compiler = await findCompiler();
+  if (compiler === undefined)
+    throw new Error('the native engine is built by a C++ compiler, and none was found (c++, g++, clang++)');
+  const sources = join(root, 'native');
+  const below = join(root, 'build', 'native');
+  const folder = join(below, await fingerprint(sources, compiler, mode));
+  const library = join(folder, nativeFileName(process.platform));
+  if (existsSync(library)) return library;
+  await mkdir(below, { recursive: true });
+  const wait = (): void => say?.('Another process builds the native engine; waiting for it…');
+  await withBuildLock(`${folder}.lock`, { wait, signal }, async () => {
+    if (existsSync(library)) return;
+    await removeLeftovers(below);
+    say?.(`Building the native engine with ${compiler}, once; this takes up to a minute…`);
+    await buildInto(folder, async (making) => {
+      const plan = buildPlan(sources, making, { platform: process.platform, arch: process.arch, mode });
+      await runBuild(plan, [compiler], signal);
+      return { library: plan.library, objects: plan.compile.map(({ object }) => object) };
+    });
+  });
+  return library;
+}
