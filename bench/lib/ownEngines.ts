@@ -5,7 +5,7 @@ import { type Command, own } from './contestant.ts';
 export const ownOption = {
   own: {
     help: 'LIST of ours: ort or native, then what is chosen: fp32 or bf16, an instruction set, int8 or int4 for the base; as ort-fp32, native-bf16, native-avx2, native-fp32-int8',
-    default: 'ort-fp32',
+    default: 'native-fp32',
   },
 } as const;
 

@@ -8,7 +8,7 @@ import { count } from '../lib/options.ts';
 /** Options of benches that choose an engine. */
 export const engineOptions = {
   threads: { help: 'N', default: '2' },
-  engine: { help: 'ort or native', default: 'ort' },
+  engine: { help: 'ort or native', default: 'native' },
   precision: { help: 'fp32 or bf16' },
   'instruction-set': { help: 'NAME, of the native engine' },
   profile: { help: 'PREFIX of ONNX Runtime traces, or anything to print the milliseconds of native kernels' },
