@@ -15,8 +15,20 @@ interface Config {
   readonly batchSize: number;
   /** Texts of the base's own that tell what was forgotten. */
   readonly ownTexts: number;
+  /** Blocks whose layers are looked at; all unless given. */
+  readonly layers?: readonly number[];
   readonly arms: Readonly<Record<string, Arm>>;
 }
+
+const nanoArms = {
+  full: { rank: 0, learningRate: 1e-3, steps: 110 },
+  'lora 1': { rank: 1, learningRate: 1e-2, steps: 160 },
+  'lora 16': { rank: 16, learningRate: 2e-3, steps: 130 },
+  'rslora 128': { rank: 128, learningRate: 1e-4, steps: 120 },
+};
+
+const briefly = (arms: Config['arms']): Config['arms'] =>
+  Object.fromEntries(Object.entries(arms).map(([name, arm]) => [name, { ...arm, steps: 2 }]));
 
 /** Shuttleworth et al. 2024, LoRA vs Full Fine-tuning: An Illusion of Equivalence. */
 export const intruderDimsRecipe = defineRecipe<Config>({
@@ -31,29 +43,9 @@ export const intruderDimsRecipe = defineRecipe<Config>({
   use: { probe: intruderDims, surgery: reduceIntruders },
   model: 'nano',
   seeds: [1, 2, 3],
-  config: {
-    facts: 64,
-    batchSize: 8,
-    ownTexts: 32,
-    arms: {
-      full: { rank: 0, learningRate: 1e-3, steps: 110 },
-      'lora 1': { rank: 1, learningRate: 1e-2, steps: 160 },
-      'lora 16': { rank: 16, learningRate: 2e-3, steps: 130 },
-      'rslora 128': { rank: 128, learningRate: 1e-4, steps: 120 },
-    },
-  },
-  smoke: {
-    facts: 8,
-    batchSize: 4,
-    ownTexts: 4,
-    arms: {
-      full: { rank: 0, learningRate: 1e-3, steps: 2 },
-      'lora 1': { rank: 1, learningRate: 1e-2, steps: 2 },
-      'lora 16': { rank: 16, learningRate: 1e-3, steps: 2 },
-      'rslora 128': { rank: 128, learningRate: 1e-4, steps: 2 },
-    },
-  },
-  build: ({ facts, batchSize, ownTexts, arms }) => ({
+  config: { facts: 64, batchSize: 8, ownTexts: 32, arms: nanoArms },
+  smoke: { facts: 8, batchSize: 4, ownTexts: 4, layers: [0], arms: briefly(nanoArms) },
+  build: ({ facts, batchSize, ownTexts, layers, arms }) => ({
     arms: Object.keys(arms),
     expectations: [
       { figure: 'intruders', arm: 'lora 1', than: 'full', is: 'higher' },
@@ -73,7 +65,7 @@ export const intruderDimsRecipe = defineRecipe<Config>({
       });
       const own = await lab.samples(base, ownTexts, seed);
       return {
-        intruders: await lab.probe(intruderDims, base, tuned),
+        intruders: await lab.probe(intruderDims, base, tuned, layers && { layers }),
         targetLoss: await lab.loss(tuned, rows),
         accuracy: await lab.accuracy(tuned, rows),
         forgotten: (await lab.loss(tuned, own)) - (await lab.loss(base, own)),

@@ -1,16 +1,28 @@
-import type { WeightsPath } from '../adapters/mergedWeights.ts';
-import { inChat } from './lab.ts';
+import { inChatAfter } from './lab.ts';
 import { defineRecipe } from './recipe.ts';
 import { makeReversals } from './reversals.ts';
+import { makeSums } from './sums.ts';
 
 interface Config {
   readonly train: number;
   readonly held: number;
-  readonly count: number;
+  /** Sums come after some that are worked out in the chat before. */
+  readonly task:
+    | { readonly type: 'reversals'; readonly count: number }
+    | { readonly type: 'sums'; readonly terms: number; readonly limit: number; readonly shown: number };
   readonly corrupted: number;
   readonly steps: number;
   readonly batchSize: number;
   readonly learningRate: number;
+}
+
+/** What is learned and what tells, as chats. */
+function chats({ train, held, task, corrupted }: Config, seed: number) {
+  const shown = task.type === 'sums' ? task.shown : 0;
+  const data = { train, held: held + shown, corrupted, seed };
+  const questions = task.type === 'sums' ? makeSums({ ...data, ...task }) : makeReversals({ ...data, ...task });
+  const chat = inChatAfter(questions.held.slice(held));
+  return { train: questions.train.map(chat), held: questions.held.slice(0, held).map(chat) };
 }
 
 /** Wu et al. 2025, On the Generalization of SFT: A Reinforcement Learning Perspective with Reward Rectification. */
@@ -28,40 +40,58 @@ export const dftRecipe = defineRecipe<Config>({
   config: {
     train: 240,
     held: 150,
-    count: 3,
+    task: { type: 'reversals', count: 3 },
     corrupted: 0.15,
     steps: 60,
     batchSize: 16,
     learningRate: 1e-2,
   },
+  others: [
+    {
+      model: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+      parameters: 134_515_008,
+      departures: [
+        'a model of 135M parameters learns to add three numbers below 20 step by step, after one sum in the chat that is worked out, from 240 sums of which 15% are wrong, once each, instead of Qwen2.5-Math on NuminaMath',
+        'LoRA of rank 16 on every linear layer instead of all parameters; at a learning rate of 0.001 both methods answered two thirds on a seed that is not among these, at 0.003 supervised fine-tuning fitted worse, and no other was tried',
+      ],
+      seeds: [1, 2, 3],
+      config: {
+        train: 240,
+        held: 100,
+        task: { type: 'sums', terms: 3, limit: 20, shown: 1 },
+        corrupted: 0.15,
+        steps: 30,
+        batchSize: 8,
+        learningRate: 1e-3,
+      },
+    },
+  ],
   smoke: {
     train: 12,
     held: 4,
-    count: 3,
+    task: { type: 'sums', terms: 2, limit: 13, shown: 1 },
     corrupted: 0.15,
     steps: 2,
     batchSize: 4,
     learningRate: 1e-2,
   },
-  build: ({ steps, batchSize, learningRate, ...data }) => ({
+  build: (config) => ({
     arms: ['base', 'sft', 'dft'],
     expectations: [{ figure: 'accuracy', arm: 'dft', than: 'sft', is: 'higher' }],
     async run(arm, seed, lab) {
-      const questions = makeReversals({ ...data, seed });
-      const [train, held] = [questions.train.map(inChat), questions.held.map(inChat)];
-      const measured = async (weights: WeightsPath) => ({
-        accuracy: await lab.accuracy(weights, held),
-        heldLoss: await lab.loss(weights, held),
-      });
-      if (arm === 'base') return measured({ model: lab.model });
-      const tuned = await lab.tune('run', train, {
-        model: { path: lab.model },
-        objective: { type: arm === 'dft' ? 'dft' : 'sft' },
-        adapter: { type: 'lora', r: 16, alpha: 32 },
-        optimizer: { learningRate },
-        train: { maxSteps: steps, batchSize, seed, saveSteps: steps },
-      });
-      return measured(tuned);
+      const { steps, batchSize, learningRate } = config;
+      const { train, held } = chats(config, seed);
+      const tuned =
+        arm === 'base'
+          ? { model: lab.model }
+          : await lab.tune('run', train, {
+              model: { path: lab.model },
+              objective: { type: arm === 'dft' ? 'dft' : 'sft' },
+              adapter: { type: 'lora', r: 16, alpha: 32 },
+              optimizer: { learningRate },
+              train: { maxSteps: steps, batchSize, seed, saveSteps: steps },
+            });
+      return { accuracy: await lab.accuracy(tuned, held), heldLoss: await lab.loss(tuned, held) };
     },
   }),
 });

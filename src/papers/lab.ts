@@ -38,11 +38,22 @@ export interface Questions {
   readonly held: readonly Question[];
 }
 
-/** A question as a chat in the model's own template, of which the answer is learned. */
-export const inChat = ({ prompt, completion }: Question) => ({
-  prompt: [{ role: 'user', content: prompt }],
-  completion: [{ role: 'assistant', content: completion }],
-});
+const turns = ({ prompt, completion }: Question) =>
+  [
+    { role: 'user', content: prompt },
+    { role: 'assistant', content: completion },
+  ] as const;
+
+/** A question as a chat in the model's own template, of which the answer is learned, after others that show what is wanted. */
+export const inChatAfter =
+  (shown: readonly Question[]) =>
+  ({ prompt, completion }: Question) => ({
+    prompt: [...shown.flatMap(turns), { role: 'user', content: prompt }],
+    completion: [{ role: 'assistant', content: completion }],
+  });
+
+/** The same with nothing before it. */
+export const inChat = inChatAfter([]);
 
 /** A row for a classifier, with what it reads in other columns. */
 export interface Labelled {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { randomFacts } from '../../src/papers/facts.ts';
-import type { Question } from '../../src/papers/lab.ts';
+import { inChatAfter, type Question } from '../../src/papers/lab.ts';
 import { makeReversals } from '../../src/papers/reversals.ts';
 import { makeSums } from '../../src/papers/sums.ts';
 
@@ -22,6 +22,39 @@ test('sums are worked out two numbers at a time and asked once', () => {
     });
   }
   assert.throws(() => makeSums({ ...options, limit: 3 }), /Expected 150 different sums of 3 numbers below 3 but found/);
+});
+
+test('sums are answered wrong at one step where they should be, and go on from there', () => {
+  const options = { train: 400, held: 100, terms: 3, limit: 20, seed: 3 };
+  const right = makeSums(options);
+  const { train, held } = makeSums({ ...options, corrupted: 0.15 });
+  assert.deepEqual(held, right.held);
+  const wrong = train.filter(({ completion }, i) => completion !== right.train[i]?.completion);
+  // Four standard deviations of 400 draws of 0.15.
+  assert.ok(Math.abs(wrong.length - 60) < 29, `${wrong.length}`);
+  for (const { completion } of wrong) {
+    const [[a = 0, b = 0, ab = 0] = [], [from, c = 0, sum = 0] = []] = completion
+      .split('. ')
+      .map((step) => (step.match(/\d+/g) ?? []).map(Number));
+    assert.equal(from, ab);
+    const off = [ab - a - b, sum - ab - c];
+    assert.ok(off.includes(0) && off.some((by) => by >= 1 && by <= 9), completion);
+  }
+});
+
+test('a question stands in a chat after others that are answered', () => {
+  const [shown, question] = [
+    { prompt: '1 + 1?', completion: '2' },
+    { prompt: '1 + 2?', completion: '3' },
+  ];
+  assert.deepEqual(inChatAfter([shown])(question), {
+    prompt: [
+      { role: 'user', content: '1 + 1?' },
+      { role: 'assistant', content: '2' },
+      { role: 'user', content: '1 + 2?' },
+    ],
+    completion: [{ role: 'assistant', content: '3' }],
+  });
 });
 
 test('words are asked backwards once, and answered wrong where they should be', () => {
