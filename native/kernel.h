@@ -83,8 +83,8 @@ private:
   std::string error_;
 };
 
-// How memory holds the f32 of a plan: as they are, or rounded to bf16.
-enum class Form : uint8_t { f32, bf16 };
+// How memory holds the f32 of a plan: as they are, rounded to bf16, or as codes in blocks of 32 that share a scale.
+enum class Form : uint8_t { f32, bf16, int8, int4 };
 
 // Operands of one call, in the order that the lowering writes them. A slot that is left out is null.
 struct Args {

@@ -4,9 +4,12 @@
 namespace tl {
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const KernelSet avx512Set, avx512bf16Set, avx2Set;
+extern const KernelSet avx512Set, amxbf16Set, avx512bf16Set, avx2Set;
 #endif
 extern const KernelSet baseSet, basebf16Set;
+#ifdef TL_MODELS
+extern const KernelSet amxbf16modelSet;
+#endif
 
 static const KernelSet *const sets[] = {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -15,9 +18,13 @@ static const KernelSet *const sets[] = {
 #endif
     &baseSet,
 #if defined(__x86_64__) || defined(_M_X64)
+    &amxbf16Set,
     &avx512bf16Set,
 #endif
     &basebf16Set,
+#ifdef TL_MODELS
+    &amxbf16modelSet,
+#endif
 };
 
 const KernelSet *const *allSets(int *count) {

@@ -7,13 +7,6 @@
 #define TL_BF16
 #define TL_BF16_OWN
 #include "../simd/avx512cells.h"
-
-namespace tl::avx512bf16 {
-inline F multiplied(F sum, F left, F right) {
-  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(left), reinterpret_cast<__m512bh>(right));
-}
-} // namespace tl::avx512bf16
-
 #include "../kernels/products.h"
 
 namespace tl {

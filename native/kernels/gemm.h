@@ -1,5 +1,6 @@
 // Products of matrices on all threads.
 #pragma once
+#include "fewRows.h"
 #include "thin.h"
 
 namespace tl::TL_SET {
@@ -14,70 +15,6 @@ constexpr int64_t kBlock = int64_t(96) << 10;
 
 // A product is cut into at least so many parts if it is large enough.
 constexpr int64_t kParts = 12;
-
-// Up to so many rows W is read once as it lies, without packing it.
-constexpr int64_t kFewRows = 12;
-
-// Rows of A by rows of W, both contiguous along the inner axis: four by four dot products at a time. W begins at `from`.
-template <int rows, class Elements>
-inline void dots(const float *a, int64_t stepA, const Elements &w, int64_t from, int64_t stepW, int64_t k, int64_t columns,
-                 float *out) {
-  F sums[rows][4] = {};
-  for (int64_t i = 0; i + W <= k; i += W) {
-    F right[4];
-    for (int j = 0; j < 4; j++) right[j] = j < columns ? w.along(from + j * stepW + i) : F{};
-    for (int r = 0; r < rows; r++) {
-      const F left = load(a + r * stepA + i);
-      for (int j = 0; j < 4; j++) sums[r][j] += left * right[j];
-    }
-  }
-  const int64_t done = k / W * W;
-  for (int r = 0; r < rows; r++)
-    for (int j = 0; j < columns; j++) {
-      float total = sumOf(sums[r][j]);
-      for (int64_t i = done; i < k; i++) total += a[r * stepA + i] * w.one(from + j * stepW + i);
-      out[r * 4 + j] = total;
-    }
-}
-
-template <class Elements>
-inline void dotsOf(int64_t rows, const float *a, int64_t stepA, const Elements &w, int64_t from, int64_t stepW, int64_t k,
-                   int64_t columns, float *out) {
-  if (rows == 1) dots<1>(a, stepA, w, from, stepW, k, columns, out);
-  else if (rows == 2) dots<2>(a, stepA, w, from, stepW, k, columns, out);
-  else if (rows == 3) dots<3>(a, stepA, w, from, stepW, k, columns, out);
-  else dots<4>(a, stepA, w, from, stepW, k, columns, out);
-}
-
-// Few rows times a matrix whose inner axis is contiguous, and a low-rank term whose V is too.
-template <class Elements> inline void fewRows(Context &context, const Product &p, const Elements &w) {
-  const int64_t block = p.n < 64 ? 4 : 16;
-  context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int) {
-    for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += 4) {
-      const int64_t columns = least(4, p.n - j);
-      for (int64_t i = 0; i < p.m; i += 4) {
-        const int64_t rows = least(4, p.m - i);
-        float out[16], extra[16] = {};
-        dotsOf(rows, p.a.p + i * p.a.row, p.a.row, w, j * p.b.column, p.b.column, p.k, columns, out);
-        if (p.rank > 0)
-          dotsOf(rows, p.u + i * p.rank, p.rank, Floats{p.v.p}, j * p.v.column, p.v.column, p.rank, columns, extra);
-        for (int64_t r = 0; r < rows; r++)
-          for (int64_t c = 0; c < columns; c++) {
-            const Target t = p.target.at(i + r, j + c);
-            float y = t.alpha * out[r * 4 + c] + p.scale * extra[r * 4 + c];
-            if (t.accumulate) y += *t.c;
-            if (t.bias) y += *t.bias;
-            if (t.add) y += *t.add;
-            *t.c = y;
-          }
-      }
-    }
-  });
-}
-
-inline bool isFewRows(const Product &p) {
-  return p.m <= kFewRows && p.k > 0 && p.a.column == 1 && p.b.row == 1 && (p.rank == 0 || p.v.row == 1);
-}
 
 // One slab: B is packed by all threads, then blocks of C are shared out; each packs its rows of A, which stay in near
 // caches, and goes once through B.
@@ -126,15 +63,7 @@ inline void slab(Context &context, const Product &p) {
 // A low-rank term wants rows of A that are contiguous.
 inline void product(Context &context, const Product &p) {
   if (p.m == 0 || p.n == 0) return;
-  if (gemm::isFewRows(p)) {
-    if (p.rank > 0) {
-      Product low{p.m, p.rank, p.k, p.a, p.down, {}};
-      low.target.c = p.u;
-      low.target.row = p.rank;
-      product(context, low);
-    }
-    return elementsOf(p.b, [&](const auto &w) { gemm::fewRows(context, p, w); });
-  }
+  if (gemm::isFewRows(p)) return gemm::fewRows(context, p);
   const int64_t inner = (chunksOf(p.k) + chunksOf(p.rank)) * kCells;
   const int64_t columns = most(kColumns, gemm::kSlab / most(1, inner) / kColumns * kColumns);
   for (int64_t j = 0; j < p.n; j += columns) {
@@ -205,14 +134,18 @@ inline void batched(Context &context, const Args &args) {
   });
 }
 
-// y = x Wᵀ [+ bias] [+ s u Vᵀ] [+ d], u = x Uᵀ; or the other way round. Slots x, W, bias, A, B, d, y, and u where there are
-// factors; all but x, W and y may be left out. ints: rows, out, inner, transposed, rank; floats: scale.
+// y = x Wᵀ [+ bias] [+ s u Vᵀ] [+ d], u = x Uᵀ; or the other way round. Slots x, W, bias, A, B, d, scales of W, y, and u where
+// there are factors; all but x, W and y may be left out. ints: rows, out, inner, transposed, rank, and the bits of W's codes, 0
+// where it has none; floats: scale.
 inline void linear(Context &context, const Args &args) {
-  const int64_t rows = args.ints[0], out = args.ints[1], inner = args.ints[2], rank = args.ints[4];
+  const int64_t rows = args.ints[0], out = args.ints[1], inner = args.ints[2], rank = args.ints[4], bits = args.ints[5];
   const bool transposed = args.ints[3] != 0;
   const Matrix x{args.at(0), inner, 1};
-  Product p{rows, out, inner, x, matrixOf(args, 1, inner, out, !transposed), {}};
-  p.target.c = args.at(6);
+  Matrix w = matrixOf(args, 1, inner, out, !transposed);
+  if (bits > 0) w.form = bits == 8 ? Form::int8 : Form::int4;
+  w.scales = args.at(6);
+  Product p{rows, out, inner, x, w, {}};
+  p.target.c = args.at(7);
   p.target.row = out;
   p.target.bias = args.at(2);
   p.target.add = args.at(5);
@@ -222,7 +155,7 @@ inline void linear(Context &context, const Args &args) {
     p.rank = rank;
     p.down = transposed ? Matrix{b, rank, 1} : Matrix{a, 1, inner};
     p.v = transposed ? Matrix{a, out, 1} : Matrix{b, 1, rank};
-    p.u = args.at(7);
+    p.u = args.at(8);
     p.scale = args.f(0);
   }
   product(context, p);

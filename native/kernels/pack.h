@@ -3,7 +3,7 @@
 //
 // A is packed by panels of kRows rows, B by panels of kColumns columns; both go through the inner axis in chunks of 16
 // cells, padded with zeros. Within a chunk A is either [kRows][16], a plain copy of rows whose inner axis is contiguous,
-// or [16][kRows], a plain copy where the other axis is; B is [16][kColumns].
+// or [16][kRows], a plain copy where the other axis is, unless the set wants the first always; B is [16][kColumns].
 #pragma once
 #ifdef TL_BF16
 #include "../simd/bf16.h"
@@ -20,24 +20,35 @@ constexpr int64_t kCells = 16;
 
 constexpr int64_t kChunk = kCells * kPer;
 
+// Whether chunks of A are [kRows][16] always.
+#ifdef TL_TILES
+constexpr bool kLines = true;
+#else
+constexpr bool kLines = false;
+#endif
+
 // A matrix within memory: element (i, j) at i * row + j * column from its start, which is `p` itself where it holds f32.
 struct Matrix {
   const float *p;
   int64_t row, column;
   Form form = Form::f32;
+  const float *scales = nullptr;
   int64_t start = 0;
-  Matrix transposed() const { return {p, column, row, form, start}; }
+  Matrix transposed() const { return {p, column, row, form, scales, start}; }
   Matrix moved(int64_t elements) const {
     if (form == Form::f32) return {p + elements, row, column};
-    return {p, row, column, form, start + elements};
+    return {p, row, column, form, scales, start + elements};
   }
   Matrix at(int64_t i, int64_t j) const { return moved(i * row + j * column); }
 };
 
 // use(elements from the matrix's start on).
 template <class Use> inline void elementsOf(const Matrix &m, Use use) {
-  if (m.form == Form::bf16) use(Halves{reinterpret_cast<const uint16_t *>(m.p) + m.start});
-  else use(Floats{m.p});
+  const auto *bytes = reinterpret_cast<const uint8_t *>(m.p);
+  if (m.form == Form::f32) use(Floats{m.p});
+  else if (m.form == Form::bf16) use(Halves{reinterpret_cast<const uint16_t *>(m.p) + m.start});
+  else if (m.form == Form::int8) use(Bytes{bytes, m.scales, m.start});
+  else use(Nibbles{bytes, m.scales, m.start});
 }
 
 inline int64_t chunksOf(int64_t inner) { return ceilDiv(inner, kChunk); }
@@ -64,6 +75,19 @@ inline void packRows(float *to, Matrix a, int64_t rows, int64_t inner, float fac
         else
           for (int64_t j = 0; j < used; j++) to[i * kCells + j] = cellOf(e, from + j * kPer, 1, n - j * kPer);
       }
+    } else if (kLines) {
+      int64_t i = 0;
+      if (a.row == 1 && n == kChunk)
+        for (; i + W <= rows; i += W)
+          for (int64_t j = 0; j < kCells; j += W) {
+            F block[W];
+            for (int k = 0; k < W; k++) block[k] = cellsAcross(e, (j + k) * kPer * a.column + i, a.column);
+            transposeBlock(block);
+            for (int k = 0; k < W; k++) store(to + (i + k) * kCells + j, block[k]);
+          }
+      for (; i < rows; i++)
+        for (int64_t j = 0; j < used; j++)
+          to[i * kCells + j] = cellOf(e, j * kPer * a.column + i * a.row, a.column, n - j * kPer);
     } else {
       for (int64_t j = 0; j < used; j++) {
         const int64_t from = j * kPer * a.column;

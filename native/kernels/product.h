@@ -1,6 +1,10 @@
 // What a product of matrices is asked for: C = alpha A B [+ s (A D) V] [+ bias] [+ E].
 #pragma once
+#ifdef TL_TILES
+#include "tilePanels.h"
+#else
 #include "panels.h"
+#endif
 
 namespace tl::TL_SET {
 

@@ -17,7 +17,7 @@ export interface EncodedPlan {
 }
 
 /** Version of the library's interface that this file writes for. */
-export const planVersion = 3;
+export const planVersion = 4;
 
 interface Call {
   readonly kernel: string;

@@ -19,8 +19,10 @@ const gather =
 export const indexRules: Readonly<Record<string, Rule>> = {
   dequantize: ({ build, inputs, attrs, outputTypes }) => {
     const [codes, scales] = [required(inputs, 0), required(inputs, 1)];
-    const ints = [attrs['type'] === 'int8' ? 8 : 4, dimAt(scales.type.shape, 0)];
-    return build.kernel('dequantize', { inputs: [codes, scales], outputs: outputTypes, ints });
+    const bits = attrs['type'] === 'int8' ? 8 : 4;
+    const ints = [bits, dimAt(scales.type.shape, 0)];
+    const made = build.kernel('dequantize', { inputs: [codes, scales], outputs: outputTypes, ints });
+    return made.map((ref) => ({ ...ref, quantized: { codes, scales, bits } }));
   },
   embedding: gather(() => 0),
   gather: gather((rank, attrs) => normalizeAxis(Number(attrs['axis']), rank)),

@@ -36,13 +36,14 @@ export const productRules: Readonly<Record<string, Rule>> = {
     const inner = dimAt(x.type.shape, -1);
     const out = dimAt(at(outputTypes, 0).shape, -1);
     const rank = a ? dimAt(a.type.shape, 0) : 0;
-    const ints = [sizeOf(x.type.shape.slice(0, -1)), out, inner, attrs['transposed'] === true ? 1 : 0, rank];
+    const { codes = w, scales = null, bits = 0 } = w.quantized ?? {};
+    const ints = [sizeOf(x.type.shape.slice(0, -1)), out, inner, attrs['transposed'] === true ? 1 : 0, rank, bits];
     return build.kernel('linear', {
-      inputs: [x, w, bias, a, b, null],
+      inputs: [x, codes, bias, a, b, null, scales],
       outputs: outputTypes,
       ints,
       floats: [Number(attrs['scale'])],
-      narrow: [1],
+      narrow: bits === 0 ? [1] : [],
     });
   },
 };

@@ -15,6 +15,8 @@ export interface Ref {
   readonly offset: number;
   /** One element that stands for all of them. */
   readonly uniform: boolean;
+  /** Of a weight that codes and scales stand for: kernels that take those need no memory of it. */
+  readonly quantized?: { readonly codes: Ref; readonly scales: Ref; readonly bits: number };
   /** What must have been computed before this is read, beside the storage itself. */
   readonly after: readonly Storage[];
 }

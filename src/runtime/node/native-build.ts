@@ -34,11 +34,15 @@ const sets: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
     'isa/avx2.cpp': ['-mavx2', '-mfma'],
     'isa/avx512.cpp': avx512,
     'isa/avx512bf16.cpp': [...avx512, '-mavx512bf16'],
+    'isa/amxbf16.cpp': [...avx512, '-mavx512bf16', '-mamx-tile', '-mamx-bf16'],
   },
   arm64: { 'isa/base.cpp': [], 'isa/basebf16.cpp': [] },
 };
 
 const plain = ['engine.cpp', 'pool.cpp', 'sets.cpp'];
+
+/** A set of kernels that computes in software what an instruction set would, to check those kernels where it is missing. */
+const models: readonly (readonly [source: string, flags: readonly string[]])[] = [['isa/amxbf16model.cpp', []]];
 
 /** File name of the library on a platform. */
 export function nativeFileName(platform: string): string {
@@ -53,16 +57,32 @@ export interface BuildPlan {
   readonly library: string;
 }
 
+export interface BuildTarget {
+  readonly platform: string;
+  readonly arch: string;
+  readonly mode?: BuildMode;
+  /** With the models of instruction sets, which are for checks. */
+  readonly withModels?: boolean;
+}
+
 /** The calls that build the library for a platform in a folder. TypeError on a processor without kernels. */
 export function buildPlan(
   sources: string,
   folder: string,
-  { platform, arch, mode = 'release' }: { readonly platform: string; readonly arch: string; readonly mode?: BuildMode },
+  { platform, arch, mode = 'release', withModels = false }: BuildTarget,
 ): BuildPlan {
   const special = sets[arch];
   if (!special) throw new TypeError(`Expected a processor among ${Object.keys(sets).join(', ')} but found ${arch}`);
-  const flags = common.filter((flag) => platform !== 'win32' || flag !== '-fPIC');
-  const compile = [...plain.map((source) => [source, []] as const), ...Object.entries(special)].map(([source, own]) => {
+  const flags = [
+    ...common.filter((flag) => platform !== 'win32' || flag !== '-fPIC'),
+    ...(withModels ? ['-DTL_MODELS'] : []),
+  ];
+  const all = [
+    ...plain.map((source) => [source, []] as const),
+    ...(withModels ? models : []),
+    ...Object.entries(special),
+  ];
+  const compile = all.map(([source, own]) => {
     const object = join(folder, `${source.replace('/', '-')}.o`);
     return { source, object, args: [...flags, ...modes[mode], ...own, '-c', join(sources, source), '-o', object] };
   });
@@ -122,4 +142,4 @@ export async function findCompiler(): Promise<string | undefined> {
 }
 
 /** What decides beside the sources what the compiler makes of them. */
-export const buildFlags = JSON.stringify([common, modes, sets]);
+export const buildFlags = JSON.stringify([common, modes, sets, models]);

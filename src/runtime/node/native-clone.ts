@@ -75,7 +75,8 @@ export async function buildNativeLibrary(root: string, options: BuildOptions = {
     await removeLeftovers(below);
     say?.(`Building the native engine with ${compiler}, once; this takes up to a minute…`);
     await buildInto(folder, async (making) => {
-      const plan = buildPlan(sources, making, { platform: process.platform, arch: process.arch, mode });
+      const { platform, arch } = process;
+      const plan = buildPlan(sources, making, { platform, arch, mode, withModels: true });
       await runBuild(plan, [compiler], signal);
       return { library: plan.library, objects: plan.compile.map(({ object }) => object) };
     });
