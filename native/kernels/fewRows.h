@@ -1,7 +1,6 @@
 // Few rows times a matrix whose inner axis is contiguous, as in generating token by token: W is read once, as it lies.
 #pragma once
 #include "product.h"
-#include <type_traits>
 
 namespace tl::TL_SET::gemm {
 
@@ -18,32 +17,30 @@ constexpr int kDots = 8;
 // Cells of a line: whole vectors.
 inline int64_t lineCells(int64_t inner) { return roundUp(ceilDiv(inner, kPer), W); }
 
-// W cells of the line of `inner` elements that begins at `from`, from cell `i` on; beyond the line they are zero.
-template <class Elements> inline F lineAt(const Elements &e, int64_t from, int64_t i, int64_t inner) {
-  if ((i + W) * kPer <= inner) return cellsAlong(e, from + i * kPer);
-  float lanes[W] = {};
-  for (int l = 0; l < W && (i + l) * kPer < inner; l++)
-    lanes[l] = cellOf(e, from + (i + l) * kPer, 1, inner - (i + l) * kPer);
-  return load(lanes);
+// A line of `inner` elements as cells; what is beyond it is zero.
+inline void packLine(float *to, const Matrix &line, int64_t inner) {
+  elementsOf(line, [&](const auto &e) {
+    int64_t i = 0;
+    for (; (i + W) * kPer <= inner; i += W) store(to + i, cellsAlong(e, i * kPer));
+    const int64_t end = lineCells(inner);
+    std::memset(to + i, 0, static_cast<size_t>(end - i) * 4);
+    for (; i * kPer < inner; i++) to[i] = cellOf(e, i * kPer, 1, inner - i * kPer);
+  });
 }
 
-template <class Elements> inline void packLine(float *to, const Elements &e, int64_t from, int64_t inner) {
-  for (int64_t i = 0; i < lineCells(inner); i += W) store(to + i, lineAt(e, from, i, inner));
-}
-
-// Lines of cells in memory, `step` apart.
+// Lines in memory, `step` floats apart.
 struct Lines {
   const float *p;
   int64_t step;
   F at(int64_t line, int64_t i) const { return load(p + line * step + i); }
 };
 
-// Lines that are made into cells as they are read.
-template <class Elements> struct Raw {
-  Elements e;
-  int64_t from, step, inner;
-  F at(int64_t line, int64_t i) const { return lineAt(e, from + line * step, i, inner); }
-};
+// The columns of a matrix as lines where memory holds them as cells already, else null.
+inline Lines linesInPlace(const Matrix &m, int64_t inner) {
+  if (m.form != (kPer == 1 ? Form::f32 : Form::bf16) || inner % (W * kPer) != 0 || m.column % kPer != 0) return {nullptr, 0};
+  if (kPer == 1) return {m.p, m.column};
+  return {m.start % kPer == 0 ? m.p + m.start / kPer : nullptr, m.column / kPer};
+}
 
 // Each vector's lanes added up in a fixed tree.
 inline void addLanes(F *sums, float *out) {
@@ -56,7 +53,7 @@ inline void addLanes(F *sums, float *out) {
 }
 
 // out[i * kDots / rows + j] = line i of A by line j of W: each lane is added up over the line, then all lanes.
-template <int rows, class Wide> inline void dots(const Lines &a, const Wide &w, int64_t cells, int64_t columns, float *out) {
+template <int rows> inline void dots(const Lines &a, const Lines &w, int64_t cells, int64_t columns, float *out) {
   constexpr int wide = kDots / rows;
   F sums[kDots] = {};
   for (int64_t i = 0; i < cells; i += W) {
@@ -81,7 +78,7 @@ struct Codes {
 };
 
 // The same of f32 lines of A: a block's codes are multiplied as they are, and its scale is applied to their sum. Four lines of W
-// at a time, whose addresses fit the registers.
+// at a time, whose addresses fit the registers; those that come next are on their way from memory meanwhile.
 template <int rows> inline void dots(const Lines &a, const Codes &w, int64_t, int64_t columns, float *out) {
   constexpr int wide = kDots / rows, few = wide < 4 ? wide : 4, size = static_cast<int>(kBlockElements);
   F sums[kDots] = {};
@@ -115,30 +112,20 @@ template <int rows> inline void dots(const Lines &a, const Codes &w, int64_t, in
   addLanes(sums, out);
 }
 
-// Whether memory holds cells already.
-template <class Elements> constexpr bool isCells(const Elements &) { return false; }
-#ifdef TL_BF16
-constexpr bool isCells(const Halves &) { return true; }
-#else
-constexpr bool isCells(const Floats &) { return true; }
-#endif
-
 // Rows of A and U as lines.
 struct Left {
   float *a, *u;
   int64_t cells, rankCells;
 };
 
-// `a`: the rows from `i` on, as lines for the kind of W.
+// `a`: the rows from `i` on, as lines for the kind of W; v: the columns of V from `j` on.
 template <int rows, class Wide>
-inline void finishRows(const Product &p, const Left &left, const Lines &a, const Wide &w, int64_t i, int64_t j,
+inline void finishRows(const Product &p, const Left &left, const Lines &a, const Wide &w, const Lines &v, int64_t i, int64_t j,
                        int64_t columns) {
   constexpr int wide = kDots / rows;
   float out[kDots], extra[kDots] = {};
   dots<rows>(a, w, left.cells, columns, out);
-  if (p.rank > 0)
-    dots<rows>(Lines{left.u + i * left.rankCells, left.rankCells}, Raw<Floats>{{p.v.p}, j * p.v.column, p.v.column, p.rank},
-               left.rankCells, columns, extra);
+  if (p.rank > 0) dots<rows>(Lines{left.u + i * left.rankCells, left.rankCells}, v, left.rankCells, columns, extra);
   for (int64_t r = 0; r < least(rows, p.m - i); r++)
     for (int64_t c = 0; c < columns; c++) {
       const Target t = p.target.at(i + r, j + c);
@@ -150,86 +137,79 @@ inline void finishRows(const Product &p, const Left &left, const Lines &a, const
     }
 }
 
-// U = A D, row by row.
-template <int rows> inline void lowRank(const Product &p, const Left &left, int64_t j) {
+// Columns [j, j + columns) of a matrix as lines, in `memory` unless they are so already.
+inline Lines linesOf(const Matrix &m, int64_t j, int64_t columns, int64_t inner, float *memory) {
+  const Matrix from = m.at(0, j);
+  if (const Lines lines = linesInPlace(from, inner); lines.p) return lines;
+  const int64_t cells = lineCells(inner);
+  for (int64_t c = 0; c < columns; c++) packLine(memory + c * cells, from.at(0, c), inner);
+  return {memory, cells};
+}
+
+// U = A D for a few columns of D.
+template <int rows> inline void lowRank(const Product &p, const Left &left, int64_t j, float *memory) {
   constexpr int wide = kDots / rows;
   const int64_t columns = least(wide, p.rank - j);
+  const Lines down = linesOf(p.down, j, columns, p.k, memory);
   for (int64_t i = 0; i < p.m; i += rows) {
     float out[kDots];
-    dots<rows>(Lines{left.a + i * left.cells, left.cells}, Raw<Floats>{{p.down.p}, j * p.down.column, p.down.column, p.k},
-               left.cells, columns, out);
+    dots<rows>(Lines{left.a + i * left.cells, left.cells}, down, left.cells, columns, out);
     for (int64_t r = 0; r < least(rows, p.m - i); r++)
       std::memcpy(p.u + (i + r) * p.rank + j, out + r * wide, static_cast<size_t>(columns) * 4);
   }
 }
 
-inline int64_t blockOf(const Product &p) { return most(16, roundUp(ceilDiv(p.n, 64), 16)); }
-
-inline bool wholeBlocks(const Product &p, const Bytes &w) {
-  const auto size = static_cast<int64_t>(kBlockElements);
-  return p.k % size == 0 && w.start % size == 0 && p.b.column == p.k;
+// Whether few rows can take codes of 8 bits as they are.
+inline bool isCodes(const Product &p) {
+  constexpr auto size = static_cast<int64_t>(kBlockElements);
+  return p.b.form == Form::int8 && p.m <= 4 && p.k % size == 0 && p.b.start % size == 0 && p.b.column == p.k;
 }
 
-// At most `rows` rows, which `plain` holds in f32, by codes of 8 bits.
-template <int rows>
-inline void codeRows(Context &context, const Product &p, const Bytes &w, const Left &left, const float *plain) {
+template <int rows> inline void fewRowsOf(Context &context, const Product &p) {
   constexpr int wide = kDots / rows;
   constexpr auto size = static_cast<int64_t>(kBlockElements);
-  const int64_t blocks = p.k / size, block = blockOf(p);
-  context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int) {
-    for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += wide) {
-      const int64_t first = w.start / size + j * blocks;
-      const Codes codes{w.p + first * size, w.scales + first, blocks};
-      finishRows<rows>(p, left, Lines{plain, p.k}, codes, 0, j, least(wide, p.n - j));
-    }
-  });
-}
-
-template <int rows, class Elements> inline void fewRowsOf(Context &context, const Product &p, const Elements &w) {
-  constexpr int wide = kDots / rows;
   const int64_t lines = roundUp(p.m, rows), cells = lineCells(p.k), rankCells = p.rank > 0 ? lineCells(p.rank) : 0;
-  float *memory = context.shared<float>(static_cast<size_t>(lines * (cells + rankCells) + rows * p.k));
+  const bool codes = isCodes(p);
+  const int64_t packed = lines * (cells + rankCells), floats = codes ? rows * p.k : 0;
+  float *memory = context.shared<float>(static_cast<size_t>(packed + floats)), *plain = memory + packed;
+  context.reserve(static_cast<size_t>(wide * (cells + rankCells)) * 4);
   const Left left{memory, memory + lines * cells, cells, rankCells};
-  std::memset(memory, 0, static_cast<size_t>(lines * (cells + rankCells)) * 4);
-  for (int64_t i = 0; i < p.m; i++) packLine(left.a + i * cells, Floats{p.a.p}, i * p.a.row, p.k);
+  // Rows that are missing are zero.
+  std::memset(memory, 0, static_cast<size_t>(packed + floats) * 4);
+  for (int64_t i = 0; i < p.m; i++) {
+    packLine(left.a + i * cells, p.a.at(i, 0), p.k);
+    if (codes) std::memcpy(plain + i * p.k, p.a.at(i, 0).p, static_cast<size_t>(p.k) * 4);
+  }
   if (p.rank > 0) {
     // What is small is done before another thread would be awake.
     const int64_t tasks = ceilDiv(p.rank, wide);
-    if (p.m * p.k * p.rank < (int64_t(1) << 18)) for (int64_t task = 0; task < tasks; task++) lowRank<rows>(p, left, task * wide);
-    else context.pool.run(tasks, [&](int64_t task, int) { lowRank<rows>(p, left, task * wide); });
-    for (int64_t i = 0; i < p.m; i++) packLine(left.u + i * rankCells, Floats{p.u}, i * p.rank, p.rank);
+    const auto part = [&](int64_t task, int thread) { lowRank<rows>(p, left, task * wide, context.own<float>(thread)); };
+    if (p.m * p.k * p.rank < (int64_t(1) << 18)) for (int64_t task = 0; task < tasks; task++) part(task, 0);
+    else context.pool.run(tasks, part);
+    for (int64_t i = 0; i < p.m; i++) packLine(left.u + i * rankCells, {p.u + i * p.rank, p.rank, 1}, p.rank);
   }
-  // Lines that several rows read are made into cells once, unless they are cells as they lie.
-  const bool once = p.m > rows && !isCells(w);
-  if constexpr (std::is_same_v<Elements, Bytes>)
-    if (!once && wholeBlocks(p, w)) {
-      float *plain = memory + lines * (cells + rankCells);
-      std::memset(plain, 0, static_cast<size_t>(rows * p.k) * 4);
-      for (int64_t i = 0; i < p.m; i++) std::memcpy(plain + i * p.k, p.a.p + i * p.a.row, static_cast<size_t>(p.k) * 4);
-      return codeRows<rows>(context, p, w, left, plain);
-    }
-  const int64_t block = blockOf(p);
-  context.reserve(static_cast<size_t>(wide * cells) * 4);
+  const int64_t block = most(16, roundUp(ceilDiv(p.n, 64), 16));
   context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int thread) {
     float *own = context.own<float>(thread);
     for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += wide) {
       const int64_t columns = least(wide, p.n - j);
-      for (int64_t c = 0; once && c < columns; c++) packLine(own + c * cells, w, (j + c) * p.b.column, p.k);
-      for (int64_t i = 0; i < p.m; i += rows) {
-        const Lines a{left.a + i * cells, cells};
-        if (once) finishRows<rows>(p, left, a, Lines{own, cells}, i, j, columns);
-        else finishRows<rows>(p, left, a, Raw<Elements>{w, j * p.b.column, p.b.column, p.k}, i, j, columns);
+      Lines v{};
+      if (p.rank > 0) v = linesOf(p.v, j, columns, p.rank, own + wide * cells);
+      if (codes) {
+        const int64_t first = (p.b.start + j * p.k) / size;
+        const Codes w{reinterpret_cast<const uint8_t *>(p.b.p) + first * size, p.b.scales + first, p.k / size};
+        finishRows<rows>(p, left, Lines{plain, p.k}, w, v, 0, j, columns);
+        continue;
       }
+      const Lines w = linesOf(p.b, j, columns, p.k, own);
+      for (int64_t i = 0; i < p.m; i += rows) finishRows<rows>(p, left, Lines{left.a + i * cells, cells}, w, v, i, j, columns);
     }
   });
 }
 
 inline void fewRows(Context &context, const Product &p) {
-  elementsOf(p.b, [&](const auto &w) {
-    if (p.m == 1) fewRowsOf<1>(context, p, w);
-    else if (p.m == 2) fewRowsOf<2>(context, p, w);
-    else fewRowsOf<4>(context, p, w);
-  });
+  if (p.m == 1) fewRowsOf<1>(context, p);
+  else fewRowsOf<4>(context, p);
 }
 
 inline bool isFewRows(const Product &p) {
