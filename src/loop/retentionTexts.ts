@@ -15,7 +15,7 @@ const limitOf = ({ model }: ReadyModel): number => Math.min(maxTokens, model.max
 export const retentionRows = 8;
 
 /** Models past this many parameters are measured on fewer texts, so that measuring keeps its share of a run's time. */
-const fullSizeParameters = 150e6;
+const fullSizeParameters = 100e6;
 
 /** The first of a list, fewer of them the larger the model is: a multiple of the rows, at least one batch. */
 export function fewer<T>(items: readonly T[], parameters: number): readonly T[] {
