@@ -5,6 +5,8 @@ namespace tl {
 
 #if defined(__x86_64__) || defined(_M_X64)
 extern const KernelSet avx512Set, amxbf16Set, avx512bf16Set, avx2Set;
+#elif defined(__aarch64__)
+extern const KernelSet neonSet;
 #endif
 extern const KernelSet baseSet, basebf16Set;
 #ifdef TL_MODELS
@@ -15,6 +17,8 @@ static const KernelSet *const sets[] = {
 #if defined(__x86_64__) || defined(_M_X64)
     &avx512Set,
     &avx2Set,
+#elif defined(__aarch64__)
+    &neonSet,
 #endif
     &baseSet,
 #if defined(__x86_64__) || defined(_M_X64)

@@ -1,5 +1,6 @@
 // AVX2 with FMA: 16 registers of 8 lanes.
 #include <immintrin.h>
+#include "../processor.h"
 #define TL_SET avx2
 #define TL_BYTES 32
 #define TL_ROWS 6
@@ -13,7 +14,6 @@ inline F squareRoot(F x) { return _mm256_sqrt_ps(x); }
 #include "../kernels/table.h"
 
 namespace tl {
-static bool present() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 extern const KernelSet avx2Set;
-const KernelSet avx2Set{"avx2", present, nullptr, avx2::kernels, avx2::kernelCount, nullptr, true};
+const KernelSet avx2Set{"avx2", hasAvx2, nullptr, avx2::kernels, avx2::kernelCount, nullptr, true};
 } // namespace tl

@@ -1,5 +1,6 @@
 // AVX-512: 32 registers of 16 lanes.
 #include <immintrin.h>
+#include "../processor.h"
 #define TL_SET avx512
 #define TL_BYTES 64
 #define TL_ROWS 8
@@ -13,10 +14,6 @@ inline F squareRoot(F x) { return _mm512_sqrt_ps(x); }
 #include "../kernels/table.h"
 
 namespace tl {
-static bool present() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
-}
 extern const KernelSet avx512Set;
-const KernelSet avx512Set{"avx512", present, nullptr, avx512::kernels, avx512::kernelCount, nullptr, true};
+const KernelSet avx512Set{"avx512", hasAvx512, nullptr, avx512::kernels, avx512::kernelCount, nullptr, true};
 } // namespace tl

@@ -1,13 +1,8 @@
-// What every processor of the platform has: SSE2 on x86, NEON on ARM.
+// What every compiler makes of plain vectors, on every processor of the platform.
 #define TL_SET base
 #define TL_BYTES 16
-#if defined(__aarch64__)
-#define TL_ROWS 8
-#define TL_VECTORS 3
-#else
 #define TL_ROWS 6
 #define TL_VECTORS 2
-#endif
 #include "../simd/vector.h"
 
 namespace tl::base {

@@ -24,6 +24,9 @@ const modes: Readonly<Record<BuildMode, readonly string[]>> = {
   thread: ['-O1', '-g', '-fsanitize=thread'],
 };
 
+/** Not every C++ runtime takes back what it registered for the process's end when a library is unloaded: this one stays. */
+const linux = ['-pthread', '-Wl,-z,nodelete'];
+
 const avx512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma'];
 
 /** Sources beside those of all platforms, with the flags that their instruction set wants. */
@@ -36,10 +39,10 @@ const sets: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
     'isa/avx512bf16.cpp': [...avx512, '-mavx512bf16'],
     'isa/amxbf16.cpp': [...avx512, '-mavx512bf16', '-mamx-tile', '-mamx-bf16'],
   },
-  arm64: { 'isa/base.cpp': [], 'isa/basebf16.cpp': [] },
+  arm64: { 'isa/base.cpp': [], 'isa/basebf16.cpp': [], 'isa/neon.cpp': [] },
 };
 
-const plain = ['engine.cpp', 'pool.cpp', 'sets.cpp'];
+const plain = ['engine.cpp', 'pool.cpp', 'processor.cpp', 'sets.cpp'];
 
 /** A set of kernels that computes in software what an instruction set would, to check those kernels where it is missing. */
 const models: readonly (readonly [source: string, flags: readonly string[]])[] = [['isa/amxbf16model.cpp', []]];
@@ -87,12 +90,12 @@ export function buildPlan(
     return { source, object, args: [...flags, ...modes[mode], ...own, '-c', join(sources, source), '-o', object] };
   });
   const library = join(folder, nativeFileName(platform));
-  const threads = platform === 'linux' ? ['-pthread'] : [];
   const link = [
     '-shared',
     ...(mode === 'release' && platform !== 'darwin' ? ['-s'] : []),
     ...modes[mode],
-    ...threads,
+    ...(platform === 'linux' ? linux : []),
+    ...(platform === 'darwin' ? ['-Wl,-install_name,@rpath/libtuneloop.dylib'] : []),
     ...compile.map(({ object }) => object),
     '-o',
     library,
@@ -142,4 +145,4 @@ export async function findCompiler(): Promise<string | undefined> {
 }
 
 /** What decides beside the sources what the compiler makes of them. */
-export const buildFlags = JSON.stringify([common, modes, sets, models]);
+export const buildFlags = JSON.stringify([common, modes, linux, sets, models]);

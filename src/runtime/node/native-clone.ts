@@ -15,7 +15,11 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 /** A name for the library that these sources make with this compiler. */
-async function fingerprint(sources: string, compiler: string, mode: BuildMode): Promise<string> {
+export async function nativeFingerprint(
+  sources: string,
+  compiler: string,
+  mode: BuildMode = 'release',
+): Promise<string> {
   const hash = createHash('sha256').update(`${compiler} ${mode} ${buildFlags}`);
   for (const file of await filesBelow(sources)) hash.update(relative(sources, file)).update(await readFile(file));
   return hash.digest('hex').slice(0, 16);
@@ -65,7 +69,7 @@ export async function buildNativeLibrary(root: string, options: BuildOptions = {
     throw new Error('the native engine is built by a C++ compiler, and none was found (c++, g++, clang++)');
   const sources = join(root, 'native');
   const below = join(root, 'build', 'native');
-  const folder = join(below, await fingerprint(sources, compiler, mode));
+  const folder = join(below, await nativeFingerprint(sources, compiler, mode));
   const library = join(folder, nativeFileName(process.platform));
   if (existsSync(library)) return library;
   await mkdir(below, { recursive: true });
@@ -73,7 +77,7 @@ export async function buildNativeLibrary(root: string, options: BuildOptions = {
   await withBuildLock(`${folder}.lock`, { wait, signal }, async () => {
     if (existsSync(library)) return;
     await removeLeftovers(below);
-    say?.(`Building the native engine with ${compiler}, once; this takes up to a minute…`);
+    say?.(`Building the native engine with ${compiler}, once; this takes about a minute…`);
     await buildInto(folder, async (making) => {
       const { platform, arch } = process;
       const plan = buildPlan(sources, making, { platform, arch, mode, withModels: true });

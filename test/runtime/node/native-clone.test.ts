@@ -3,7 +3,7 @@ import { access, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { findCompiler } from '../../../src/runtime/node/native-build.ts';
+import { buildPlan, findCompiler } from '../../../src/runtime/node/native-build.ts';
 import { buildNativeLibrary } from '../../../src/runtime/node/native-clone.ts';
 import { findNativeLibrary, loadNativeLibrary } from '../../../src/runtime/node/native-library.ts';
 
@@ -16,9 +16,9 @@ before(async () => {
   root = await mkdtemp(join(tmpdir(), 'tuneloop-clone-'));
   await mkdir(join(root, 'native', 'isa'), { recursive: true });
   await writeFile(join(root, 'native', 'tuneloop.h'), '');
-  for (const name of ['base', 'basebf16', 'avx2', 'avx512', 'avx512bf16', 'neon'])
-    await writeFile(join(root, 'native', 'isa', `${name}.cpp`), '');
-  for (const name of ['pool', 'sets']) await writeFile(join(root, 'native', `${name}.cpp`), '');
+  const { platform, arch } = process;
+  const { compile } = buildPlan('', '', { platform, arch, withModels: true });
+  for (const each of compile) await writeFile(join(root, 'native', each.source), '');
   await source('extern "C" __attribute__((visibility("default"))) int tl_version() { return -1; }');
 });
 after(() => rm(root, { recursive: true }));
