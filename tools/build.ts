@@ -1,9 +1,11 @@
-// Fills dist/ with the compiled sources and vendor/ with ONNX Runtime's CPU library of every platform: what `npm pack` packs.
+// Fills dist/ with the compiled sources and vendor/ with ONNX Runtime's CPU library of every platform and the native engine's that are built: what
+// `npm pack` packs.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { onnxRuntimeFiles, onnxRuntimeVersion } from '../src/runtime/node/library.ts';
+import { vendorOwn } from './native/vendor.ts';
 
 const root = join(import.meta.dirname, '..');
 const require = createRequire(import.meta.url);
@@ -21,3 +23,5 @@ for (const [key, name] of Object.entries(onnxRuntimeFiles)) {
 }
 copyFileSync(join(root, 'tools', 'onnxruntime', 'LICENSE'), join(vendor, 'LICENSE'));
 writeFileSync(join(vendor, 'version.json'), `${JSON.stringify({ version: onnxRuntimeVersion })}\n`);
+
+await vendorOwn();

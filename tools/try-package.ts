@@ -54,10 +54,27 @@ try {
   );
   print(`node ${call(folder, 'node', ['--version'], env).trim()}`);
   print(call(folder, join(modules(), '.bin', 'tuneloop'), ['doctor'], env).trim());
+  tryNative();
   tryConfigs();
   tryExamples();
 } finally {
   rmSync(folder, { recursive: true });
+}
+
+/** The native engine by the library that was packed for this platform, with nothing on the path: no compiler. */
+function tryNative(): void {
+  const vendor = join(modules(), 'tuneloop', 'vendor', 'native');
+  const packed = existsSync(vendor) ? readdirSync(vendor).filter((name) => !name.includes('.')) : [];
+  print(`native libraries packed: ${packed.join(', ') || 'none'}`);
+  if (!packed.includes(`${process.platform}-${process.arch}`)) return;
+  const node = call(folder, 'node', ['-p', 'process.execPath'], env).trim();
+  const program = join(modules(), 'tuneloop', 'bin', 'tuneloop.js');
+  const out = call(folder, node, [program, 'doctor', '--json'], { ...env, PATH: '', CXX: undefined });
+  const { engines } = JSON.parse(out) as { engines: readonly { name: string; problem?: string }[] };
+  const native = engines.find(({ name }) => name === 'native');
+  if (native === undefined || native.problem !== undefined)
+    throw new Error(`Expected the packed native engine to work but found ${native?.problem ?? 'none'}.`);
+  print(`native engine without a compiler: ${JSON.stringify(native)}`);
 }
 
 /** Config files on the machine's own Node: a module that imports the package works, TypeScript too or is refused with what to do. */
