@@ -28,11 +28,20 @@ inline void packLine(float *to, const Matrix &line, int64_t inner) {
   });
 }
 
-// Lines in memory, `step` floats apart.
+// Lines of cells in memory, `step` floats apart.
 struct Lines {
   const float *p;
   int64_t step;
   F at(int64_t line, int64_t i) const { return load(p + line * step + i); }
+  static F added(F sum, F left, F right) { return multiplied(sum, left, right); }
+};
+
+// Lines of f32, whole vectors: what low-rank terms are computed by in every set.
+struct Plain {
+  const float *p;
+  int64_t step;
+  F at(int64_t line, int64_t i) const { return load(p + line * step + i); }
+  static F added(F sum, F left, F right) { return sum + left * right; }
 };
 
 // The columns of a matrix as lines where memory holds them as cells already, else null.
@@ -53,7 +62,7 @@ inline void addLanes(F *sums, float *out) {
 }
 
 // out[i * kDots / rows + j] = line i of A by line j of W: each lane is added up over the line, then all lanes.
-template <int rows> inline void dots(const Lines &a, const Lines &w, int64_t cells, int64_t columns, float *out) {
+template <int rows, class Kind> inline void dots(const Kind &a, const Kind &w, int64_t cells, int64_t columns, float *out) {
   constexpr int wide = kDots / rows;
   F sums[kDots] = {};
   for (int64_t i = 0; i < cells; i += W) {
@@ -64,7 +73,7 @@ template <int rows> inline void dots(const Lines &a, const Lines &w, int64_t cel
     for (int j = 0; j < wide; j++) {
       const F right = w.at(least(j, columns - 1), i);
 #pragma GCC unroll 4
-      for (int r = 0; r < rows; r++) sums[r * wide + j] = multiplied(sums[r * wide + j], left[r], right);
+      for (int r = 0; r < rows; r++) sums[r * wide + j] = Kind::added(sums[r * wide + j], left[r], right);
     }
   }
   addLanes(sums, out);
@@ -79,7 +88,7 @@ struct Codes {
 
 // The same of f32 lines of A: a block's codes are multiplied as they are, and its scale is applied to their sum. Four lines of W
 // at a time, whose addresses fit the registers; those that come next are on their way from memory meanwhile.
-template <int rows> inline void dots(const Lines &a, const Codes &w, int64_t, int64_t columns, float *out) {
+template <int rows> inline void dots(const Plain &a, const Codes &w, int64_t, int64_t columns, float *out) {
   constexpr int wide = kDots / rows, few = wide < 4 ? wide : 4, size = static_cast<int>(kBlockElements);
   F sums[kDots] = {};
   for (int start = 0; start < wide && start < columns; start += few) {
@@ -112,20 +121,33 @@ template <int rows> inline void dots(const Lines &a, const Codes &w, int64_t, in
   addLanes(sums, out);
 }
 
-// Rows of A and U as lines.
-struct Left {
-  float *a, *u;
-  int64_t cells, rankCells;
-};
+// Columns [j, j + columns) of a matrix as lines of cells, in `memory` unless they are so already.
+inline Lines linesOf(const Matrix &m, int64_t j, int64_t columns, int64_t inner, float *memory) {
+  const Matrix from = m.at(0, j);
+  if (const Lines lines = linesInPlace(from, inner); lines.p) return lines;
+  const int64_t cells = lineCells(inner);
+  for (int64_t c = 0; c < columns; c++) packLine(memory + c * cells, from.at(0, c), inner);
+  return {memory, cells};
+}
 
-// `a`: the rows from `i` on, as lines for the kind of W; v: the columns of V from `j` on.
-template <int rows, class Wide>
-inline void finishRows(const Product &p, const Left &left, const Lines &a, const Wide &w, const Lines &v, int64_t i, int64_t j,
-                       int64_t columns) {
+// The same of f32.
+inline Plain plainOf(const Matrix &m, int64_t j, int64_t columns, int64_t inner, float *memory) {
+  const float *from = m.at(0, j).p;
+  if (inner % W == 0) return {from, m.column};
+  const int64_t step = roundUp(inner, W);
+  std::memset(memory, 0, static_cast<size_t>(columns * step) * 4);
+  for (int64_t c = 0; c < columns; c++) std::memcpy(memory + c * step, from + c * m.column, static_cast<size_t>(inner) * 4);
+  return {memory, step};
+}
+
+// Rows [i, i + rows) by columns of W and V from `j` on; `a` are those rows as lines for the kind of W, `cells` long.
+template <int rows, class Side, class Wide>
+inline void finishRows(const Product &p, const Side &a, const Wide &w, int64_t cells, const Plain &u, const Plain &v, int64_t i,
+                       int64_t j, int64_t columns) {
   constexpr int wide = kDots / rows;
   float out[kDots], extra[kDots] = {};
-  dots<rows>(a, w, left.cells, columns, out);
-  if (p.rank > 0) dots<rows>(Lines{left.u + i * left.rankCells, left.rankCells}, v, left.rankCells, columns, extra);
+  dots<rows>(a, w, cells, columns, out);
+  if (p.rank > 0) dots<rows>(u, v, roundUp(p.rank, W), columns, extra);
   for (int64_t r = 0; r < least(rows, p.m - i); r++)
     for (int64_t c = 0; c < columns; c++) {
       const Target t = p.target.at(i + r, j + c);
@@ -137,23 +159,14 @@ inline void finishRows(const Product &p, const Left &left, const Lines &a, const
     }
 }
 
-// Columns [j, j + columns) of a matrix as lines, in `memory` unless they are so already.
-inline Lines linesOf(const Matrix &m, int64_t j, int64_t columns, int64_t inner, float *memory) {
-  const Matrix from = m.at(0, j);
-  if (const Lines lines = linesInPlace(from, inner); lines.p) return lines;
-  const int64_t cells = lineCells(inner);
-  for (int64_t c = 0; c < columns; c++) packLine(memory + c * cells, from.at(0, c), inner);
-  return {memory, cells};
-}
-
 // U = A D for a few columns of D.
-template <int rows> inline void lowRank(const Product &p, const Left &left, int64_t j, float *memory) {
+template <int rows> inline void lowRank(const Product &p, const Plain &a, int64_t j, float *memory) {
   constexpr int wide = kDots / rows;
   const int64_t columns = least(wide, p.rank - j);
-  const Lines down = linesOf(p.down, j, columns, p.k, memory);
+  const Plain down = plainOf(p.down, j, columns, p.k, memory);
   for (int64_t i = 0; i < p.m; i += rows) {
     float out[kDots];
-    dots<rows>(Lines{left.a + i * left.cells, left.cells}, down, left.cells, columns, out);
+    dots<rows>(Plain{a.p + i * a.step, a.step}, down, a.step, columns, out);
     for (int64_t r = 0; r < least(rows, p.m - i); r++)
       std::memcpy(p.u + (i + r) * p.rank + j, out + r * wide, static_cast<size_t>(columns) * 4);
   }
@@ -168,41 +181,45 @@ inline bool isCodes(const Product &p) {
 template <int rows> inline void fewRowsOf(Context &context, const Product &p) {
   constexpr int wide = kDots / rows;
   constexpr auto size = static_cast<int64_t>(kBlockElements);
-  const int64_t lines = roundUp(p.m, rows), cells = lineCells(p.k), rankCells = p.rank > 0 ? lineCells(p.rank) : 0;
-  const bool codes = isCodes(p);
-  const int64_t packed = lines * (cells + rankCells), floats = codes ? rows * p.k : 0;
-  float *memory = context.shared<float>(static_cast<size_t>(packed + floats)), *plain = memory + packed;
-  context.reserve(static_cast<size_t>(wide * (cells + rankCells)) * 4);
-  const Left left{memory, memory + lines * cells, cells, rankCells};
+  const int64_t lines = roundUp(p.m, rows), cells = lineCells(p.k), step = roundUp(p.k, W), rankStep = roundUp(p.rank, W);
+  const bool codes = isCodes(p), plain = codes || p.rank > 0;
+  const int64_t floats = lines * (cells + (plain ? step : 0) + rankStep);
+  float *memory = context.shared<float>(static_cast<size_t>(floats));
+  context.reserve(static_cast<size_t>(wide * (most(cells, step) + rankStep)) * 4);
+  const Lines a{memory, cells};
+  float *wholeRows = memory + lines * cells, *rankRows = memory + floats - lines * rankStep;
+  const Plain x{wholeRows, step}, u{rankRows, rankStep};
   // Rows that are missing are zero.
-  std::memset(memory, 0, static_cast<size_t>(packed + floats) * 4);
+  std::memset(memory, 0, static_cast<size_t>(floats) * 4);
   for (int64_t i = 0; i < p.m; i++) {
-    packLine(left.a + i * cells, p.a.at(i, 0), p.k);
-    if (codes) std::memcpy(plain + i * p.k, p.a.at(i, 0).p, static_cast<size_t>(p.k) * 4);
+    const Matrix row = p.a.at(i, 0);
+    if (!codes) packLine(memory + i * cells, row, p.k);
+    if (plain) std::memcpy(wholeRows + i * step, row.p, static_cast<size_t>(p.k) * 4);
   }
   if (p.rank > 0) {
     // What is small is done before another thread would be awake.
     const int64_t tasks = ceilDiv(p.rank, wide);
-    const auto part = [&](int64_t task, int thread) { lowRank<rows>(p, left, task * wide, context.own<float>(thread)); };
+    const auto part = [&](int64_t task, int thread) { lowRank<rows>(p, x, task * wide, context.own<float>(thread)); };
     if (p.m * p.k * p.rank < (int64_t(1) << 18)) for (int64_t task = 0; task < tasks; task++) part(task, 0);
     else context.pool.run(tasks, part);
-    for (int64_t i = 0; i < p.m; i++) packLine(left.u + i * rankCells, {p.u + i * p.rank, p.rank, 1}, p.rank);
+    for (int64_t i = 0; i < p.m; i++) std::memcpy(rankRows + i * rankStep, p.u + i * p.rank, static_cast<size_t>(p.rank) * 4);
   }
   const int64_t block = most(16, roundUp(ceilDiv(p.n, 64), 16));
   context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int thread) {
     float *own = context.own<float>(thread);
     for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += wide) {
       const int64_t columns = least(wide, p.n - j);
-      Lines v{};
-      if (p.rank > 0) v = linesOf(p.v, j, columns, p.rank, own + wide * cells);
+      Plain v{};
+      if (p.rank > 0) v = plainOf(p.v, j, columns, p.rank, own + wide * most(cells, step));
       if (codes) {
         const int64_t first = (p.b.start + j * p.k) / size;
         const Codes w{reinterpret_cast<const uint8_t *>(p.b.p) + first * size, p.b.scales + first, p.k / size};
-        finishRows<rows>(p, left, Lines{plain, p.k}, w, v, 0, j, columns);
+        finishRows<rows>(p, x, w, 0, u, v, 0, j, columns);
         continue;
       }
       const Lines w = linesOf(p.b, j, columns, p.k, own);
-      for (int64_t i = 0; i < p.m; i += rows) finishRows<rows>(p, left, Lines{left.a + i * cells, cells}, w, v, i, j, columns);
+      for (int64_t i = 0; i < p.m; i += rows)
+        finishRows<rows>(p, Lines{a.p + i * cells, cells}, w, cells, Plain{u.p + i * rankStep, rankStep}, v, i, j, columns);
     }
   });
 }
