@@ -18,9 +18,9 @@ export interface EngineReport {
 /** Errors above this mean wrong arithmetic, not rounding. */
 const largestError = 1e-5;
 
-async function examine(name: EngineReport['name']): Promise<EngineReport> {
+async function examine(name: EngineReport['name'], say: (line: string) => void): Promise<EngineReport> {
   try {
-    const { engine } = await chooseEngine({ name });
+    const { engine } = await chooseEngine({ name }, say);
     try {
       const error = await selfTest(engine);
       const report = { ...engineRecord(engine), name, error };
@@ -76,7 +76,8 @@ export const doctorCommand: Command = {
   stopsBySignal: false,
   async run(_args, context) {
     const machine = readMachine();
-    const engines = [await examine('ort'), await examine('native'), await examine('reference')];
+    const say = (line: string): void => context.err(`${line}\n`);
+    const engines = [await examine('ort', say), await examine('native', say), await examine('reference', say)];
     const advice = adviceFor(machine, engines);
     const version = packageVersion();
     const browser = browserEngines(import.meta.url);
