@@ -72,6 +72,7 @@ template <int rows, class Kind> inline void dots(const Kind &a, const Kind &w, i
 #pragma GCC unroll 16
     for (int j = 0; j < wide; j++) {
       const F right = w.at(least(j, columns - 1), i);
+      if (rows == 1) __builtin_prefetch(w.p + (wide + j) * w.step + i);
 #pragma GCC unroll 4
       for (int r = 0; r < rows; r++) sums[r * wide + j] = Kind::added(sums[r * wide + j], left[r], right);
     }
