@@ -1,10 +1,10 @@
-import { inChat } from './lab.ts';
+import { mixedWordLabels, mixedWords } from './mixedWords.ts';
 import { defineRecipe } from './recipe.ts';
-import { makeReversals } from './reversals.ts';
 
 interface Config {
   readonly train: number;
   readonly held: number;
+  readonly words: number;
   readonly steps: number;
   readonly batchSize: number;
   readonly learningRate: number;
@@ -19,25 +19,36 @@ export const componentClipRecipe = defineRecipe<Config>({
   claim:
     'clipping the gradient of each parameter tensor by itself spreads accuracy less over seeds than clipping that of all together, and answers more',
   departures: [
-    'a Llama of 3M parameters says three words backwards, instead of BERT, RoBERTa and ALBERT with a new head on four tasks of GLUE',
-    'a learning rate so high that seeds come apart, and the limit (of 0.01, 0.05 and 0.5), were chosen on a seed that is not among these; seeds draw data and order, as there is no head to draw',
+    'a Llama of 3M parameters with a new head says whether there is an animal among a few words, instead of BERT, RoBERTa and ALBERT on four tasks of GLUE',
+    'a learning rate so high that one run of four stays near chance with global clipping, and the limit for components (of 0.01, 0.05 and 0.5 the best mean), were chosen on four other seeds; seeds draw head, data and order',
     'no comparison with top-down unfreezing and other schemes by layer',
   ],
   use: { config: { optimizer: { type: 'adamw', clipBy: 'component', maxGradNorm: 0.05 } } },
   model: 'nano',
-  seeds: Array.from({ length: 10 }, (_, i) => i + 1),
+  seeds: Array.from({ length: 12 }, (_, i) => i + 1),
   config: {
-    train: 320,
-    held: 100,
+    train: 160,
+    held: 200,
+    words: 5,
     steps: 40,
     batchSize: 8,
-    learningRate: 6e-3,
+    learningRate: 1e-2,
+    componentNorm: 0.01,
+    globalNorm: 1,
+  },
+  smoke: {
+    train: 16,
+    held: 4,
+    words: 3,
+    steps: 2,
+    batchSize: 4,
+    learningRate: 1e-4,
     componentNorm: 0.05,
     globalNorm: 1,
   },
-  smoke: { train: 16, held: 4, steps: 2, batchSize: 4, learningRate: 1e-4, componentNorm: 0.05, globalNorm: 1 },
-  build: ({ train, held, steps, batchSize, learningRate, componentNorm, globalNorm }) => {
+  build: ({ train, held, words, steps, batchSize, learningRate, componentNorm, globalNorm }) => {
     const arms = {
+      none: { maxGradNorm: 0 },
       global: { clipBy: 'global', maxGradNorm: globalNorm },
       component: { clipBy: 'component', maxGradNorm: componentNorm },
     } as const;
@@ -48,15 +59,14 @@ export const componentClipRecipe = defineRecipe<Config>({
         { figure: 'accuracy', arm: 'component', than: 'global', is: 'higher' },
       ],
       async run(arm, seed, lab) {
-        const rows = makeReversals({ train, held, count: 3, corrupted: 0, seed });
-        const tuned = await lab.tune('run', rows.train.map(inChat), {
-          model: { path: lab.model },
+        const headed = await lab.newHead(lab.model, mixedWordLabels, seed);
+        const tuned = await lab.tune('run', mixedWords(train, words, seed), {
+          model: { path: headed.model },
           adapter: { type: 'none' },
           optimizer: { ...arms[arm as keyof typeof arms], learningRate },
           train: { maxSteps: steps, batchSize, seed, saveSteps: steps },
         });
-        const others = rows.held.map(inChat);
-        return { accuracy: await lab.accuracy(tuned, others), heldLoss: await lab.loss(tuned, others) };
+        return { accuracy: await lab.labelled(tuned, mixedWords(held, words, seed + 1000)) };
       },
     };
   },

@@ -18,13 +18,16 @@ const names = [
 ];
 const values = ['red', 'blue', 'green', 'white', 'black', 'small', 'big', 'old', 'new', 'cold', 'warm', 'quiet'];
 
-/** Questions with random answers, which only learning by heart can tell; the same for a seed. */
-export function randomFacts(count: number, seed: number): Question[] {
-  const draws = new Float32Array(count);
+/** Questions with random answers of `length` words, which only learning by heart can tell; the same for a seed. */
+export function randomFacts(count: number, seed: number, length = 1): Question[] {
+  const draws = new Float32Array(count * length);
   fillUniform(draws, randomKey(seed, 'random facts'));
-  return Array.from(draws, (draw, i) => {
+  return Array.from({ length: count }, (_, i) => {
     const name = at(names, i % names.length);
-    const value = at(values, Math.floor(draw * values.length));
-    return { prompt: `The ${name} number ${Math.floor(i / names.length) + 1} is`, completion: ` ${value}` };
+    const said = Array.from(
+      draws.subarray(i * length, (i + 1) * length),
+      (draw) => ` ${at(values, Math.floor(draw * values.length))}`,
+    );
+    return { prompt: `The ${name} number ${Math.floor(i / names.length) + 1} is`, completion: said.join('') };
   });
 }

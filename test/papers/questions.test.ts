@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { randomFacts } from '../../src/papers/facts.ts';
 import { inChatAfter, type Question } from '../../src/papers/lab.ts';
+import { mixedWordLabels, mixedWords } from '../../src/papers/mixedWords.ts';
 import { makeReversals } from '../../src/papers/reversals.ts';
 import { makeSums } from '../../src/papers/sums.ts';
 
@@ -76,4 +77,27 @@ test('random facts are the same for a seed and others for another', () => {
   assert.deepEqual(randomFacts(20, 1), randomFacts(20, 1));
   assert.notDeepEqual(randomFacts(20, 1), randomFacts(20, 2));
   assert.equal(new Set(randomFacts(60, 1).map(({ prompt }) => prompt)).size, 60);
+  const long = randomFacts(5, 1, 40);
+  assert.ok(long.every(({ completion }) => /^( [a-z]+){40}$/.test(completion)));
+  assert.equal(new Set(long.map(({ completion }) => completion)).size, 5);
+});
+
+test('of mixed words half hold one animal, which stands anywhere, and the others none', () => {
+  const rows = mixedWords(200, 5, 3);
+  assert.deepEqual(mixedWords(200, 5, 3), rows);
+  assert.notDeepEqual(mixedWords(200, 5, 4), rows);
+  const plain = new Set(rows.flatMap(({ text, label }) => (label === 'none' ? text.split(' ') : [])));
+  const places = new Set<number>();
+  for (const { text, label } of rows) {
+    const words = text.split(' ');
+    const animals = words.filter((word) => !plain.has(word));
+    assert.equal(words.length, 5);
+    assert.equal(animals.length, label === 'animal' ? 1 : 0, text);
+    animals.forEach((animal) => places.add(words.indexOf(animal)));
+  }
+  assert.deepEqual(
+    mixedWordLabels.map((name) => rows.filter(({ label }) => label === name).length),
+    [100, 100],
+  );
+  assert.equal(places.size, 5);
 });
