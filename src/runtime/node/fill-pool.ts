@@ -24,52 +24,66 @@ export type FillTask = OpFill | RandomFill;
 
 /** Threads that fill buffers, so that the event loop stays free. */
 export interface FillPool {
+  /** Several calls may be under way at once. */
   fill(tasks: readonly FillTask[]): Promise<void>;
   close(): void;
+}
+
+interface Waiting {
+  readonly task: FillTask;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A thread and what it fills now. */
+interface Thread {
+  readonly worker: Worker;
+  filling: Waiting | undefined;
 }
 
 // A package holds compiled files beside each other under the other ending.
 const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './fill-worker.ts' : './fill-worker.js', import.meta.url);
 
-/** Starts its threads with the first task. Rejects with the worker's error; the pool is then closed. */
-export function fillPool(threads: number): FillPool {
-  let workers: Worker[] = [];
+/** Starts its threads with the first task. Rejects with the worker's error; the pool is then closed, and the next task starts new ones. */
+export function fillPool(count: number): FillPool {
+  let threads: readonly Thread[] = [];
+  let queue: Waiting[] = [];
 
-  const start = (): Worker[] => {
-    if (workers.length === 0) workers = Array.from({ length: threads }, () => new Worker(workerUrl));
-    // An idle pool must not keep the process alive.
-    for (const worker of workers) worker.unref();
-    return workers;
+  /** Gives a thread what comes next; an idle one must not keep the process alive. */
+  const feed = (thread: Thread): void => {
+    thread.filling = queue.shift();
+    if (!thread.filling) return thread.worker.unref();
+    thread.worker.ref();
+    thread.worker.postMessage(thread.filling.task);
   };
-  const close = (): void => {
-    for (const worker of workers) void worker.terminate();
-    workers = [];
+  const end = (error: unknown): void => {
+    const left = [...threads.flatMap(({ filling }) => filling ?? []), ...queue];
+    for (const { worker } of threads) void worker.terminate();
+    [threads, queue] = [[], []];
+    for (const { reject } of left) reject(error);
   };
-
-  /** One worker takes tasks from the queue until it is empty. */
-  const drain = (worker: Worker, queue: FillTask[]): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const next = (): void => {
-        const task = queue.pop();
-        if (task) return worker.postMessage(task);
-        worker.off('message', next).off('error', reject).unref();
-        resolve();
-      };
-      worker.on('message', next).on('error', reject).ref();
-      next();
-    });
+  const start = (): Thread => {
+    const thread: Thread = { worker: new Worker(workerUrl), filling: undefined };
+    thread.worker.unref();
+    thread.worker
+      .on('message', () => {
+        thread.filling?.resolve();
+        feed(thread);
+      })
+      .on('error', end);
+    return thread;
+  };
 
   return {
     fill: async (tasks) => {
       if (tasks.length === 0) return;
-      const queue = [...tasks];
-      try {
-        await Promise.all(start().map((worker) => drain(worker, queue)));
-      } catch (error) {
-        close();
-        throw error;
-      }
+      if (threads.length === 0) threads = Array.from({ length: count }, start);
+      const filled = tasks.map(
+        (task) => new Promise<void>((resolve, reject) => void queue.push({ task, resolve, reject })),
+      );
+      for (const thread of threads) if (!thread.filling) feed(thread);
+      await Promise.all(filled);
     },
-    close,
+    close: () => end(new Error('Expected an open pool of threads but it was closed')),
   };
 }
