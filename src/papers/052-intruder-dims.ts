@@ -13,6 +13,8 @@ interface Arm {
 interface Config {
   readonly facts: number;
   readonly batchSize: number;
+  /** Whether facts share rows. */
+  readonly packing?: boolean;
   /** Texts of the base's own that tell what was forgotten. */
   readonly ownTexts: number;
   /** Blocks whose layers are looked at; all unless given. */
@@ -25,6 +27,13 @@ const nanoArms = {
   'lora 1': { rank: 1, learningRate: 1e-2, steps: 160 },
   'lora 16': { rank: 16, learningRate: 2e-3, steps: 130 },
   'rslora 128': { rank: 128, learningRate: 1e-4, steps: 120 },
+};
+
+const largerArms = {
+  full: { rank: 0, learningRate: 1e-4, steps: 30 },
+  'lora 1': { rank: 1, learningRate: 2e-2, steps: 40 },
+  'lora 16': { rank: 16, learningRate: 3e-3, steps: 40 },
+  'rslora 128': { rank: 128, learningRate: 2e-5, steps: 40 },
 };
 
 const briefly = (arms: Config['arms']): Config['arms'] =>
@@ -44,8 +53,21 @@ export const intruderDimsRecipe = defineRecipe<Config>({
   model: 'nano',
   seeds: [1, 2, 3],
   config: { facts: 64, batchSize: 8, ownTexts: 32, arms: nanoArms },
+  others: [
+    {
+      model: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+      parameters: 134_515_008,
+      departures: [
+        'a model of 135M parameters learns 32 random facts by heart, all of them in each step, instead of RoBERTa and LLaMA on GLUE and code',
+        'a few dozen steps at the highest of the tried learning rates at which every fact was learned on a seed that is not among these, which favours intruders: 0.005 and 0.02 for lora 1, 0.001 and 0.003 for lora 16, 0.00002 and, which diverged, 0.0001 for rslora 128, 0.0001 for full; the loss of each arm stands beside its count',
+        'the layers of four blocks of thirty are looked at',
+      ],
+      seeds: [1, 2, 3],
+      config: { facts: 32, batchSize: 1, packing: true, ownTexts: 8, layers: [0, 10, 20, 29], arms: largerArms },
+    },
+  ],
   smoke: { facts: 8, batchSize: 4, ownTexts: 4, layers: [0], arms: briefly(nanoArms) },
-  build: ({ facts, batchSize, ownTexts, layers, arms }) => ({
+  build: ({ facts, batchSize, packing, ownTexts, layers, arms }) => ({
     arms: Object.keys(arms),
     expectations: [
       { figure: 'intruders', arm: 'lora 1', than: 'full', is: 'higher' },
@@ -59,6 +81,7 @@ export const intruderDimsRecipe = defineRecipe<Config>({
       const lora = { type: 'lora', r: rank, alpha: 2 * rank, useRslora: arm.startsWith('rslora') } as const;
       const tuned = await lab.tune('run', rows, {
         model: { path: base.model },
+        packing,
         adapter: rank === 0 ? { type: 'none' } : lora,
         optimizer: { learningRate },
         train: { maxSteps: steps, batchSize, seed, saveSteps: steps },

@@ -64,8 +64,12 @@ export interface Labelled {
 export interface Lab {
   /** The model that is tuned. */
   readonly model: string;
-  /** Trains on rows and returns what came of the model. */
-  tune(name: string, rows: readonly object[], config: Omit<TuneConfigInput, 'data'>): Promise<WeightsPath>;
+  /** Trains on rows, several packed into one where that is asked for, and returns what came of the model. */
+  tune(
+    name: string,
+    rows: readonly object[],
+    config: Omit<TuneConfigInput, 'data'> & { readonly packing?: boolean | undefined },
+  ): Promise<WeightsPath>;
   /** Mean negative log-likelihood of the rows' learned tokens, in nats. */
   loss(weights: WeightsPath, rows: readonly object[]): Promise<number>;
   /** Share of the questions, texts or chats, that are answered exactly, greedily. */
@@ -131,12 +135,12 @@ export function makeLab({ folder, model: base, engine, linalg, signal, onStep }:
     });
   return {
     model: base,
-    async tune(name, rows, config) {
+    async tune(name, rows, { packing = false, ...config }) {
       const path = await writeRows(joinPath(folder, `${name}.jsonl`), rows);
       const out = joinPath(folder, name);
       // An experiment measures by itself what it wants to know.
       const bare = { samples: { prompts: 0 }, forgetting: { measure: false } } as const;
-      const run = tune({ ...bare, ...config, data: { path } }, { out, overwrite: true, engine, ...stop });
+      const run = tune({ ...bare, ...config, data: { path, packing } }, { out, overwrite: true, engine, ...stop });
       let steps = 0;
       for await (const event of run) {
         if (event.type === 'plan') ({ steps } = event);
