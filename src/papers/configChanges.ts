@@ -14,6 +14,16 @@ const pathsOf = (fields: Fields, before = ''): string[] =>
 const valueAt = (fields: Fields, path: string): unknown =>
   path.split('.').reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), fields);
 
+/** What a text says in place of a value, of the same type. */
+function valueOf(text: string, was: unknown): unknown {
+  if (typeof was === 'string') return text;
+  if (typeof was === 'number' && text.trim() !== '' && Number.isFinite(Number(text))) return Number(text);
+  if (typeof was === 'boolean' && /^(?:true|false)$/.test(text)) return text === 'true';
+  return undefined;
+}
+
+const kindOf = (value: unknown): string => (typeof value === 'boolean' ? 'true or false' : `a ${typeof value}`);
+
 /** A recipe's config with values changed by their paths, each of the type that is there. UsageError naming the path. */
 export function withChanges(config: object, changes: Readonly<Record<string, string>>): object {
   let changed: Fields = { ...config };
@@ -21,10 +31,10 @@ export function withChanges(config: object, changes: Readonly<Record<string, str
     const paths = pathsOf(changed);
     if (!paths.includes(path))
       throw new UsageError(`config.${path}: there is no such value in the recipe's config.${hint(path, paths)}`);
-    const isNumber = typeof valueAt(changed, path) === 'number';
-    const value = isNumber ? Number(text) : text;
-    if (isNumber && !Number.isFinite(value))
-      throw new UsageError(`config.${path}: expected a number but found ${text}`);
+    const was = valueAt(changed, path);
+    if (typeof was === 'object') throw new UsageError(`config.${path}: a list is not changed by hand`);
+    const value = valueOf(text, was);
+    if (value === undefined) throw new UsageError(`config.${path}: expected ${kindOf(was)} but found ${text}`);
     changed = withField(changed, path, value);
   }
   return changed;

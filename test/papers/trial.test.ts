@@ -58,6 +58,10 @@ test('values of a config are changed by their paths, and the result says so', as
   );
   assert.throws(() => withChanges(recipe.config, { rates: '5' }), /config.rates: there is no such value/);
   assert.throws(() => withChanges(recipe.config, { steps: 'many' }), /config.steps: expected a number but found many/);
+  const others = { packing: true, layers: [0, 10] };
+  assert.deepEqual(withChanges(others, { packing: 'false' }), { packing: false, layers: [0, 10] });
+  assert.throws(() => withChanges(others, { packing: 'no' }), /config.packing: expected true or false but found no/);
+  assert.throws(() => withChanges(others, { layers: '3' }), /config.layers: a list is not changed by hand/);
 });
 
 test('a model that a recipe cannot learn on is refused by name', async () => {
