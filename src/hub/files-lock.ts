@@ -1,16 +1,7 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { isAlive } from '../runtime/node/isAlive.ts';
 import { codeOf, fileError } from './files.ts';
-
-/** Whether a process of this machine is there; one of another user is. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    return codeOf(cause) === 'EPERM';
-  }
-}
 
 /** The process that a lock names, where it is there, or may be on another machine; undefined for a killed one's lock. */
 async function holderOf(path: string): Promise<string | undefined> {
