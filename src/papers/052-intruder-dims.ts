@@ -66,7 +66,7 @@ export const intruderDimsRecipe = defineRecipe<Config>({
       config: { facts: 32, batchSize: 1, packing: true, ownTexts: 8, layers: [0, 10, 20, 29], arms: largerArms },
     },
   ],
-  smoke: { facts: 8, batchSize: 4, ownTexts: 4, layers: [0], arms: briefly(nanoArms) },
+  smoke: { facts: 8, batchSize: 1, packing: true, ownTexts: 4, layers: [0], arms: briefly(nanoArms) },
   build: ({ facts, batchSize, packing, ownTexts, layers, arms }) => ({
     arms: Object.keys(arms),
     expectations: [

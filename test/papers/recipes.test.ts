@@ -79,7 +79,11 @@ for (const recipe of recipes) {
       name.endsWith('run/config.json'),
     );
     for (const name of configs) {
-      const { model } = JSON.parse(readFileSync(join(out, name), 'utf8')) as { model: { path: string } };
+      const { model, data } = JSON.parse(readFileSync(join(out, name), 'utf8')) as {
+        model: { path: string };
+        data: { packing: boolean };
+      };
+      assert.equal(data.packing, (recipe.smoke as { packing?: boolean }).packing ?? false);
       assert.ok(recipe.onlyModel !== undefined || model.path === copied || model.path.startsWith(out), model.path);
     }
     const times = (): number[] => written.map((name) => statSync(join(out, name)).mtimeMs);
