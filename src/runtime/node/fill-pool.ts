@@ -65,12 +65,17 @@ export function fillPool(count: number): FillPool {
   const start = (): Thread => {
     const thread: Thread = { worker: new Worker(workerUrl), filling: undefined };
     thread.worker.unref();
+    // What a thread still says after the end of its pool is not about the next one.
+    const isOurs = (): boolean => threads.includes(thread);
     thread.worker
       .on('message', () => {
+        if (!isOurs()) return;
         thread.filling?.resolve();
         feed(thread);
       })
-      .on('error', end);
+      .on('error', (error) => {
+        if (isOurs()) end(error);
+      });
     return thread;
   };
 
