@@ -83,6 +83,7 @@ const showCommand: Command = {
       ...(recipe
         ? [
             `claim: ${recipe.claim}`,
+            ...(recipe.reported === undefined ? [] : [`reported: ${recipe.reported}`]),
             ...recipe.departures.map((departure) => `departure: ${departure}`),
             `use: ${useText(recipe.use)}`,
             ...libraryLines(recipe),

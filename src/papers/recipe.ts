@@ -12,6 +12,8 @@ export interface Expectation {
   readonly arm: string;
   readonly than: string;
   readonly is: 'higher' | 'lower';
+  /** Best that the figure, or its spread, can come to, or the arm that shows what there is to gain. */
+  readonly limit?: number | string;
 }
 
 /** The runs that test a claim. */
@@ -43,6 +45,8 @@ interface RecipeOf<C extends object> extends Setting<C> {
   readonly number: string;
   /** In a sentence, at the scale that is checked here. */
   readonly claim: string;
+  /** What the paper says that it gains, in its own measure, where it says so in its abstract. */
+  readonly reported?: string;
   /** How a run of one's own uses the method. */
   readonly use: RecipeUse;
   /** For models of other sizes; a language model takes the one whose model is nearest in size. */

@@ -11,8 +11,12 @@ export interface Outcome extends Expectation {
   readonly mean: number;
   /** 95% interval of the mean, by Student's t over the seeds. */
   readonly interval: readonly [low: number, high: number];
+  /** What the other arm left to gain, in the mean over the seeds; there where the expectation has a limit. */
+  readonly room?: number;
   readonly verdict: Verdict;
 }
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b);
@@ -32,7 +36,7 @@ export function distancesFromMedian(values: readonly number[]): number[] {
  * from normal, as failed runs make them.
  */
 export function judge(expectation: Expectation, seeds: readonly Readonly<Record<string, Figures>>[]): Outcome {
-  const { figure, of = 'level', arm, than, is } = expectation;
+  const { figure, of = 'level', arm, than, is, limit } = expectation;
   const sign = is === 'higher' ? 1 : -1;
   const valuesOf = (name: string): readonly number[] => {
     const values = seeds.map((arms) => {
@@ -47,15 +51,20 @@ export function judge(expectation: Expectation, seeds: readonly Readonly<Record<
   const { mean, interval } = meanInterval(differences);
   const [low, high] = interval;
   const verdict = low > 0 ? 'reproduced' : high < 0 ? 'not reproduced' : 'inconclusive';
-  return { ...expectation, differences, mean, interval, verdict };
+  const best = typeof limit === 'string' ? meanOf(valuesOf(limit)) : limit;
+  const room = best === undefined ? {} : { room: sign * (best - meanOf(theirs)) };
+  return { ...expectation, differences, mean, interval, ...room, verdict };
 }
 
-/** An outcome in a sentence. */
+/** An outcome in a sentence, with what the test could see: half of the interval, beside what there was to gain. */
 export function outcomeText(outcome: Outcome, digits: number): string {
-  const { figure, of, arm, than, is, mean, interval, verdict } = outcome;
-  const [by, low, high] = [mean, ...interval].map((value) => Number(value.toPrecision(digits)));
+  const { figure, of, arm, than, is, mean, interval, room, verdict } = outcome;
+  const rounded = (value: number): number => Number(value.toPrecision(digits));
+  const [low, high] = interval;
   const what = of === 'spread' ? `spread of ${figure}` : figure;
-  return `${what} of ${arm} ${is} than of ${than}: by ${by} (95% interval ${low} to ${high}): ${verdict}`;
+  const seen = low === high ? 'the same on every seed' : `seen from ${rounded((high - low) / 2)} on`;
+  const gain = room === undefined ? '' : room > 0 ? `, ${rounded(room)} to gain` : ', nothing to gain';
+  return `${what} of ${arm} ${is} than of ${than}: by ${rounded(mean)} (95% interval ${rounded(low)} to ${rounded(high)}): ${verdict}; ${seen}${gain}`;
 }
 
 /** Reproduced where every expectation is; not where one is contradicted. */

@@ -98,6 +98,23 @@ test("a spread's interval is SciPy's of the paired distances from the median", (
       ),
       2,
     ),
-    'spread of loss of new lower than of old: by 1 (95% interval -3.3 to 5.3): inconclusive',
+    'spread of loss of new lower than of old: by 1 (95% interval -3.3 to 5.3): inconclusive; seen from 4.3 on',
   );
+});
+
+test('an outcome says from where on it sees a difference, and what there was to gain: to a number or to an arm', () => {
+  const figures = [
+    { new: { loss: 1 }, old: { loss: 3 }, best: { loss: 0.5 } },
+    { new: { loss: 2 }, old: { loss: 3 }, best: { loss: 1.5 } },
+  ];
+  const of = (limit: number | string) => judge({ ...expectation, limit }, figures);
+  assert.equal(of(0).room, 3);
+  assert.equal(of('best').room, 2);
+  assert.equal(judge({ ...expectation, is: 'higher', limit: 4 }, figures).room, 1);
+  // Of 3 and 3 there is no spread to lose.
+  assert.equal(Math.abs(judge({ ...expectation, of: 'spread', limit: 0 }, figures).room ?? 1), 0);
+  assert.match(outcomeText(of(4), 3), /, nothing to gain$/);
+  assert.match(outcomeText(of('best'), 3), /: inconclusive; seen from 6.35 on, 2 to gain$/);
+  assert.match(outcomeText(judge({ ...expectation, than: 'new' }, figures), 3), /; the same on every seed$/);
+  assert.throws(() => of('none'), /Expected figure loss of arm none/);
 });
