@@ -151,7 +151,7 @@ median. Goes on where an earlier start ended.`,
     {
       name: 'seeds',
       kind: { type: 'integer', least: 3 },
-      description: "Number of seeds; the recipe's own unless given",
+      description: "Number of seeds, from the recipe's first on; the recipe's own unless given",
     },
     parallelOption,
     ...engineOptions,
@@ -163,7 +163,8 @@ median. Goes on where an earlier start ended.`,
     const other = trial.base.name === paper.model ? undefined : trial.base.name;
     const out = args.text('out') ?? joinPath('papers', resultName(paper, other));
     const count = args.number('seeds');
-    const seeds = count === undefined ? undefined : Array.from({ length: count }, (_, i) => i + 1);
+    const [first = 1] = trial.seeds;
+    const seeds = count === undefined ? undefined : Array.from({ length: count }, (_, i) => first + i);
     const versions = runtimeVersions();
     const result = await withRunner(trial, args, context, out, (options) =>
       verify(trial, { ...options, seeds, versions }),
