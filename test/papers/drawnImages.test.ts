@@ -11,6 +11,7 @@ import {
   plainLook,
   pretrainedDrawing,
 } from '../../src/papers/drawnImages.ts';
+import { plainImages, shiftedImages } from '../../src/papers/shapesInLooks.ts';
 import { collect } from '../parity.ts';
 
 test('images are a function of the seed, of one size, in whole numbers from 0 to 255, every label in turn', () => {
@@ -38,6 +39,19 @@ test('a shape is bright on dark ground, or the other way round', () => {
     });
   assert.ok(middle(false).filter((sign) => sign > 0).length >= 6);
   assert.ok(middle(true).every((sign) => sign < 0));
+});
+
+test('shapes in other looks are as many in each, and none of them stands among the plain ones', () => {
+  const [plain, shifted] = [plainImages(16, 1), shiftedImages(16, 1)];
+  assert.equal(shifted.length, 48);
+  assert.deepEqual(shiftedImages(16, 1), shifted);
+  assert.equal(new Set([...plain, ...shifted].map(({ image }) => JSON.stringify(image))).size, 64);
+  const labels = plain.map(({ label }) => label);
+  for (let look = 0; look < 3; look++)
+    assert.deepEqual(
+      shifted.slice(16 * look, 16 * (look + 1)).map(({ label }) => label),
+      labels,
+    );
 });
 
 test('nano-vit, the image classifier in the package, does on new images what its record says', async () => {
