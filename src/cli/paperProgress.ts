@@ -23,9 +23,11 @@ export function armProgress(terminal: Terminal) {
       live.set(nameOf(place), `${nameOf(place)}: ${run}, step ${step}/${steps}, loss ${loss.toFixed(3)}`);
       status(() => [...live.values()]);
     },
-    arm: ({ figures, cost, ...place }: Parameters<NonNullable<CellsOptions['onArm']>>[0]): void => {
+    arm: ({ figures, cost, done, total, ...place }: Parameters<NonNullable<CellsOptions['onArm']>>[0]): void => {
       live.delete(nameOf(place));
-      line(`${nameOf(place)}: ${figuresText(figures)}; ${formatDuration(cost.cpuSeconds)} of processor`);
+      line(
+        `${done}/${total}  ${nameOf(place)}: ${figuresText(figures)}; ${formatDuration(cost.cpuSeconds)} of processor`,
+      );
     },
   };
 }

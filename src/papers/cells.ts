@@ -20,6 +20,9 @@ export interface CellsOptions {
     readonly arm: string;
     readonly figures: Figures;
     readonly cost: Cell['cost'];
+    /** Cells that are there now, of all. */
+    readonly done: number;
+    readonly total: number;
   }) => void;
 }
 
@@ -60,6 +63,8 @@ async function runMissing(
   const cells = await readCells(out, common);
   const { arms } = recipe.build(config);
   const queue = seeds.flatMap((seed) => arms.map((arm) => ({ seed, arm })));
+  const total = queue.length;
+  let done = 0;
   let failed: { readonly error: unknown } | undefined;
   let written = Promise.resolve();
   // One after another, so that what is written last is the newest.
@@ -78,7 +83,7 @@ async function runMissing(
         cells.set(key, cell);
         await write();
       }
-      onArm?.({ seed, arm, ...cell });
+      onArm?.({ seed, arm, ...cell, done: ++done, total });
     }
   };
   const guarded = (): Promise<void> => worker().catch((error: unknown) => void (failed ??= { error }));

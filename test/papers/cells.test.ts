@@ -43,14 +43,17 @@ test('cells run side by side, a second start runs what is missing alone, what fa
   await assert.rejects(runCells(trial, [1, 2], { ...options, run }), /no luck/);
   assert.deepEqual([most, running], [2, 0]);
   assert.deepEqual(ran.toSorted(), ['1 a', '1 b']);
+  const told: string[] = [];
   const cells = await runCells(trial, [1, 2], {
     ...options,
+    onArm: ({ seed, arm, done, total }) => void told.push(`${done}/${total} ${seed} ${arm}`),
     run: (task) => {
       ran.push(`${task.seed} ${task.arm}`);
       return Promise.resolve(cellOf(task));
     },
   });
   assert.deepEqual(ran.toSorted(), ['1 a', '1 b', '2 a', '2 b']);
+  assert.deepEqual(told, ['1/4 1 a', '2/4 1 b', '3/4 2 a', '4/4 2 b']);
   assert.deepEqual(cells.get('2 b'), { figures: { b: 2 }, cost });
   const { model, cells: written } = JSON.parse(readFileSync(join(out, 'figures.json'), 'utf8')) as {
     model: string;
