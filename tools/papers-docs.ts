@@ -116,7 +116,7 @@ export function papersPage(): string {
     'the claimed side of zero; not reproduced where it lies on the other; else inconclusive. Figures are means over the seeds with',
     'their range. A spread is judged by the same test on the distances from the median of the arm over the seeds (Brown and Forsythe, paired).',
     'Seen from x on: half of the interval, so a true difference of x is found by every second try on as many seeds, one of 1.4 x by four of five.',
-    'To gain: how far the other arm was from the best that the figure can come to, or from an arm that shows it; less than x of it and the test says nothing.',
+    'To gain: how far the other arm was from the best that the figure can come to, or from an arm that shows it. Where that is less than x, the test could show nothing.',
     ...(results.some(({ costs }) => costs !== undefined) ? costText.told : []),
     ...(results.some(({ costs }) => costs === undefined) ? costText.clock : []),
     '',
