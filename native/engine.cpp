@@ -176,6 +176,8 @@ const char *tl_instruction_sets(int32_t bf16) {
   return names[bf16 != 0].c_str();
 }
 
+const char *tl_instruction_sets_left_out(void) { return setsLeftOut(); }
+
 int32_t tl_multiplies_bf16(void) {
   int count;
   const KernelSet *const *sets = allSets(&count);

@@ -4,7 +4,13 @@
 namespace tl {
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const KernelSet avx512Set, amxbf16Set, avx512bf16Set, avx2Set;
+extern const KernelSet avx512Set, avx2Set;
+#ifndef TL_WITHOUT_AVX512BF16
+extern const KernelSet avx512bf16Set;
+#endif
+#ifndef TL_WITHOUT_AMXBF16
+extern const KernelSet amxbf16Set;
+#endif
 #elif defined(__aarch64__)
 extern const KernelSet neonSet;
 #endif
@@ -22,14 +28,23 @@ static const KernelSet *const sets[] = {
 #endif
     &baseSet,
 #if defined(__x86_64__) || defined(_M_X64)
+#ifndef TL_WITHOUT_AMXBF16
     &amxbf16Set,
+#endif
+#ifndef TL_WITHOUT_AVX512BF16
     &avx512bf16Set,
+#endif
 #endif
     &basebf16Set,
 #ifdef TL_MODELS
     &amxbf16modelSet,
 #endif
 };
+
+#ifndef TL_LEFT_OUT
+#define TL_LEFT_OUT ""
+#endif
+const char *setsLeftOut() { return TL_LEFT_OUT; }
 
 const KernelSet *const *allSets(int *count) {
   *count = sizeof sets / sizeof *sets;

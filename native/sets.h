@@ -7,6 +7,9 @@ namespace tl {
 // Best first; those this machine lacks say so by `present`.
 const KernelSet *const *allSets(int *count);
 
+// Names with commas of those that the compiler did not know.
+const char *setsLeftOut();
+
 // Null unless this build and this machine have it.
 const KernelSet *findSet(const char *name);
 

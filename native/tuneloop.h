@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 // Raised whenever a plan, a kernel's operands or this file change: caller and library must agree.
-#define TL_VERSION 4
+#define TL_VERSION 5
 
 typedef struct tl_engine tl_engine;
 typedef struct tl_program tl_program;
@@ -23,6 +23,9 @@ TL_EXPORT int32_t tl_version(void);
 // Instruction sets of this machine that the library has kernels for, best first, as a list with commas: those that multiply
 // f32, or those that round operands of products to bf16 and add up in f32.
 TL_EXPORT const char *tl_instruction_sets(int32_t bf16);
+
+// Sets of the platform that the library was built without, since its compiler did not know them, as a list with commas.
+TL_EXPORT const char *tl_instruction_sets_left_out(void);
 
 // 1 where the processor has instructions of its own for the first of the bf16 sets.
 TL_EXPORT int32_t tl_multiplies_bf16(void);

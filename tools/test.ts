@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
+import { buildNativeLibrary } from '../src/runtime/node/native-clone.ts';
 import { createSummary } from './summary.ts';
 
 const named = process.argv.slice(2);
@@ -15,6 +16,12 @@ const summary = createSummary((line) => process.stdout.write(`${line}\n`), proce
 // What runs keep for later ones goes away with the tests.
 const cache = mkdtempSync(join(tmpdir(), 'tuneloop-cache-'));
 process.env['TUNELOOP_CACHE'] = cache;
+
+// One build of the native engine for all tests, with what only checks need.
+if (named.length === 0)
+  await buildNativeLibrary(resolve(import.meta.dirname, '..'), { withModels: true, say: console.log }).catch(
+    (error: unknown) => console.log(String(error)),
+  );
 
 if (files.length > 0) {
   const events: AsyncIterable<TestEvent> = run({ files, concurrency: availableParallelism(), timeout: 900_000 });

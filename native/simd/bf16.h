@@ -35,7 +35,7 @@ inline U roundedUpper(F x) {
 inline F cells(F low, F high) { return reinterpret_cast<F>(roundedUpper(low) >> 16 | roundedUpper(high)); }
 
 template <int odd, int... L> inline F everyOther(F a, F b, std::integer_sequence<int, L...>) {
-  return __builtin_shufflevector(a, b, (2 * L + odd)...);
+  return TL_SHUFFLE(a, b, (2 * L + odd)...);
 }
 // Cells of 2 W elements in a line.
 inline F cellsInLine(F first, F second) {

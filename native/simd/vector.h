@@ -55,11 +55,17 @@ inline float largestOf(F v) {
   return best;
 }
 
+#if !defined(__clang__) && __GNUC__ < 12
+#define TL_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, I{__VA_ARGS__})
+#else
+#define TL_SHUFFLE __builtin_shufflevector
+#endif
+
 template <int S, int... L> inline F exchangeLow(F a, F b, std::integer_sequence<int, L...>) {
-  return __builtin_shufflevector(a, b, ((L & S) ? W + L - S : L)...);
+  return TL_SHUFFLE(a, b, ((L & S) ? W + L - S : L)...);
 }
 template <int S, int... L> inline F exchangeHigh(F a, F b, std::integer_sequence<int, L...>) {
-  return __builtin_shufflevector(a, b, ((L & S) ? W + L : L + S)...);
+  return TL_SHUFFLE(a, b, ((L & S) ? W + L : L + S)...);
 }
 template <int S> inline void exchange(F *rows) {
   using Lanes = std::make_integer_sequence<int, W>;

@@ -13,17 +13,27 @@ export interface EngineReport {
   /** Largest error of the self-test relative to the largest value. */
   readonly error?: number;
   readonly problem?: string;
+  /** Instruction sets that the native library was built without. */
+  readonly leftOut?: readonly string[];
 }
 
 /** Errors above this mean wrong arithmetic, not rounding. */
 const largestError = 1e-5;
+
+/** Of the native library that is there. */
+async function leftOut(): Promise<readonly string[]> {
+  const { findNativeLibrary } = await import('../runtime/node/native-library.ts');
+  const { instructionSetsLeftOut } = await import('../runtime/node/native-engine.ts');
+  return instructionSetsLeftOut(await findNativeLibrary());
+}
 
 async function examine(name: EngineReport['name'], say: (line: string) => void): Promise<EngineReport> {
   try {
     const { engine } = await chooseEngine({ name }, say);
     try {
       const error = await selfTest(engine);
-      const report = { ...engineRecord(engine), name, error };
+      const sets = name === 'native' ? await leftOut() : [];
+      const report = { ...engineRecord(engine), name, error, ...(sets.length > 0 ? { leftOut: sets } : {}) };
       if (error <= largestError) return report;
       return {
         ...report,
@@ -63,10 +73,11 @@ export function adviceFor(machine: Machine, engines: readonly EngineReport[]): s
   ];
 }
 
-function engineLine({ name, precision, instructionSet, error, problem }: EngineReport): string {
+export function engineLine({ name, precision, instructionSet, error, problem, leftOut: sets }: EngineReport): string {
   if (problem !== undefined) return `engine ${name}: ${problem}`;
   const set = instructionSet === undefined ? '' : ` on ${instructionSet}`;
-  return `engine ${name}: works, ${precision}${set}, self-test off by ${error?.toExponential(1)}`;
+  const without = sets === undefined ? '' : `; built without ${sets.join(' and ')}, which its compiler does not know`;
+  return `engine ${name}: works, ${precision}${set}, self-test off by ${error?.toExponential(1)}${without}`;
 }
 
 export const doctorCommand: Command = {

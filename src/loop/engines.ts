@@ -67,7 +67,8 @@ const ownLibrary: NonNullable<ChooseOptions['findLibrary']> = async (say, signal
 };
 
 async function openNative(choice: EngineChoice, library: string): Promise<Opened> {
-  const { instructionSetsOf, multipliesBf16, nativeEngine } = await import('../runtime/node/native-engine.ts');
+  const { instructionSetsLeftOut, instructionSetsOf, multipliesBf16, nativeEngine } =
+    await import('../runtime/node/native-engine.ts');
   const { precision: asked = 'fp32', instructionSet: wanted } = choice;
   const precision = asked !== 'auto' ? asked : multipliesBf16(library) ? 'bf16' : 'fp32';
   const has = wanted !== undefined && instructionSetsOf(library, precision).includes(wanted);
@@ -77,8 +78,11 @@ async function openNative(choice: EngineChoice, library: string): Promise<Opened
     ...threadsOf(choice),
     ...(has ? { instructionSet: wanted } : {}),
   });
-  const lacking = wanted === undefined || has ? [] : [`this machine has no ${wanted}: ${engineText(engine)} computes`];
-  return { engine, notices: lacking };
+  if (wanted === undefined || has) return { engine, notices: [] };
+  const lacking = instructionSetsLeftOut(library).includes(wanted)
+    ? `the native library was built by a compiler that does not know ${wanted}`
+    : `this machine has no ${wanted}`;
+  return { engine, notices: [`${lacking}: ${engineText(engine)} computes`] };
 }
 
 async function openOrt(choice: EngineChoice): Promise<Opened> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { adviceFor, type EngineReport } from '../../src/cli/doctor.ts';
+import { adviceFor, engineLine, type EngineReport } from '../../src/cli/doctor.ts';
 import type { Machine } from '../../src/cli/machine.ts';
 
 const machine: Machine = {
@@ -32,4 +32,14 @@ test('advice names each engine that is missing and what to do, and is silent whe
 test('advice names what makes training slow', () => {
   assert.match(adviceFor({ ...machine, instructionSets: ['avx'] }, engines([])).join(), /no AVX2/);
   assert.match(adviceFor({ ...machine, freeBytes: 1e9 }, engines([])).join(), /1\.00 GB of memory are free/);
+});
+
+test('a line of an engine says what its library was built without', () => {
+  const report = { name: 'native', precision: 'fp32', instructionSet: 'avx512', error: 2e-7 } as const;
+  const plain = 'engine native: works, fp32 on avx512, self-test off by 2.0e-7';
+  assert.equal(engineLine(report), plain);
+  assert.equal(
+    engineLine({ ...report, leftOut: ['avx512bf16', 'amxbf16'] }),
+    `${plain}; built without avx512bf16 and amxbf16, which its compiler does not know`,
+  );
 });

@@ -30,8 +30,12 @@ const sanitizers = {
 
 async function sanitized(mode: 'address' | 'thread'): Promise<Runner> {
   const { title, runtime, environment } = sanitizers[mode];
-  const library = await buildNativeLibrary(root, { mode: mode satisfies BuildMode, say: console.log });
-  const compiler = (await findCompiler()) ?? 'c++';
+  const library = await buildNativeLibrary(root, {
+    mode: mode satisfies BuildMode,
+    withModels: true,
+    say: console.log,
+  });
+  const compiler = (await findCompiler())?.command ?? 'c++';
   const asked = (args: readonly string[]): string => execFileSync(compiler, args, { encoding: 'utf8' }).trim();
   return {
     title,

@@ -17,7 +17,7 @@ export interface EncodedPlan {
 }
 
 /** Version of the library's interface that this file writes for. */
-export const planVersion = 4;
+export const planVersion = 5;
 
 interface Call {
   readonly kernel: string;

@@ -44,6 +44,13 @@ const sets: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
 
 const plain = ['engine.cpp', 'pool.cpp', 'processor.cpp', 'sets.cpp'];
 
+/** Sets that a build does without where the compiler does not know their instructions, which it is asked by a line of each. */
+const probes: Readonly<Record<string, string>> = {
+  avx512bf16: '__m512 probe(__m512 s, __m512bh a, __m512bh b) { return _mm512_dpbf16_ps(s, a, b); }',
+  amxbf16: 'void probe(const void *p) { _tile_stream_loadd(0, p, 64); _tile_dpbf16ps(1, 2, 3); }',
+};
+const sourceOf = (set: string): string => `isa/${set}.cpp`;
+
 /** A set of kernels that computes in software what an instruction set would, to check those kernels where it is missing. */
 const models: readonly (readonly [source: string, flags: readonly string[]])[] = [['isa/amxbf16model.cpp', []]];
 
@@ -66,24 +73,33 @@ export interface BuildTarget {
   readonly mode?: BuildMode;
   /** With the models of instruction sets, which are for checks. */
   readonly withModels?: boolean;
+  /** Sets that are left out, from `unknownSets`. */
+  readonly without?: readonly string[];
+}
+
+function setsOf(arch: string): Readonly<Record<string, readonly string[]>> {
+  const found = sets[arch];
+  if (!found) throw new TypeError(`Expected a processor among ${Object.keys(sets).join(', ')} but found ${arch}`);
+  return found;
 }
 
 /** The calls that build the library for a platform in a folder. TypeError on a processor without kernels. */
 export function buildPlan(
   sources: string,
   folder: string,
-  { platform, arch, mode = 'release', withModels = false }: BuildTarget,
+  { platform, arch, mode = 'release', withModels = false, without = [] }: BuildTarget,
 ): BuildPlan {
-  const special = sets[arch];
-  if (!special) throw new TypeError(`Expected a processor among ${Object.keys(sets).join(', ')} but found ${arch}`);
+  const special = setsOf(arch);
   const flags = [
     ...common.filter((flag) => platform !== 'win32' || flag !== '-fPIC'),
     ...(withModels ? ['-DTL_MODELS'] : []),
+    ...(without.length > 0 ? [`-DTL_LEFT_OUT="${without.join()}"`] : []),
+    ...without.map((set) => `-DTL_WITHOUT_${set.toUpperCase()}`),
   ];
   const all = [
     ...plain.map((source) => [source, []] as const),
     ...(withModels ? models : []),
-    ...Object.entries(special),
+    ...Object.entries(special).filter(([source]) => !without.some((set) => sourceOf(set) === source)),
   ];
   const compile = all.map(([source, own]) => {
     const object = join(folder, `${source.replace('/', '-')}.o`);
@@ -130,13 +146,37 @@ export async function runBuild(
   await call(link);
 }
 
+/** The instruction sets of a processor that a compiler does not know, of those that a build does without. */
+export async function unknownSets(compiler: string, arch: string): Promise<readonly string[]> {
+  const optional = Object.entries(probes).filter(([set]) => sourceOf(set) in setsOf(arch));
+  const answers = await Promise.all(
+    optional.map(async ([set, line]): Promise<string[]> => {
+      // An assembler may be older than its compiler.
+      const flags = [...(setsOf(arch)[sourceOf(set)] ?? []), '-x', 'c++', '-c', '-', '-o', '/dev/null'];
+      const asked = run(compiler, flags);
+      asked.child.stdin?.on('error', () => {}).end(`#include <immintrin.h>\n${line}\n`);
+      return asked.then(
+        () => [],
+        () => [set],
+      );
+    }),
+  );
+  return answers.flat();
+}
+
+export interface Compiler {
+  readonly command: string;
+  /** What it says of itself. */
+  readonly version: string;
+}
+
 /** The first C++ compiler that answers, `CXX` before others. */
-export async function findCompiler(): Promise<string | undefined> {
+export async function findCompiler(): Promise<Compiler | undefined> {
   const { CXX } = process.env;
-  for (const name of [...(CXX === undefined ? [] : [CXX]), 'c++', 'g++', 'clang++']) {
+  for (const command of [...(CXX === undefined ? [] : [CXX]), 'c++', 'g++', 'clang++']) {
     try {
-      await run(name, ['--version']);
-      return name;
+      const { stdout } = await run(command, ['--version']);
+      return { command, version: stdout.split('\n')[0] ?? '' };
     } catch {
       // Not there: the next one.
     }
@@ -145,4 +185,4 @@ export async function findCompiler(): Promise<string | undefined> {
 }
 
 /** What decides beside the sources what the compiler makes of them. */
-export const buildFlags = JSON.stringify([common, modes, linux, sets, models]);
+export const buildFlags = JSON.stringify([common, modes, linux, sets, models, probes]);

@@ -4,7 +4,15 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { ageMs, staleMs, withBuildLock } from './build-lock.ts';
-import { buildFlags, type BuildMode, buildPlan, findCompiler, nativeFileName, runBuild } from './native-build.ts';
+import {
+  buildFlags,
+  type BuildMode,
+  buildPlan,
+  findCompiler,
+  nativeFileName,
+  runBuild,
+  unknownSets,
+} from './native-build.ts';
 
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -27,6 +35,8 @@ export async function nativeFingerprint(
 
 export interface BuildOptions {
   readonly mode?: BuildMode;
+  /** With the models of instruction sets, for checks; one that has them does for those who ask without. Default: without. */
+  readonly withModels?: boolean;
   /** Told before something that takes long. */
   readonly say?: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -63,25 +73,33 @@ async function buildInto(
  * the others wait. Throws Error when there is no compiler or it fails, AbortError when stopped.
  */
 export async function buildNativeLibrary(root: string, options: BuildOptions = {}): Promise<string> {
-  const { mode = 'release', say, signal } = options;
+  const { mode = 'release', withModels = false, say, signal } = options;
   const compiler = await findCompiler();
   if (compiler === undefined)
     throw new Error('the native engine is built by a C++ compiler, and none was found (c++, g++, clang++)');
+  const { command } = compiler;
   const sources = join(root, 'native');
   const below = join(root, 'build', 'native');
-  const folder = join(below, await nativeFingerprint(sources, compiler, mode));
-  const library = join(folder, nativeFileName(process.platform));
+  const plain = join(below, await nativeFingerprint(sources, `${command} ${compiler.version}`, mode));
+  const modelled = `${plain}-models`;
+  const libraryIn = (folder: string): string => join(folder, nativeFileName(process.platform));
+  if (existsSync(libraryIn(modelled))) return libraryIn(modelled);
+  const folder = withModels ? modelled : plain;
+  const library = libraryIn(folder);
   if (existsSync(library)) return library;
   await mkdir(below, { recursive: true });
   const wait = (): void => say?.('Another process builds the native engine; waiting for it…');
   await withBuildLock(`${folder}.lock`, { wait, signal }, async () => {
     if (existsSync(library)) return;
     await removeLeftovers(below);
-    say?.(`Building the native engine with ${compiler}, once; this takes about a minute…`);
+    say?.(`Building the native engine with ${command}, once; this takes about a minute…`);
+    const { platform, arch } = process;
+    const without = await unknownSets(command, arch);
+    if (without.length > 0)
+      say?.(`${compiler.version} does not know the instructions of ${without.join(' and ')}: built without.`);
     await buildInto(folder, async (making) => {
-      const { platform, arch } = process;
-      const plan = buildPlan(sources, making, { platform, arch, mode, withModels: true });
-      await runBuild(plan, [compiler], signal);
+      const plan = buildPlan(sources, making, { platform, arch, mode, withModels, without });
+      await runBuild(plan, [command], signal);
       return { library: plan.library, objects: plan.compile.map(({ object }) => object) };
     });
   });

@@ -35,6 +35,13 @@ export const instructionSetsOf = (library: string, precision: 'fp32' | 'bf16'): 
     .tl_instruction_sets(precision === 'bf16' ? 1 : 0)
     .split(',');
 
+/** Instruction sets of the platform that the library was built without, since its compiler did not know them. */
+export const instructionSetsLeftOut = (library: string): readonly string[] =>
+  loadNativeLibrary(library)
+    .tl_instruction_sets_left_out()
+    .split(',')
+    .filter((name) => name !== '');
+
 const numbered = (names: string): Map<string, number> => new Map(names.split(',').map((name, index) => [name, index]));
 
 /** tuneloop's own kernels, off the event loop. Throws Error when the library, an instruction set or a thread is missing. */
@@ -50,6 +57,8 @@ export function nativeEngine({
   const precision = asked ?? (instructionSetsOf(library, 'bf16').includes(instructionSet ?? '') ? 'bf16' : 'fp32');
   const sets = instructionSetsOf(library, precision);
   const set = instructionSet ?? sets[0] ?? '';
+  if (instructionSetsLeftOut(library).includes(set))
+    throw new Error(`Expected a library with ${set} but found one whose compiler did not know it, at ${library}`);
   if (!sets.includes(set))
     throw new Error(`Expected an instruction set of ${precision} among ${sets.join(', ')} but found ${set}`);
   const error = new Uint8Array(new ArrayBuffer(512));

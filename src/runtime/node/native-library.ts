@@ -17,6 +17,7 @@ type Native<A extends readonly unknown[], R> = {
 /** The library's functions, see native/tuneloop.h. */
 export interface NativeFunctions {
   readonly tl_instruction_sets: Native<[number], string>;
+  readonly tl_instruction_sets_left_out: Native<[], string>;
   readonly tl_multiplies_bf16: Native<[], number>;
   readonly tl_kernels: Native<[], string>;
   readonly tl_operations: Native<[], string>;
@@ -34,6 +35,7 @@ export interface NativeFunctions {
 
 const signatures: Readonly<Record<keyof NativeFunctions, readonly [result: string, args: readonly string[]]>> = {
   tl_instruction_sets: ['const char *', ['int']],
+  tl_instruction_sets_left_out: ['const char *', []],
   tl_multiplies_bf16: ['int', []],
   tl_kernels: ['const char *', []],
   tl_operations: ['const char *', []],

@@ -3,7 +3,9 @@ import { type NativeEngine, nativeEngine } from '../../../src/runtime/node/nativ
 import { findNativeLibrary, loadNativeLibrary } from '../../../src/runtime/node/native-library.ts';
 
 /** Path of the library, or why there is none here. */
-export const found: { readonly library?: string; readonly missing: string | false } = await findNativeLibrary().then(
+export const found: { readonly library?: string; readonly missing: string | false } = await findNativeLibrary({
+  withModels: true,
+}).then(
   (library) => ({ library, missing: false }),
   (error: unknown) => ({ missing: error instanceof Error ? error.message : String(error) }),
 );
