@@ -38,6 +38,8 @@ export type BatchOptions = {
   parts?: readonly number[];
   /** The order of an epoch's rows; without it, the data's own. */
   order?: OrderOf;
+  /** Rows of like length together, the longest first, those of one length in the order of the epoch: fewest places of padding. */
+  byLength?: boolean;
   padId?: number;
   /** Leaves out the rest of an epoch's rows that makes no whole batch. */
   dropLast?: boolean;
@@ -72,7 +74,12 @@ export function makeBatches(examples: Examples, options: BatchOptions): Batches 
   const { perEpoch, at: orderOf } = order(rows.counts);
   let known: { epoch: number; order: Int32Array } | undefined;
   const placesOf = (epoch: number): Int32Array => {
-    if (known?.epoch !== epoch) known = { epoch, order: orderOf(epoch) };
+    if (known?.epoch !== epoch) {
+      const rowsInOrder = orderOf(epoch);
+      // Sorting numbers is stable, so that rows of one length keep their order.
+      const order = options.byLength === true ? rowsInOrder.toSorted((a, b) => lengthOf(b) - lengthOf(a)) : rowsInOrder;
+      known = { epoch, order };
+    }
     return known.order;
   };
   const total = rows.counts.reduce((sum, count) => sum + count, 0);

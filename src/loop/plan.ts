@@ -11,6 +11,7 @@ import { learningRates } from '../optimizers/schedule.ts';
 import type { TuneConfig } from './config.ts';
 import { answerPadMultiple } from './answerBatches.ts';
 import { type RunData, readRunData } from './runData.ts';
+import { readPadMultiple } from './score.ts';
 import type { RunTask } from './task.ts';
 
 /** What a run will do, known before its first step. */
@@ -109,7 +110,8 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
     );
   const windows = generations ? { batchSize: generations.prompts, dropLast: true } : {};
   const batches = makeBatches(examples, { ...shared, ...windows, parts, order });
-  const heldBatches = answering ? undefined : runData.held && makeBatches(runData.held.examples, shared);
+  const read = { padMultiple: readPadMultiple, ...shared, byLength: true };
+  const heldBatches = answering ? undefined : runData.held && makeBatches(runData.held.examples, read);
   const packed = () => makeBatches(examples, { ...shared, ...packing, parts, order });
   const padded = answering !== undefined || task.tokensPerId !== undefined ? undefined : batches;
   const packs = task.language !== undefined && task.counts === undefined;

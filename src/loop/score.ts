@@ -5,6 +5,9 @@ import type { ReadyModel } from './readyModel.ts';
 import { scoreGraph } from './programs.ts';
 import { allOf, inBatches, type Work } from './work.ts';
 
+/** What row lengths are rounded up to where texts are read between steps, often and short: less padding is worth a few more programs. */
+export const readPadMultiple = 16;
+
 /** How texts are put together. */
 export interface ScoringOptions {
   readonly batchSize: number;

@@ -50,6 +50,25 @@ test('a packed row learns nothing across its segments', () => {
   );
 });
 
+test('rows of like length stand together where asked, the longest first, those of one length in the order of the epoch', () => {
+  const lengths = [2, 9, 3, 8, 2, 9, 1];
+  const options = { batchSize: 2, padMultiple: 2, order: seededOrder(5) };
+  const examples = examplesOf(lengths.map((length, i) => example(i, length)));
+  const [mixed, sorted] = [makeBatches(examples, options), makeBatches(examples, { ...options, byLength: true })];
+  const rowsOf = (batches: typeof sorted, epoch: number): number[] =>
+    [0, 1, 2, 3].flatMap((position) => batches.at(epoch, position).rowIndexes.flat());
+  for (const epoch of [0, 1]) {
+    const byHand = rowsOf(mixed, epoch).toSorted((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0));
+    assert.deepEqual(rowsOf(sorted, epoch), byHand);
+    assert.notDeepEqual(rowsOf(sorted, epoch), rowsOf(mixed, epoch));
+  }
+  assert.deepEqual(
+    [0, 1, 2, 3].map((position) => sorted.at(0, position).length),
+    [10, 8, 2, 2],
+  );
+  assert.deepEqual(sorted.sizeOf(0), { tokens: 34, cells: 2 * 10 + 2 * 8 + 2 * 2 + 2 });
+});
+
 test('best-fit decreasing fills the fullest bin that has room', () => {
   assert.deepEqual(packBestFit([5, 2, 3, 1], 5), [[0], [2, 1], [3]]);
   assert.deepEqual(packBestFit([4, 2, 3, 1], 4), [[0], [2, 3], [1]]);
