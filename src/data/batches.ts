@@ -2,6 +2,7 @@
 import type { Examples, TrainExample } from './examples.ts';
 import { mixedOrder, type OrderOf } from './mix.ts';
 import { packBestFit } from './packing.ts';
+import { paddedLength } from './padding.ts';
 
 /**
  * One micro-batch; all arrays are [batch, length], row-major. Targets are the next tokens within a segment (0 where there is none),
@@ -30,7 +31,7 @@ export type Batch = {
 export type BatchOptions = {
   /** Rows per batch; packed rows count as one. */
   batchSize: number;
-  /** Row lengths are rounded up to a multiple of this, so that few shapes exist. */
+  /** Row lengths are rounded up to a multiple of this; without it as `paddedLength` says. */
   padMultiple?: number;
   /** Pack examples into rows of this many tokens, best fit first; those of one data set with each other. */
   packLength?: number;
@@ -61,16 +62,17 @@ export const seededOrder = (seed: number, weights?: readonly number[]): OrderOf 
 
 /** Batches over examples; the last one of an epoch may have fewer rows. RangeError for no examples or an example longer than `packLength`. */
 export function makeBatches(examples: Examples, options: BatchOptions): Batches {
-  const { batchSize, padMultiple = 64, packLength, parts = [examples.count], order = mixedOrder() } = options;
+  const { batchSize, padMultiple, packLength, parts = [examples.count], order = mixedOrder() } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new RangeError(`Expected a batch size of at least 1 but found ${batchSize}`);
-  if (!Number.isInteger(padMultiple) || padMultiple < 1)
+  if (padMultiple !== undefined && (!Number.isInteger(padMultiple) || padMultiple < 1))
     throw new RangeError(`Expected a padding multiple of at least 1 but found ${padMultiple}`);
   if (examples.count === 0) throw new RangeError('Expected at least one example but found none');
   if (parts.includes(0)) throw new RangeError('Expected at least one example of each data set but found one with none');
   const rows = packLength === undefined ? rowsOfOne(parts) : packedRows(examples, parts, packLength);
   const lengthOf = (row: number): number => rows.at(row).reduce((sum, i) => sum + examples.lengthOf(i), 0);
-  const rounded = (length: number): number => Math.ceil(length / padMultiple) * padMultiple;
+  const rounded = (length: number): number =>
+    padMultiple === undefined ? paddedLength(length) : Math.ceil(length / padMultiple) * padMultiple;
   const { perEpoch, at: orderOf } = order(rows.counts);
   let known: { epoch: number; order: Int32Array } | undefined;
   const placesOf = (epoch: number): Int32Array => {

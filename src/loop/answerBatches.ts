@@ -1,12 +1,10 @@
 import { type Batch, collate } from '../data/batches.ts';
+import { paddedLength } from '../data/padding.ts';
 import type { PolicyObjective } from '../objectives/objective.ts';
 import { tokenFeeds } from './feeds.ts';
 import { answerScoreGraph } from './policyLoss.ts';
 import type { ReadyModel } from './readyModel.ts';
 import type { GradedAnswer } from './answerPrompts.ts';
-
-/** Rows of answers are padded to a multiple of this, so that few shapes exist. */
-export const answerPadMultiple = 64;
 
 /** What an answer is learned from. */
 export type Answer = Pick<GradedAnswer, 'ids' | 'finishReason' | 'score'> & {
@@ -46,8 +44,7 @@ export function answerBatches(
         ids: Int32Array.from([...item.ids, ...ids]),
         mask: Uint8Array.from([...item.ids.map(() => 0), ...ids.map(() => 1)]),
       }));
-    const longest = Math.max(...examples.map(({ ids }) => ids.length));
-    const length = Math.ceil(longest / answerPadMultiple) * answerPadMultiple;
+    const length = paddedLength(Math.max(...examples.map(({ ids }) => ids.length)));
     const alone = examples.map((example) => [example]);
     const batch = collate(alone, length, 0);
     const own = rows.map((place) => sizes[place] ?? 0);

@@ -6,12 +6,11 @@ import type { Scratch } from '../data/examples.ts';
 import type { TaskItem } from '../data/taskItem.ts';
 import { mixedOrder } from '../data/mix.ts';
 import { overlapOf } from '../data/overlap.ts';
+import { paddedLength } from '../data/padding.ts';
 import { type DatasetSummary, overlapLines, paddingLine } from '../data/preview.ts';
 import { learningRates } from '../optimizers/schedule.ts';
 import type { TuneConfig } from './config.ts';
-import { answerPadMultiple } from './answerBatches.ts';
 import { type RunData, readRunData } from './runData.ts';
-import { readPadMultiple } from './score.ts';
 import type { RunTask } from './task.ts';
 
 /** What a run will do, known before its first step. */
@@ -76,7 +75,7 @@ function answeringShapes(
   prompt: number,
   maxCompletionLength: number,
 ): Pick<RunPlan, 'trainShape' | 'answerShape'> {
-  const length = Math.ceil((prompt + maxCompletionLength) / answerPadMultiple) * answerPadMultiple;
+  const length = paddedLength(prompt + maxCompletionLength);
   return { trainShape: { batch, length }, answerShape: { batch, prompt } };
 }
 
@@ -110,8 +109,9 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
     );
   const windows = generations ? { batchSize: generations.prompts, dropLast: true } : {};
   const batches = makeBatches(examples, { ...shared, ...windows, parts, order });
-  const read = { padMultiple: readPadMultiple, ...shared, byLength: true };
-  const heldBatches = answering ? undefined : runData.held && makeBatches(runData.held.examples, read);
+  const heldBatches = answering
+    ? undefined
+    : runData.held && makeBatches(runData.held.examples, { ...shared, byLength: true });
   const packed = () => makeBatches(examples, { ...shared, ...packing, parts, order });
   const padded = answering !== undefined || task.tokensPerId !== undefined ? undefined : batches;
   const packs = task.language !== undefined && task.counts === undefined;

@@ -13,7 +13,7 @@ import {
   sampledLengths,
 } from './retentionTexts.ts';
 import { decodingWork } from './decoding.ts';
-import { readPadMultiple, score, scoringWork } from './score.ts';
+import { score, scoringWork } from './score.ts';
 import { allOf, type Work } from './work.ts';
 
 const setNames = ['general', 'own', 'user', 'target', 'abilities'] as const;
@@ -32,7 +32,7 @@ export type RetentionBase = z.output<typeof baseSchema>;
 /** Raised whenever the same model would get other figures. */
 const version = 2;
 
-const scoring = { batchSize: retentionRows, padMultiple: readPadMultiple };
+const scoring = { batchSize: retentionRows };
 
 /** Log-probabilities of the tokens that count, text by text. Those of like length are read together. */
 export async function logprobsOf(loaded: ReadyModel, examples: readonly TrainExample[]): Promise<number[][]> {

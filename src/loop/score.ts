@@ -1,18 +1,14 @@
 import { type Batch, collate } from '../data/batches.ts';
 import type { TrainExample } from '../data/dataset.ts';
+import { paddedLength } from '../data/padding.ts';
 import { tokenFeeds } from './feeds.ts';
 import type { ReadyModel } from './readyModel.ts';
 import { scoreGraph } from './programs.ts';
 import { allOf, inBatches, type Work } from './work.ts';
 
-/** What row lengths are rounded up to where texts are read between steps, often and short: less padding is worth a few more programs. */
-export const readPadMultiple = 16;
-
 /** How texts are put together. */
 export interface ScoringOptions {
   readonly batchSize: number;
-  /** Row lengths are rounded up to this: a large one for few shapes, each of which is a program, a small one for little padding; 64 unless given. */
-  readonly padMultiple?: number;
 }
 
 /** Runs the score program of a batch's shape. */
@@ -76,18 +72,16 @@ export interface ScoreLine {
   readonly logprobs: readonly (number | null)[];
 }
 
-const paddedLength = (lengths: readonly number[], { padMultiple = 64 }: ScoringOptions): number =>
-  Math.max(padMultiple, Math.ceil(Math.max(...lengths) / padMultiple) * padMultiple);
+const lengthOf = (lengths: readonly number[]): number => paddedLength(Math.max(...lengths));
 
 /** What it takes to score examples of these lengths, in this order. */
-export function scoringWork(loaded: ReadyModel, lengths: readonly number[], options: ScoringOptions): Work {
+export function scoringWork(loaded: ReadyModel, lengths: readonly number[], { batchSize }: ScoringOptions): Work {
   if (lengths.length === 0) return allOf([]);
-  const { batchSize } = options;
-  const shape = { batch: Math.min(batchSize, lengths.length), length: paddedLength(lengths, options), packed: false };
+  const shape = { batch: Math.min(batchSize, lengths.length), length: lengthOf(lengths), packed: false };
   return {
     graphs: [() => scoreGraph(loaded.model, loaded.attached?.adapter, shape)],
     hostBytes: 0,
-    places: inBatches(lengths, batchSize).reduce((sum, batch) => sum + batch.length * paddedLength(batch, options), 0),
+    places: inBatches(lengths, batchSize).reduce((sum, batch) => sum + batch.length * lengthOf(batch), 0),
     writes: 0,
   };
 }
@@ -103,10 +97,7 @@ export async function* score(
     const rows = waiting;
     waiting = [];
     if (rows.length === 0) return [];
-    const length = paddedLength(
-      rows.map(({ ids }) => ids.length),
-      options,
-    );
+    const length = lengthOf(rows.map(({ ids }) => ids.length));
     const { logprobs } = await scoreBatch(
       loaded,
       collate(

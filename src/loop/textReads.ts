@@ -2,6 +2,7 @@ import type { TrainExample } from '../data/dataset.ts';
 import { labelledFormats, readExample } from '../data/formats.ts';
 import { hashText } from '../data/hash.ts';
 import { labelledText } from '../data/labelled.ts';
+import { paddedLength } from '../data/padding.ts';
 import { exampleLines, lengthsOf } from '../data/preview.ts';
 import { normalized } from '../data/texts.ts';
 import type { Classifier } from '../nn/model.ts';
@@ -9,9 +10,6 @@ import { classifierFeeds, classifierForward } from './classifierPrograms.ts';
 import type { ClassifierReads } from './classifierReads.ts';
 import { type ReadyModel, tokenizerOf } from './readyModel.ts';
 import { atRow } from './rowInputs.ts';
-
-/** Row lengths are rounded up to this, so that few shapes exist. */
-const padMultiple = 16;
 
 /** A classifier's texts and pairs of texts. */
 export function textReads(loaded: ReadyModel<Classifier>): ClassifierReads {
@@ -25,7 +23,7 @@ export function textReads(loaded: ReadyModel<Classifier>): ClassifierReads {
       }),
     forward: (adapter, shape, options) => classifierForward(model, adapter, shape, options),
     feeds: (batch, graph) => classifierFeeds(batch, model, graph),
-    padded: (longest) => Math.min(model.maxPositions, Math.ceil(longest / padMultiple) * padMultiple),
+    padded: (longest) => Math.min(model.maxPositions, paddedLength(longest)),
     counted: (lengths) => {
       const tokens = lengths.reduce((all, length) => all + length, 0);
       return `${lengths.length} examples, ${tokens} tokens (longest ${lengthsOf(lengths).longest})`;
