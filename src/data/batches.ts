@@ -33,6 +33,7 @@ export type BatchOptions = {
   batchSize: number;
   /** Row lengths are rounded up to a multiple of this; without it as `paddedLength` says. */
   padMultiple?: number;
+  slowToLoad?: boolean | undefined;
   /** Pack examples into rows of this many tokens, best fit first; those of one data set with each other. */
   packLength?: number;
   /** Sizes of the data sets that the examples come from, one after another. */
@@ -72,7 +73,7 @@ export function makeBatches(examples: Examples, options: BatchOptions): Batches 
   const rows = packLength === undefined ? rowsOfOne(parts) : packedRows(examples, parts, packLength);
   const lengthOf = (row: number): number => rows.at(row).reduce((sum, i) => sum + examples.lengthOf(i), 0);
   const rounded = (length: number): number =>
-    padMultiple === undefined ? paddedLength(length) : Math.ceil(length / padMultiple) * padMultiple;
+    padMultiple === undefined ? paddedLength(length, options) : Math.ceil(length / padMultiple) * padMultiple;
   const { perEpoch, at: orderOf } = order(rows.counts);
   let known: { epoch: number; order: Int32Array } | undefined;
   const placesOf = (epoch: number): Int32Array => {

@@ -1,5 +1,5 @@
 import { type Batch, collate } from '../data/batches.ts';
-import { paddedLength } from '../data/padding.ts';
+import { type Loading, paddedLength } from '../data/padding.ts';
 import type { PolicyObjective } from '../objectives/objective.ts';
 import { tokenFeeds } from './feeds.ts';
 import { answerScoreGraph } from './policyLoss.ts';
@@ -27,7 +27,7 @@ const meanSize = (sizes: readonly number[]): number =>
 export function answerBatches(
   { advantages: advantagesOf, tokenWeight, maskTruncatedCompletions }: Weighing,
   answers: readonly Answer[],
-  { places, batchSize }: { readonly places: ArrayLike<number>; readonly batchSize: number },
+  { places, batchSize, ...loading }: { readonly places: ArrayLike<number>; readonly batchSize: number } & Loading,
 ): { readonly batches: readonly Batch[]; readonly metrics: Readonly<Record<string, number>> } {
   const { advantages, metrics } = advantagesOf(answers.map(({ score }) => score));
   const sizes = answers.map(({ ids, finishReason }) =>
@@ -44,7 +44,7 @@ export function answerBatches(
         ids: Int32Array.from([...item.ids, ...ids]),
         mask: Uint8Array.from([...item.ids.map(() => 0), ...ids.map(() => 1)]),
       }));
-    const length = paddedLength(Math.max(...examples.map(({ ids }) => ids.length)));
+    const length = paddedLength(Math.max(...examples.map(({ ids }) => ids.length)), loading);
     const alone = examples.map((example) => [example]);
     const batch = collate(alone, length, 0);
     const own = rows.map((place) => sizes[place] ?? 0);

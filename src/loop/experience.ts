@@ -85,7 +85,11 @@ export function policyExperience(loaded: ReadyModel, options: PolicyExperienceOp
         `Expected a grade by ${reward.name} in step ${step} but none of ${given.length} answers has one: ${given[0]?.reason}`,
       );
     const places = permutation(given.length, randomKey(train.seed, 'order of answers', number));
-    const { batches, metrics } = answerBatches(objective, given, { places, batchSize });
+    const { batches, metrics } = answerBatches(objective, given, {
+      places,
+      batchSize,
+      slowToLoad: loaded.engine.slowToLoad,
+    });
     const made: Batch[] = [];
     for (const batch of batches)
       made.push(generations.answersAreOld ? await withOldLogprobs(loaded, batch, answers) : batch);

@@ -6,7 +6,7 @@ import type { Scratch } from '../data/examples.ts';
 import type { TaskItem } from '../data/taskItem.ts';
 import { mixedOrder } from '../data/mix.ts';
 import { overlapOf } from '../data/overlap.ts';
-import { paddedLength } from '../data/padding.ts';
+import { type Loading, paddedLength } from '../data/padding.ts';
 import { type DatasetSummary, overlapLines, paddingLine } from '../data/preview.ts';
 import { learningRates } from '../optimizers/schedule.ts';
 import type { TuneConfig } from './config.ts';
@@ -74,8 +74,9 @@ function answeringShapes(
   batch: number,
   prompt: number,
   maxCompletionLength: number,
+  engine: Loading,
 ): Pick<RunPlan, 'trainShape' | 'answerShape'> {
-  const length = paddedLength(prompt + maxCompletionLength);
+  const length = paddedLength(prompt + maxCompletionLength, engine);
   return { trainShape: { batch, length }, answerShape: { batch, prompt } };
 }
 
@@ -90,6 +91,7 @@ function heldItems(held: RunData['held'], count: number): TaskItem[] {
 /** Reads and masks the data and fixes the order of steps. Throws, naming file and line, on broken data and on nothing to learn. */
 export async function planRun(config: TuneConfig, task: RunTask, scratch?: () => Scratch): Promise<RunPlan> {
   const { data, train, optimizer, schedule } = config;
+  const { engine } = task.loaded;
   const { maxPositions } = task.loaded.model;
   const maxLength = Math.min(data.maxLength, maxPositions);
   const runData = await readRunData(config, task, { maxLength, scratch });
@@ -98,8 +100,8 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
   if (maxLength < data.maxLength && summary.truncated > 0) notes.push(`The model has only ${maxPositions} positions`);
   const packing = { packLength: maxLength };
   const counts = task.counts === undefined ? {} : { counts: task.counts };
-  const unpadded = task.tokensPerId === undefined ? {} : { padMultiple: 1 };
-  const shared = { batchSize: train.batchSize, ...counts, ...unpadded, ...(data.packing ? packing : {}) };
+  const padding = task.tokensPerId === undefined ? { slowToLoad: engine.slowToLoad } : { padMultiple: 1 };
+  const shared = { batchSize: train.batchSize, ...counts, ...padding, ...(data.packing ? packing : {}) };
   const order = mixedOrder({ weights: data.weights, ...(data.shuffle ? { seed: train.seed } : {}) });
   const answering = task.answering;
   const generations = answering?.generations;
@@ -142,7 +144,7 @@ export async function planRun(config: TuneConfig, task: RunTask, scratch?: () =>
     example: example(examples.at(0)),
     cursor,
     ...(answering
-      ? answeringShapes(train.batchSize, summary.longest, answering.objective.answers.maxCompletionLength)
+      ? answeringShapes(train.batchSize, summary.longest, answering.objective.answers.maxCompletionLength, engine)
       : { trainShape: { batch: first.batch, length: batches.longest } }),
     evalShape: heldBatches && firstHeld && { batch: firstHeld.batch, length: heldBatches.longest },
     evalPlaces: heldBatches?.sizeOf(0).cells ?? 0,

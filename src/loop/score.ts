@@ -72,16 +72,17 @@ export interface ScoreLine {
   readonly logprobs: readonly (number | null)[];
 }
 
-const lengthOf = (lengths: readonly number[]): number => paddedLength(Math.max(...lengths));
+const lengthOf = ({ engine }: ReadyModel, lengths: readonly number[]): number =>
+  paddedLength(Math.max(...lengths), engine);
 
 /** What it takes to score examples of these lengths, in this order. */
 export function scoringWork(loaded: ReadyModel, lengths: readonly number[], { batchSize }: ScoringOptions): Work {
   if (lengths.length === 0) return allOf([]);
-  const shape = { batch: Math.min(batchSize, lengths.length), length: lengthOf(lengths), packed: false };
+  const shape = { batch: Math.min(batchSize, lengths.length), length: lengthOf(loaded, lengths), packed: false };
   return {
     graphs: [() => scoreGraph(loaded.model, loaded.attached?.adapter, shape)],
     hostBytes: 0,
-    places: inBatches(lengths, batchSize).reduce((sum, batch) => sum + batch.length * lengthOf(batch), 0),
+    places: inBatches(lengths, batchSize).reduce((sum, batch) => sum + batch.length * lengthOf(loaded, batch), 0),
     writes: 0,
   };
 }
@@ -97,7 +98,10 @@ export async function* score(
     const rows = waiting;
     waiting = [];
     if (rows.length === 0) return [];
-    const length = lengthOf(rows.map(({ ids }) => ids.length));
+    const length = lengthOf(
+      loaded,
+      rows.map(({ ids }) => ids.length),
+    );
     const { logprobs } = await scoreBatch(
       loaded,
       collate(

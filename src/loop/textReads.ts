@@ -23,7 +23,7 @@ export function textReads(loaded: ReadyModel<Classifier>): ClassifierReads {
       }),
     forward: (adapter, shape, options) => classifierForward(model, adapter, shape, options),
     feeds: (batch, graph) => classifierFeeds(batch, model, graph),
-    padded: (longest) => Math.min(model.maxPositions, paddedLength(longest)),
+    padded: (longest) => Math.min(model.maxPositions, paddedLength(longest, loaded.engine)),
     counted: (lengths) => {
       const tokens = lengths.reduce((all, length) => all + length, 0);
       return `${lengths.length} examples, ${tokens} tokens (longest ${lengthsOf(lengths).longest})`;

@@ -72,6 +72,8 @@ export interface Engine {
   readonly precision: 'f64' | 'fp32' | 'bf16';
   /** What it chose of the processor's instructions, where it chooses. */
   readonly instructionSet?: string;
+  /** Whether loading a program takes about as long as running it, and memory that stays: few shapes are then better than little padding. */
+  readonly slowToLoad?: boolean;
   /** Random numbers, the same on every engine and for every number of threads. */
   readonly random: RandomService;
   /** Compiles a graph. Throws, naming the op, when something in it is not covered. */

@@ -97,7 +97,7 @@ test('what needs more memory than there is is refused with the plan and with wha
   const { peakBytes = 0 } = await planOf({}, 1e9, only);
   const short = peakBytes - 1e8 - 1e5;
   const refusal =
-    /^Expected a run within the \d+ MB of memory that there are but \d+ MB are planned: 100 MB now, \d+ MB of growth, \d+ MB of weights, \d+ (?:kB|MB) of gradients and optimizer, \d+ MB of values for 8 x 112 tokens\. Take train\.gradientCheckpointing true \(\d+ MB\), or train\.batchSize 4 and train\.gradientAccumulationSteps 2 \(\d+ MB\), or a smaller data\.maxLength; train\.allowMemoryExcess starts it as it is$/;
+    /^Expected a run within the \d+ MB of memory that there are but \d+ MB are planned: 100 MB now, \d+ MB of growth, \d+ MB of weights, \d+ (?:kB|MB) of gradients and optimizer, \d+ MB of values for 8 x 128 tokens\. Take train\.gradientCheckpointing true \(\d+ MB\), or train\.batchSize 4 and train\.gradientAccumulationSteps 2 \(\d+ MB\), or a smaller data\.maxLength; train\.allowMemoryExcess starts it as it is$/;
   await assert.rejects(planOf({}, short, only), { name: 'RangeError', message: refusal });
   await assert.rejects(
     planOf({ gradientCheckpointing: true }, 1e5),

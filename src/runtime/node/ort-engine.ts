@@ -37,6 +37,7 @@ export function ortEngine(options: OrtEngineOptions = {}): Engine {
   return {
     name: 'ort',
     precision: 'fp32',
+    slowToLoad: true,
     random: randomPool(pool, threads),
     load: (graph) => loadProgram(context, graph),
     plan: (graph) => {

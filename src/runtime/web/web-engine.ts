@@ -50,6 +50,7 @@ export async function webEngine(options: WebEngineOptions = {}): Promise<WebEngi
         ? `ONNX Runtime ${ortWebVersion}, WebAssembly, ${threads === 1 ? 'one thread' : `${threads} threads`}`
         : `ONNX Runtime ${ortWebVersion}, WebGPU`,
     precision: 'fp32',
+    slowToLoad: true,
     random: randomService(),
     load: (graph) => loadProgram(context, graph),
     plan: (graph) => planProgram(context, graph),
