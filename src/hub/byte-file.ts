@@ -53,6 +53,9 @@ export async function* readChunks(
   }
 }
 
+/** Bytes that are read at once; systems read less than 2 GiB. */
+const maxRead = 2 ** 26;
+
 /** A tensor that lies in one piece at `position` of a file. */
 export function fileSource(
   file: ByteFile,
@@ -62,5 +65,9 @@ export function fileSource(
   storage: StorageType,
 ): TensorSource {
   const byteLength = bytesOf(storage, elementCountOf(shape));
-  return tensorSource(name, shape, storage, () => readChunks(file, position, byteLength, chunkBytesOf(storage)));
+  const chunks = (): AsyncIterable<Uint8Array> => readChunks(file, position, byteLength, chunkBytesOf(storage));
+  return tensorSource(name, shape, storage, chunks, async (into) => {
+    for (let at = 0; at < byteLength; at += maxRead)
+      await file.readAt(position + at, into.subarray(at, Math.min(byteLength, at + maxRead)));
+  });
 }

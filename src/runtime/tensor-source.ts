@@ -33,12 +33,13 @@ export function elementCountOf(shape: readonly number[]): number {
   return count;
 }
 
-/** A source over any stream of its bytes; RangeError that names the tensor when the stream's length is not the shape's. */
+/** A source over any stream of its bytes; RangeError that names the tensor when the stream's length is not the shape's. `fill` reads all of them at once, where that is quicker. */
 export function tensorSource(
   name: string,
   shape: readonly number[],
   storage: StorageType,
   chunks: () => AsyncIterable<Uint8Array>,
+  fill?: (into: Uint8Array) => Promise<void>,
 ): TensorSource {
   const elementCount = elementCountOf(shape);
   const byteLength = bytesOf(storage, elementCount);
@@ -55,10 +56,12 @@ export function tensorSource(
     if (at !== byteLength) throw wrong(at);
   }
 
+  const copyInto = (out: Uint8Array): Promise<void> => forEach((chunk, at) => out.set(chunk, at));
+
   async function read(into?: Uint8Array): Promise<Uint8Array> {
     const out = into ?? new Uint8Array(byteLength);
     if (out.byteLength !== byteLength) throw wrong(out.byteLength);
-    await forEach((chunk, at) => out.set(chunk, at));
+    await (fill ?? copyInto)(out);
     return out;
   }
 
@@ -69,6 +72,7 @@ export function tensorSource(
     if (!isWeightStorage(storage)) {
       throw new TypeError(`Expected weights in floats or blocks in tensor ${name} but found ${storage}`);
     }
+    if (storage === 'f32' && fill) return fill(new Uint8Array(into.buffer, into.byteOffset, into.byteLength));
     await forEach((chunk, at) => {
       const from = elementsIn(storage, at);
       widenToF32(storage, chunk, into.subarray(from, from + elementsIn(storage, chunk.byteLength)));

@@ -1,5 +1,5 @@
 import { sizeOf } from '../ir/types.ts';
-import { bytesOf, narrowFromF32 } from './storage.ts';
+import { bytesOf } from './storage.ts';
 import { f32Pieces, type TensorSource } from './tensor-source.ts';
 
 const wrong = (name: string, kind: string, found: number | undefined, at: number): RangeError =>
@@ -34,17 +34,47 @@ export async function readF32(source: TensorSource): Promise<Float32Array> {
   return values;
 }
 
+/** In bf16 this rounds to infinity, by the bits of f32 without sign: so does what is more, and NaN is more. */
+const tooLarge = 0x7f7f8000;
+
+/** f32 to bf16, to nearest even; the place of the first value that is not finite then, or -1. In one pass, for it is most of what starting takes. */
+function roundBf16(values: Float32Array, to: Uint16Array): number {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const value = bits[i] ?? 0;
+    if ((value & 0x7fffffff) >= tooLarge) return i;
+    to[i] = (value + 0x7fff + ((value >>> 16) & 1)) >>> 16;
+  }
+  return -1;
+}
+
+/** bf16 as it is stored. */
+async function copyBf16(source: TensorSource, to: Uint16Array): Promise<void> {
+  await source.read(new Uint8Array(to.buffer, to.byteOffset, to.byteLength));
+  for (let start = 0; start < to.length; start += pieceSize) {
+    const piece = to.subarray(start, start + pieceSize);
+    for (let i = 0; i < piece.length; i++)
+      if (((piece[i] ?? 0) & 0x7f80) === 0x7f80) {
+        const [value] = new Float32Array(Uint32Array.of((piece[i] ?? 0) << 16).buffer);
+        throw wrong(source.name, ' in bf16', value, start + i);
+      }
+    if (start + pieceSize < to.length) await breath();
+  }
+}
+
 /** A stored tensor rounded to bf16: the upper halves of f32. Throws RangeError naming it when a value is NaN, infinite or becomes so. */
 export async function readBf16(source: TensorSource): Promise<Uint16Array> {
   const count = sizeOf(source.shape);
   const halves = new Uint16Array(new ArrayBuffer(Math.max(2, bytesOf('bf16', count))), 0, count);
+  if (source.storage === 'bf16') {
+    await copyBf16(source, halves);
+    return halves;
+  }
   let start = 0;
   let paused = 0;
   for await (const values of f32Pieces(source)) {
-    const part = halves.subarray(start, start + values.length);
-    narrowFromF32('bf16', values, new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-    for (let i = 0; i < part.length; i++)
-      if (((part[i] ?? 0) & 0x7f80) === 0x7f80) throw wrong(source.name, ' in bf16', values[i], start + i);
+    const at = roundBf16(values, halves.subarray(start, start + values.length));
+    if (at >= 0) throw wrong(source.name, ' in bf16', values[at], start + at);
     start += values.length;
     if (start - paused < pieceSize) continue;
     paused = start;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at } from '../../src/ir/graph.ts';
 import { f32Source, memorySource, tensorSource } from '../../src/runtime/tensor-source.ts';
+import { narrowFromF32 } from '../../src/runtime/storage.ts';
 import { weightStore } from '../../src/runtime/weights.ts';
 
 /** A source that counts how often it is read. */
@@ -49,6 +50,48 @@ for (const [index, bad] of [Number.NaN, Infinity, -Infinity].entries()) {
     }
   });
 }
+
+test('a weight is rounded to bf16 to nearest even, one in bf16 is taken as it is', async () => {
+  const bits = Uint32Array.from({ length: 4096 }, (_, i) => Math.imul(i + 1, 2654435761));
+  const ties = Uint32Array.of(0x3f808000, 0x3f818000, 0x3f808001, 0x7f7f7fff, 0xff7f7fff, 0x80000000, 1);
+  const values = new Float32Array(Uint32Array.of(...ties, ...bits).buffer);
+  values.forEach((value, i) => (values[i] = Math.abs(value) < 1e38 ? value : i < ties.length ? value : i));
+  const expected = new Uint16Array(values.length);
+  narrowFromF32('bf16', values, new Uint8Array(expected.buffer));
+  const wide = weightStore().add(f32Source('w', [values.length], values));
+  assert.deepEqual(await wide.bf16?.(), expected);
+  const narrow = weightStore().add(memorySource('w', [values.length], 'bf16', new Uint8Array(expected.buffer)));
+  assert.deepEqual(await narrow.bf16?.(), expected);
+});
+
+test('what is not finite in bf16 is refused by name, value and place', async () => {
+  for (const [bits, value] of [
+    [0x7fc00001, 'NaN'],
+    [0xffffffff, 'NaN'],
+    [0x7f800000, 'Infinity'],
+    [0xff800000, '-Infinity'],
+    [0x7f7f8000, '3.39'],
+    [0xff7fffff, '-3.40'],
+  ] as const) {
+    const values = new Float32Array(Uint32Array.of(0, 0x3f800000, bits).buffer);
+    await assert.rejects(
+      async () =>
+        weightStore()
+          .add(f32Source('w', [3], values))
+          .bf16?.(),
+      new RegExp(`finite weights in bf16 but found ${value}.* in w at element 2`),
+    );
+    const halves = Uint16Array.of(0, 0x3f80, bits >>> 16);
+    if ((bits & 0x7f800000) === 0x7f800000)
+      await assert.rejects(
+        async () =>
+          weightStore()
+            .add(memorySource('w', [3], 'bf16', new Uint8Array(halves.buffer)))
+            .bf16?.(),
+        new RegExp(`finite weights in bf16 but found ${value} in w at element 2`),
+      );
+  }
+});
 
 test('huge values that are finite pass', async () => {
   const values = Float32Array.of(3.4028234663852886e38, 3.4028234663852886e38, -0);
