@@ -1,13 +1,13 @@
-// A LoRA training step of ours beside PyTorch's and TRL's, alternated step by step.
+// A training step of ours, of LoRA or of all weights, beside PyTorch's and TRL's, alternated step by step.
 import { alternate, pairedRatio, quietRounds, type Summary } from './lib/alternate.ts';
 import { conditions, printConditions, writeResult } from './lib/conditions.ts';
 import { type Command, peer, peersMissing, start } from './lib/contestant.ts';
-import { count, modelFolder, readOptions } from './lib/options.ts';
+import { count, modelFolder, readOptions, trained } from './lib/options.ts';
 import { ownCommands, ownOption } from './lib/ownEngines.ts';
 import { median } from './lib/statistics.ts';
 
 const options = readOptions(
-  'One LoRA step (all-linear; forward, backward, clipping, AdamW) beside PyTorch and TRL, alternated.',
+  'One step (LoRA on all linear layers, or all weights; forward, backward, clipping, AdamW) beside PyTorch and TRL, alternated.',
   {
     model: { help: 'FOLDER of a Llama in float32 safetensors' },
     python: { help: 'FILE with torch, transformers, peft (and trl)', default: process.env['TUNELOOP_PYTHON'] ?? '' },
@@ -20,14 +20,25 @@ const options = readOptions(
     threads: { help: 'N of each', default: '2' },
     batch: { help: 'N rows', default: '2' },
     length: { help: 'N tokens per row', default: '512' },
-    r: { help: 'RANK', default: '16' },
+    train: { help: 'lora or full', default: 'lora' },
+    r: { help: 'RANK of LoRA', default: '16' },
     quiet: { help: 'SECONDS to wait for an idle machine before each round', default: '20' },
     out: { help: 'FILE for the result as JSON' },
   },
 );
 const model = modelFolder(options.model);
 const threads = count('threads', options.threads);
-const shape = ['--batch', options.batch ?? '', '--length', options.length ?? '', '--r', options.r ?? ''];
+const trains = trained(options.train);
+const shape = [
+  '--batch',
+  options.batch ?? '',
+  '--length',
+  options.length ?? '',
+  '--r',
+  options.r ?? '',
+  '--train',
+  trains,
+];
 const args = ['--model', model, '--threads', String(threads), ...shape];
 const python = options.python === '' ? undefined : options.python;
 
@@ -63,7 +74,8 @@ for (const contestant of contestants) await contestant.quit();
 const tokens = Number(options.batch) * Number(options.length);
 const gapOf = ({ turns }: Summary): number[] =>
   turns.map(({ reply }) => Number(reply['gapMs'])).filter((gap) => !Number.isNaN(gap));
-console.log(`LoRA r=${options.r} all-linear, ${options.batch} x ${options.length} tokens, ${options.rounds} rounds`);
+const what = trains === 'full' ? 'all weights' : `LoRA r=${options.r} all-linear`;
+console.log(`${what}, ${options.batch} x ${options.length} tokens, ${options.rounds} rounds`);
 for (const [name, result] of results) {
   const { ms, firstStepMs, peakRssMb, idleCores, foreignCores } = result;
   const rate = ((1000 * tokens) / ms.median).toFixed(0);

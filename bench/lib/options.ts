@@ -40,6 +40,12 @@ export function count(name: string, text: string | undefined): number {
   return value;
 }
 
+/** What is trained. Throws RangeError on anything else. */
+export function trained(text: string | undefined): 'lora' | 'full' {
+  if (text !== 'lora' && text !== 'full') throw new RangeError(`Expected --train lora or full but found ${text}`);
+  return text;
+}
+
 /** The folder of a checkpoint; ends the process with the reason when it is not there. */
 export function modelFolder(path: string | undefined): string {
   if (path === undefined) return skip('no model: give --model FOLDER (float32 safetensors)');

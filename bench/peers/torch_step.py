@@ -1,8 +1,8 @@
-"""A LoRA training step in PyTorch eager with transformers and PEFT (see protocol.py).
+"""A training step, of LoRA or of all weights, in PyTorch eager with transformers and PEFT (see protocol.py).
 
-    torch_step.py --model FOLDER [--mode fp32|bf16-autocast] [--threads N] [--batch 2] [--length 512] [--r 16]
+    torch_step.py --model FOLDER [--mode fp32|bf16-autocast] [--threads N] [--batch 2] [--length 512] [--train lora|full] [--r 16]
 
-Forward, backward, clipping to norm 1 and AdamW over all-linear LoRA on a fixed batch of random tokens, all supervised.
+Forward, backward, clipping to norm 1 and AdamW over all-linear LoRA or all weights on a fixed batch of random tokens, all supervised.
 """
 import argparse
 
@@ -20,12 +20,14 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--train", choices=["lora", "full"], default="lora")
     parser.add_argument("--r", type=int, default=16)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(42)
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32)
-    model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=options.r, lora_alpha=2 * options.r, target_modules="all-linear"))
+    if options.train == "lora":
+        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=options.r, lora_alpha=2 * options.r, target_modules="all-linear"))
     model.train()
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=2e-4)

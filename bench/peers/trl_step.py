@@ -1,6 +1,6 @@
-"""A LoRA training step through TRL's own SFTTrainer, held by a callback before each step (see protocol.py).
+"""A training step, of LoRA or of all weights, through TRL's own SFTTrainer, held by a callback before each step (see protocol.py).
 
-    trl_step.py --model FOLDER [--mode default|best|fp32] [--threads N] [--batch 2] [--length 512] [--r 16]
+    trl_step.py --model FOLDER [--mode default|best|fp32] [--threads N] [--batch 2] [--length 512] [--train lora|full] [--r 16]
 
 default: SFTConfig's settings (float32 base, bf16 autocast, gradient checkpointing); best: bf16 base, no
 checkpointing; fp32: float32 throughout, no checkpointing. A step is what lies between on_step_begin and
@@ -48,6 +48,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--train", choices=["lora", "full"], default="lora")
     parser.add_argument("--r", type=int, default=16)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -62,7 +63,8 @@ def main():
                            save_strategy="no", report_to="none", disable_tqdm=True, use_cpu=True, **changes),
             train_dataset=Dataset.from_dict({"input_ids": rows}),
             processing_class=AutoTokenizer.from_pretrained(options.model),
-            peft_config=LoraConfig(task_type="CAUSAL_LM", r=options.r, lora_alpha=2 * options.r, target_modules="all-linear"),
+            peft_config=LoraConfig(task_type="CAUSAL_LM", r=options.r, lora_alpha=2 * options.r, target_modules="all-linear")
+            if options.train == "lora" else None,
             callbacks=[Gate(options.batch * options.length, {"mode": options.mode, "threads": options.threads})],
         )
         trainer.train()
