@@ -77,7 +77,7 @@ test('arms of a recipe run side by side in processes of their own, on the values
   };
   assert.equal(model.name, 'nano');
   assert.deepEqual([config.steps, config.links, config.facts], [2, 2, 8]);
-  assert.deepEqual(Object.keys(figures), ['lora', 'cola']);
+  assert.deepEqual(Object.keys(figures), ['lora', 'lora restarted', 'cola', 'lora of all ranks']);
   for (const { cpuSeconds, trainCpuSeconds } of Object.values(costs))
     assert.ok(trainCpuSeconds > 0 && cpuSeconds > trainCpuSeconds);
   assert.deepEqual((await runCli(words)).out, first.out);
