@@ -92,8 +92,11 @@ inline void packRows(float *to, Matrix a, int64_t rows, int64_t inner, float fac
       for (int64_t j = 0; j < used; j++) {
         const int64_t from = j * kPer * a.column;
         int64_t i = 0;
-        if (a.row == 1 && (j + 1) * kPer <= n)
+        if (a.row == 1 && (j + 1) * kPer <= n) {
           for (; i + W <= rows; i += W) store(to + j * kRows + i, cellsAcross(e, from + i, a.column));
+          for (; i + W / 2 <= rows && kRows < W; i += W / 2)
+            storeHalf(to + j * kRows + i, cellsAcrossHalf(e, from + i, a.column));
+        }
         for (; i < rows; i++) to[j * kRows + i] = cellOf(e, from + i * a.row, a.column, n - j * kPer);
       }
     }

@@ -4,8 +4,12 @@
 
 namespace tl::TL_SET {
 
-// Chunks of the inner axis per pass: a B panel then stays near the first-level cache.
-constexpr int64_t kPass = 49152 / (kCells * kColumns * 4);
+// Chunks of the inner axis per pass: a B panel then stays near the first-level cache, or with vectors of 64 bytes, whose
+// processors have larger second-level caches, well within that: each pass reads and writes C once more.
+constexpr int64_t kPass = (TL_BYTES == 64 ? 122880 : 49152) / (kCells * kColumns * 4);
+
+// Chunks of A that are on their way from memory meanwhile.
+constexpr int64_t kAhead = 2;
 
 // `rowStep` and `innerStep`: places between neighbours in a chunk of A.
 template <int rowStep, int innerStep, int vectors>
@@ -16,6 +20,9 @@ inline void tile(const float *a, const float *b, int64_t chunks, const Target &t
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; j++) sums[i][j] = F{};
   for (int64_t chunk = 0; chunk < chunks; chunk++, a += kCells * kRows, b += kCells * kColumns) {
+    if (TL_BYTES == 64)
+#pragma GCC unroll 16
+      for (int line = 0; line < kRows; line++) __builtin_prefetch(a + (kAhead * kRows + line) * kCells);
 #pragma GCC unroll 2
     for (int k = 0; k < kCells; k++) {
       F right[vectors];

@@ -59,6 +59,9 @@ template <class Elements> inline float cellOf(const Elements &e, int64_t at, int
 template <class Elements> inline F cellsAcross(const Elements &e, int64_t at, int64_t row) {
   return cells(e.along(at), e.along(at + row));
 }
+template <class Elements> inline F cellsAcrossHalf(const Elements &e, int64_t at, int64_t row) {
+  return cells(e.half(at), e.half(at + row));
+}
 template <class Elements> inline F cellsAlong(const Elements &e, int64_t at) {
   return cellsInLine(e.along(at), e.along(at + W));
 }

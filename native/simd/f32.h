@@ -13,6 +13,9 @@ template <class Elements> inline float cellOf(const Elements &e, int64_t at, int
 // Cells of W neighbouring columns; `row` leads to the next element of the inner axis.
 template <class Elements> inline F cellsAcross(const Elements &e, int64_t at, int64_t) { return e.along(at); }
 
+// The first half of them.
+template <class Elements> inline F cellsAcrossHalf(const Elements &e, int64_t at, int64_t) { return e.half(at); }
+
 // W cells of a line.
 template <class Elements> inline F cellsAlong(const Elements &e, int64_t at) { return e.along(at); }
 

@@ -29,23 +29,35 @@ inline F expReduced(F r) {
   return polynomial(r, splat(1.0f / 5040), 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f);
 }
 
+// x / ln 2 to the nearest whole number, added to a number so large that its last bits are that one.
+inline F shifted(F x) { return x * 1.44269504f + splat(12582912.0f); }
+inline F unshifted(F t) { return t - splat(12582912.0f); }
+// x - n ln 2, with ln 2 in two parts.
+inline F reduced(F x, F n) { return (x - n * 0.693359375f) + n * 2.12194440e-4f; }
+
 inline F exp(F x) {
   x = smaller(splat(89.0f), x);
   x = larger(splat(-104.0f), x);
-  F n = nearest(x * 1.44269504f);
-  F r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  const F t = shifted(x), n = unshifted(t), y = expReduced(reduced(x, n));
+#if TL_BYTES == 64
+  return _mm512_scalef_ps(y, n);
+#else
   // In two factors, so that results near the ends of the range neither overflow early nor lose subnormals.
-  I whole = __builtin_convertvector(n, I);
+  I whole = bits(t) - bits(splat(12582912.0f));
   I half = whole >> 1;
-  return expReduced(r) * powerOfTwo(half) * powerOfTwo(whole - half);
+  return y * powerOfTwo(half) * powerOfTwo(whole - half);
+#endif
 }
 
 // For x <= 0, as in softmax: below -87 the result is 0, where `exp` has subnormal numbers.
 inline F expNegative(F x) {
-  F n = nearest(larger(splat(-87.0f), x) * 1.44269504f);
-  F r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  F y = expReduced(r) * powerOfTwo(__builtin_convertvector(n, I));
-  return pick(x < splat(-87.0f), F{}, y);
+  const F t = shifted(larger(splat(-87.0f), x)), n = unshifted(t), y = expReduced(reduced(x, n));
+#if TL_BYTES == 64
+  const F scaled = _mm512_scalef_ps(y, n);
+#else
+  const F scaled = y * powerOfTwo(bits(t) - bits(splat(12582912.0f)));
+#endif
+  return pick(x < splat(-87.0f), F{}, scaled);
 }
 
 inline F sigmoid(F x) { return 1.0f / (1.0f + exp(-x)); }

@@ -17,6 +17,7 @@ struct Scaled {
   const float *p;
   float factor;
   F along(int64_t i) const { return load(p + i) * factor; }
+  F half(int64_t i) const { return loadHalf(p + i) * factor; }
   float one(int64_t i) const { return p[i] * factor; }
 };
 

@@ -41,6 +41,22 @@ inline void storePart(float *p, F v, int64_t n) {
   std::memcpy(p, lanes, static_cast<size_t>(n) * 4);
 }
 
+// The first half of the lanes; the others are zero.
+inline F loadHalf(const float *p) {
+#if TL_BYTES == 64
+  return _mm512_zextps256_ps512(_mm256_loadu_ps(p));
+#else
+  return loadPart(p, W / 2);
+#endif
+}
+inline void storeHalf(float *p, F v) {
+#if TL_BYTES == 64
+  _mm256_storeu_ps(p, _mm512_castps512_ps256(v));
+#else
+  storePart(p, v, W / 2);
+#endif
+}
+
 // Lanes added in a fixed tree.
 inline float sumOf(F v) {
   float lanes[W];

@@ -17,7 +17,7 @@ interface Chain {
   readonly operands: Set<Storage>;
   /** What is read from outside, immediates included, by the refs' ids. */
   readonly read: Set<number>;
-  /** False once a step outside reads a member: the chain cannot end behind that step. */
+  /** False once a step outside reads a member: the chain cannot end behind that step, and keeps its place. */
   open: boolean;
   /** The last member's place among the steps, which is the chain's. */
   end: number;
@@ -29,11 +29,12 @@ const aligned = ({ type, offset, uniform }: Ref, shape: Shape): boolean =>
   !uniform && offset === 0 && sizeOf(type.shape) === sizeOf(shape);
 
 /**
- * Joins elementwise steps into chains, each one pass over memory. A chain stands where its last member stood; it takes no
- * more members once another step reads one of them, so no value is read before it is written.
+ * Joins elementwise steps into chains, each one pass over memory. A chain stands where its last member stood; once another step
+ * reads a member it stays there, and takes only what could have been computed there, so no value is read before it is written.
  */
 export function fuse(steps: readonly Step[]): PlannedStep[] {
   const writers = new Map<Storage, Chain>();
+  const kernels = new Map<Storage, number>();
   const readers = new Map<Storage, Chain[]>();
   const chains = new Set<Chain>();
 
@@ -55,9 +56,17 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
   const compatible = (a: Chain, shape: Shape, flat: boolean): boolean =>
     sameShape(a.shape, shape) || (sizeOf(a.shape) === sizeOf(shape) && (a.flat || flat));
 
-  const takes = (chain: Chain, step: ElementwiseStep, flat: boolean): boolean => {
+  /** Whether a value is there for a chain that keeps its place. */
+  const isThere = (storage: Storage, chain: Chain): boolean => {
+    const writer = writerOf(storage);
+    if (writer) return writer === chain || (!writer.open && writer.end < chain.end);
+    return storage.kind !== 'arena' || (kernels.get(storage) ?? chain.end) < chain.end;
+  };
+  const takes = (chain: Chain, step: ElementwiseStep, flat: boolean, index: number): boolean => {
     const { shape } = step.outputs[0].type;
-    if (!chain.open || chain.members.length >= mostMembers || chain.operands.size >= mostOperands) return false;
+    if (!chain.open && !(chain.end > index - nearby && sources(step).every((storage) => isThere(storage, chain))))
+      return false;
+    if (chain.members.length >= mostMembers || chain.operands.size >= mostOperands) return false;
     if (chain.read.size + chain.members.length + step.inputs.length >= mostRegisters) return false;
     if (!compatible(chain, shape, flat)) return false;
     return step.inputs.every(
@@ -67,6 +76,7 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
     );
   };
   const merges = (a: Chain, b: Chain): boolean =>
+    a.open &&
     b.open &&
     compatible(a, b.shape, b.flat) &&
     a.members.length + b.members.length < mostMembers &&
@@ -80,7 +90,7 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
       .flatMap((ref) => (immediateOf(ref) === undefined ? (readers.get(ref.storage) ?? []) : []))
       .flatMap((chain) => current(chain) ?? [])
       .filter(({ end }) => end > index - nearby);
-    const chosen = [...made, ...beside].find((chain) => takes(chain, step, flat));
+    const chosen = [...made, ...beside].find((chain) => takes(chain, step, flat, index));
     if (!chosen) {
       const fresh: Chain = {
         shape: step.outputs[0].type.shape,
@@ -96,7 +106,7 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
       return fresh;
     }
     for (const other of new Set(made)) {
-      if (other === chosen || !takes(other, step, flat) || !merges(chosen, other)) continue;
+      if (other === chosen || !takes(other, step, flat, index) || !merges(chosen, other)) continue;
       adopt(chosen, other.shape, other.flat);
       chosen.members.push(...other.members);
       for (const storage of other.operands) chosen.operands.add(storage);
@@ -118,11 +128,14 @@ export function fuse(steps: readonly Step[]): PlannedStep[] {
       const writer = writerOf(storage);
       if (writer && writer !== chain) writer.open = false;
     }
-    if (step.kind === 'kernel') kept.push({ step, index });
+    if (step.kind === 'kernel') {
+      kept.push({ step, index });
+      for (const { storage } of step.outputs) kernels.set(storage, index);
+    }
     if (!chain || step.kind === 'kernel') return;
     adopt(chain, step.outputs[0].type.shape, isFlat(step));
     chain.members.push({ step, index });
-    chain.end = index;
+    if (chain.open) chain.end = index;
     for (const ref of step.inputs) {
       if (writerOf(ref.storage) === chain) continue;
       chain.read.add(ref.id);

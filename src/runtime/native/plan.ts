@@ -1,5 +1,6 @@
 import { type Graph, isLeaf, leafAttrs, type Node, topologicalOrder, type Value } from '../../ir/graph.ts';
 import { opIn, originsOf } from '../../ir/origins.ts';
+import { foldAdditions } from './additions.ts';
 import { type Arena, planArena } from './arena.ts';
 import { builder, type Builder } from './builder.ts';
 import { fuse } from './fuse.ts';
@@ -68,9 +69,9 @@ function lowerValue(value: Value, context: Context): Ref {
 }
 
 /** The steps that some output needs. */
-function live(steps: readonly PlannedStep[], outputs: ReadonlySet<Storage>): PlannedStep[] {
+function live<S extends Step | PlannedStep>(steps: readonly S[], outputs: ReadonlySet<Storage>): S[] {
   const needed = new Set(outputs);
-  const kept: PlannedStep[] = [];
+  const kept: S[] = [];
   for (const step of steps.toReversed()) {
     if (!step.outputs.some(({ storage }) => needed.has(storage))) continue;
     for (const ref of step.inputs) if (ref) for (const storage of [ref.storage, ...ref.after]) needed.add(storage);
@@ -155,7 +156,7 @@ export async function planGraph(graph: Graph, pause: () => Promise<unknown> = as
     };
   });
   const wanted = new Set(targets.map(({ ref }) => ref.storage));
-  const once = arranged(build.steps, wanted);
+  const once = arranged(foldAdditions(live(build.steps, wanted), wanted), wanted);
   await pause();
   const repeated = rematerialize(once.flatMap(unfused), wanted, build);
   const again = repeated && arranged(repeated, wanted);
