@@ -22,6 +22,7 @@ export const iftRecipe = defineRecipe<Config>({
   departures: [
     'a Llama of 3M parameters reads random lakes as text and is asked about others, instead of a network of two layers on one lake; Mistral-7B on chats is not tried',
     'LoRA of rank 16 on every linear layer instead of all parameters, AdamW instead of RMSprop',
+    'little is learned in these steps: on two of three other seeds supervised fine-tuning solved 23% and 27% of the lakes, where the best way for all of them alike solves 23%, so there is little to tell methods apart by',
     'ORPO and DPO learn from one way that is shortest and one that goes wrong once; DPO goes on, for half of the steps, from what supervised fine-tuning came to in the other half',
   ],
   use: { config: { objective: { type: 'ift' } } },
