@@ -1,6 +1,6 @@
 import { at, type Graph } from '../ir/graph.ts';
 import type { Shape } from '../ir/types.ts';
-import type { Engine, Program, Tensors } from '../runtime/engine.ts';
+import type { Program, Tensors } from '../runtime/engine.ts';
 import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
 import { gradientName } from './programs.ts';
 import type { AdapterWeights, ReadyModel } from './readyModel.ts';
@@ -50,21 +50,24 @@ export interface Prepared {
 }
 
 interface Memory {
-  readonly engine: Engine;
+  readonly programs: ReadyModel['programs'];
   readonly store: ReadyModel['store'];
   readonly attached: AdapterWeights;
   readonly gradients: WeightGroup;
 }
 
 /** Gives an update its memory, and compiles its step. */
-export async function prepareUpdate(update: Update, { engine, store, attached, gradients }: Memory): Promise<Prepared> {
+export async function prepareUpdate(
+  update: Update,
+  { programs, store, attached, gradients }: Memory,
+): Promise<Prepared> {
   const { parts, members, slots: named, graph } = layUpdate(update, attached);
   const { optimizer } = update;
   const slotNames = optimizer.rule.slots;
   const slots = named.map((own, index) => store.allocate(`${at(slotNames, index)} of ${update.name}`, own));
   const handles = (group: WeightGroup): WeightHandle[] => parts.map((part) => partHandle(group, part, optimizer));
   const params = handles(attached.weights);
-  const program = await engine.load(graph());
+  const program = await programs.keep(graph());
   const due = handles(gradients);
   let start = 0;
   parts.forEach(({ from, to }, part) => {

@@ -6,11 +6,14 @@ import type { WeightStore } from '../runtime/weights.ts';
 export interface ProgramCache {
   /** The program under a key, built, loaded and bound to the store's weights on first use. */
   get(key: string, build: () => Graph): Promise<Program>;
+  /** A program that the caller binds, loaded until the cache is released. */
+  keep(graph: Graph): Promise<Program>;
   release(): void;
 }
 
 export function programCache(engine: Engine, store: WeightStore, limit = 24): ProgramCache {
   const programs = new Map<string, Promise<Program>>();
+  const kept = new Set<Program>();
   const load = async (build: () => Graph): Promise<Program> => {
     const program = await engine.load(build());
     for (const { name, kind } of program.graph.leaves) if (kind === 'parameter') program.bind(name, store.get(name));
@@ -35,7 +38,14 @@ export function programCache(engine: Engine, store: WeightStore, limit = 24): Pr
       }
       return program;
     },
+    keep: async (graph) => {
+      const program = await engine.load(graph);
+      kept.add(program);
+      return program;
+    },
     release: () => {
+      for (const program of kept) program.release();
+      kept.clear();
       for (const [key, program] of programs) drop(key, program);
     },
   };

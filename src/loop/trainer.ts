@@ -87,7 +87,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     weights.members.map(({ name, shape }) => ({ name: gradientName(name), shape })),
   );
   const prepared: Prepared[] = [];
-  for (const update of updates) prepared.push(await prepareUpdate(update, { engine, store, attached, gradients }));
+  for (const update of updates) prepared.push(await prepareUpdate(update, { programs, store, attached, gradients }));
   const afterGraph = afterStepGraph(model, adapter);
   const after = afterGraph && (await programs.get('after step', () => afterGraph));
   let done = 0;

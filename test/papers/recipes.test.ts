@@ -64,6 +64,8 @@ for (const recipe of recipes) {
     };
     const result = await verify(trial, options);
     assert.deepEqual(told, [...arms, ...arms]);
+    // What a run has loaded goes with it: a verification is hundreds of runs in one process.
+    assert.equal(engine.memory().programs, 0);
     assert.equal(result.outcomes.length, expectations.length);
     assert.ok(
       result.figures.every((seed) => arms.every((arm) => Object.values(seed[arm] ?? {}).every(Number.isFinite))),
