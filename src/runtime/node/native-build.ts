@@ -126,9 +126,11 @@ export async function runBuild(
   signal?: AbortSignal,
 ): Promise<void> {
   const [command = '', ...first] = compiler;
+  const failed = new AbortController();
+  const stop = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
   const call = async (args: readonly string[]): Promise<void> => {
     try {
-      await run(command, [...first, ...args], { maxBuffer: 1 << 26, ...(signal ? { signal } : {}) });
+      await run(command, [...first, ...args], { maxBuffer: 1 << 26, signal: stop });
     } catch (error) {
       // Ctrl-C reaches the compiler as well as this process, which hears of it now.
       await immediate();
@@ -140,9 +142,17 @@ export async function runBuild(
   // The largest sources come last in the list and take longest.
   const queue = [...compile];
   const worker = async (): Promise<void> => {
-    for (let next = queue.pop(); next; next = queue.pop()) await call(next.args);
+    for (let next = queue.pop(); next && !stop.aborted; next = queue.pop())
+      try {
+        await call(next.args);
+      } catch (error) {
+        failed.abort(error);
+        throw error;
+      }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  // All of them have ended before anybody removes the folder that they write to.
+  await Promise.allSettled(Array.from({ length: availableParallelism() }, worker));
+  stop.throwIfAborted();
   await call(link);
 }
 

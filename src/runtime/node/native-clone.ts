@@ -64,7 +64,8 @@ async function buildInto(
     // One that thought this process dead may have been faster.
     if (!existsSync(join(folder, relative(making, library)))) await rename(making, folder);
   } finally {
-    await rm(making, { recursive: true, force: true });
+    // What a killed compiler leaves running may still write a last file.
+    await rm(making, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }
 
