@@ -89,7 +89,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
   const prepared: Prepared[] = [];
   for (const update of updates) prepared.push(await prepareUpdate(update, { programs, store, attached, gradients }));
   const afterGraph = afterStepGraph(model, adapter);
-  const after = afterGraph && (await programs.get('after step', () => afterGraph));
+  const after = afterGraph && ((): Promise<Program> => programs.get('after step', () => afterGraph));
   let done = 0;
   /** Steps done when the optimizers were last cleared. */
   let clearedAt = 0;
@@ -201,7 +201,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
       others[each.update.name] = { loss, gradNorm, learningRate };
     }
     done++;
-    await after?.run({ step: tensor('f32', [], [done]) });
+    await (await after?.())?.run({ step: tensor('f32', [], [done]) });
     const change = done < steps ? adapter.betweenSteps?.(done, steps) : undefined;
     if (change) await changed(change);
     return { ...own, updates: others };
