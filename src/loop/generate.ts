@@ -69,6 +69,8 @@ interface Session {
   readonly loaded: ReadyModel;
   readonly options: GenerateOptions;
   readonly sampling: SamplingOptions;
+  /** Whether text is wanted as it comes, or looked at for stop strings: else it is decoded once, when a row ends. */
+  readonly streams: boolean;
   readonly stops: ReadonlySet<number>;
   /** Made for constraints alone. */
   readonly texts: TokenTexts | undefined;
@@ -90,12 +92,15 @@ function choose({ sampling, options }: Session, row: Row, logits: Float32Array):
 }
 
 /** Takes a row's next token; returns the text that it completes. */
-function take({ loaded, options, stops }: Session, row: Row, token: number): string {
+function take({ loaded, options, stops, streams }: Session, row: Row, token: number): string {
   row.ids.push(token);
+  const stopped = stops.has(token) || row.constraint?.final() === true;
+  const full = row.ids.length === options.maxNewTokens;
+  if (!streams && !stopped && !full) return '';
   const decoded = tokenizerOf(loaded).decode(row.ids, { skipSpecialTokens: true });
   const piece = row.stream.push(decoded);
-  if (stops.has(token) || row.stream.stoppedBy() !== undefined || row.constraint?.final() === true) row.finish = 'stop';
-  else if (row.ids.length === options.maxNewTokens) row.finish = 'length';
+  if (stopped || row.stream.stoppedBy() !== undefined) row.finish = 'stop';
+  else if (full) row.finish = 'length';
   return row.finish === undefined ? piece : piece + row.stream.flush();
 }
 
@@ -154,25 +159,22 @@ function checkPrompt({ loaded, options }: Session, { index, ids }: Prompt): void
     throw new RangeError(`Expected token ids below ${vocabSize} but found ${outside} at ${line}`);
 }
 
-/**
- * Generates from prompts of token ids with a key-value cache, in batches, and tells text as it comes. Throws RangeError on
- * an empty prompt, on ids outside the vocabulary and on more tokens than the model has positions: of a list before the first
- * batch, else before its own.
- */
-export async function* streamGenerate(
+async function* eventsOf(
   loaded: ReadyModel,
   prompts: Iterable<Prompt> | AsyncIterable<Prompt>,
   options: GenerateOptions,
+  texts: boolean,
 ): AsyncGenerator<GenerationEvent> {
   const tokenizer = tokenizerOf(loaded);
+  const { batchSize = 8, samples = 1, stop = [], json } = options;
   const session: Session = {
     loaded,
     options,
     sampling: { ...greedySampling, ...options },
+    streams: texts || stop.length > 0,
     stops: new Set(tokenizer.eosTokenIds),
     texts: options.json && tokenTexts(tokenizer),
   };
-  const { batchSize = 8, samples = 1, stop = [], json } = options;
   if (Array.isArray(prompts)) for (const prompt of prompts as readonly Prompt[]) checkPrompt(session, prompt);
   let rows: Row[] = [];
   for await (const prompt of prompts) {
@@ -189,6 +191,17 @@ export async function* streamGenerate(
   if (rows.length > 0) yield* runBatch(session, rows);
 }
 
+/**
+ * Generates from prompts of token ids with a key-value cache, in batches, and tells text as it comes. Throws RangeError on
+ * an empty prompt, on ids outside the vocabulary and on more tokens than the model has positions: of a list before the first
+ * batch, else before its own.
+ */
+export const streamGenerate = (
+  loaded: ReadyModel,
+  prompts: Iterable<Prompt> | AsyncIterable<Prompt>,
+  options: GenerateOptions,
+): AsyncGenerator<GenerationEvent> => eventsOf(loaded, prompts, options, true);
+
 /** `streamGenerate`, one result per prompt and sample, in their order. */
 export async function* generate(
   loaded: ReadyModel,
@@ -200,7 +213,7 @@ export async function* generate(
   let ended: Generation[] = [];
   const inOrder = (): Generation[] =>
     ended.toSorted((a, b) => a.index - b.index || (a.sample ?? 0) - (b.sample ?? 0)).splice(0);
-  for await (const event of streamGenerate(loaded, prompts, options)) {
+  for await (const event of eventsOf(loaded, prompts, options, false)) {
     if (event.type !== 'done') continue;
     ended.push(event.generation);
     if (ended.length < batchSize) continue;

@@ -14,10 +14,12 @@ export interface WeightHandle {
   /** Trained weights are f32 in memory and may be written; those of a checkpoint are read from their file. */
   readonly writable: boolean;
   readonly version: () => number;
-  /** The values in f32: one array, shared by all programs, that stays the same until the handle is released. */
+  /** The values in f32: one array, shared by all programs, that stays the same until the handle is released, unless it is `transient`. */
   readonly f32: () => Promise<Float32Array>;
   /** Of a weight that is read from its file: rounded to bf16, as the upper halves of f32; one array, as `f32`, which may be held beside it. */
   readonly bf16?: () => Promise<Uint16Array>;
+  /** Whether `f32` makes the values anew each time, because what is held is something else. */
+  readonly transient?: boolean;
   /** The values in f32 to look at: where they are held so that array, else one of the caller's own. */
   readonly read: () => Promise<Float32Array>;
   /** Of the codes of a quantised weight: one array, as `f32`, which these have not. */
@@ -167,7 +169,7 @@ export function weightStore(): WeightStore {
     register({ ...frozen, name: names.scales, shape: [blocks], f32: scales, read: scales, touch });
     const { name, shape } = source;
     const values = async (): Promise<Float32Array> => widened(type, await loaded());
-    return register({ ...frozen, name, shape, f32: values, read: values, touch });
+    return register({ ...frozen, name, shape, transient: true, f32: values, read: values, touch });
   };
 
   const allocate = (

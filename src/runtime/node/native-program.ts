@@ -40,6 +40,11 @@ interface Arrangement {
 
 type Memory = Tensor['data'] | Uint16Array;
 
+interface Weights {
+  readonly halves: Readonly<Record<string, Uint16Array>>;
+  readonly values: Tensors;
+}
+
 /** TypeError on memory that may move while the library uses it. */
 function addressOf(data: Memory): bigint {
   const { buffer } = data;
@@ -92,14 +97,25 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
   });
   const bound = bindings(graph);
 
-  /** The weights that are held in bf16, and the others. */
-  const weights = async (): Promise<{ halves: Record<string, Uint16Array>; values: Tensors }> => {
+  let kept: Weights | undefined;
+  /** The weights that are held in bf16, and the others. They stay where they are, and there are hundreds: asking for all of them again takes as long as kernels of small steps. */
+  const weights = async (): Promise<Weights> => {
+    if (kept) return kept;
     const halves: Record<string, Uint16Array> = {};
     for (const name of plan.narrow) {
       const weight = bound.weights.get(name);
       if (weight?.bf16 && formOf(weight, context.precision) === 'bf16') halves[name] = await weight.bf16();
     }
-    return { halves, values: await bound.values(new Set(Object.keys(halves))) };
+    const found = { halves, values: await bound.values(new Set(Object.keys(halves))) };
+    if ([...bound.weights.values()].every(({ transient }) => transient !== true)) kept = found;
+    return found;
+  };
+  const known = new WeakMap<Memory, bigint>();
+  /** The address of memory that was checked, and so was not transferred away. */
+  const placeOf = (data: Memory): bigint => {
+    const address = known.get(data) ?? addressOf(data);
+    known.set(data, address);
+    return address;
   };
   const arrange = (leaves: Tensors, halves: Readonly<Record<string, Uint16Array>>, outputs: Tensors): Arrangement => {
     const memory = [
@@ -111,7 +127,7 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
       return data;
     });
     const forms = Uint8Array.from(held, (data) => (data instanceof Uint16Array ? 1 : 0));
-    return { addresses: BigUint64Array.from(held, addressOf), forms, held };
+    return { addresses: BigUint64Array.from(held, placeOf), forms, held };
   };
   /** The library's complaint of a run, with the op and the place that its kernel computed. */
   const failure = (text: Uint8Array): Error => {
@@ -142,7 +158,10 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
 
   return {
     graph,
-    bind: bound.bind,
+    bind: (leaf, weight) => {
+      kept = undefined;
+      bound.bind(leaf, weight);
+    },
     run: (inputs, options = {}) =>
       queue.later(async () => {
         program.check();
