@@ -100,11 +100,6 @@ export interface Adapter {
   readonly replaces?: ReadonlyMap<string, string>;
   /** The model's sites with the adapter on them. */
   sites(context: AdapterContext): Sites;
-  /** New values of states and trained tensors after each optimizer step, by name; `step` is f32 [], 1 after the first. */
-  afterStep?(context: {
-    readonly param: (name: string) => Value;
-    readonly step: Value;
-  }): Readonly<Record<string, Value>>;
   /** What changes after `step` of a run's `steps`, before the next one; undefined where nothing does. */
   betweenSteps?(step: number, steps: number): ((context: BetweenSteps) => Promise<void>) | undefined;
   /** How it goes into the base's weights, or why it cannot. */

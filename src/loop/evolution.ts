@@ -47,7 +47,7 @@ export function makeEvolution(
   const { adapter, weights } = attached;
   for (const [name, has] of [
     ['dropout', adapter.drops],
-    ['changes between steps', adapter.afterStep !== undefined || adapter.betweenSteps !== undefined],
+    ['changes between steps', adapter.betweenSteps !== undefined],
   ] as const)
     if (has)
       throw new TypeError(

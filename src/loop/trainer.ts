@@ -15,7 +15,7 @@ import { emissionNames, gradientName, type TokenShape } from './programs.ts';
 import { savedSteps, type Stateful } from './stateful.ts';
 import { explainBatches } from './explainBatches.ts';
 import { checkUpdates, type Update } from './update.ts';
-import { afterStepGraph, updateLeaves } from './updatePrograms.ts';
+import { updateLeaves } from './updatePrograms.ts';
 import { weightState } from './weightState.ts';
 
 /** What one update of a step came to. */
@@ -75,7 +75,7 @@ function collect(into: Record<string, number>, outputs: Tensors, nameOf: (name: 
 }
 
 export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOptions): Promise<Trainer> {
-  const { store, programs, model, engine } = loaded;
+  const { store, programs, engine } = loaded;
   const { attached, updates, seed, recompute, steps = 0 } = options;
   const { adapter, weights, states } = attached;
   checkUpdates(
@@ -88,8 +88,6 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
   );
   const prepared: Prepared[] = [];
   for (const update of updates) prepared.push(await prepareUpdate(update, { programs, store, attached, gradients }));
-  const afterGraph = afterStepGraph(model, adapter);
-  const after = afterGraph && ((): Promise<Program> => programs.get('after step', () => afterGraph));
   let done = 0;
   /** Steps done when the optimizers were last cleared. */
   let clearedAt = 0;
@@ -201,7 +199,6 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
       others[each.update.name] = { loss, gradNorm, learningRate };
     }
     done++;
-    await (await after?.())?.run({ step: tensor('f32', [], [done]) });
     const change = done < steps ? adapter.betweenSteps?.(done, steps) : undefined;
     if (change) await changed(change);
     return { ...own, updates: others };

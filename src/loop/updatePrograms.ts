@@ -1,10 +1,6 @@
-import type { Adapter } from '../adapters/adapter.ts';
 import { at, buildGraph, type Graph, input, parameter, type Value } from '../ir/graph.ts';
 import type { Shape } from '../ir/types.ts';
-import type { Model } from '../nn/model.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
-import { parameterTable } from './programLeaves.ts';
-import { emissionNames } from './programs.ts';
 
 /** Names of the leaves of an update program, beside the rule's scalars; part i of the vectors it updates. */
 export const updateLeaves = {
@@ -50,16 +46,5 @@ export function updateGraph({ transforms, rule }: Optimizer, parts: readonly Upd
     write(updateLeaves.params(part), at(result.params, part));
     for (const name of rule.slots) write(updateLeaves.slot(name, part), at(result.slots[name] ?? [], part));
   });
-  return buildGraph(outputs, { inPlace });
-}
-
-/** What an adapter changes after each step, in place; undefined where that is nothing. */
-export function afterStepGraph(model: Model, adapter: Adapter): Graph | undefined {
-  if (!adapter.afterStep) return undefined;
-  const changed = adapter.afterStep({ param: parameterTable(model, adapter), step: input('step', 'f32', []) });
-  const outputs = Object.fromEntries(
-    Object.entries(changed).map(([name, value]) => [emissionNames.state(name), value]),
-  );
-  const inPlace = Object.fromEntries(Object.keys(changed).map((name) => [emissionNames.state(name), name]));
   return buildGraph(outputs, { inPlace });
 }
