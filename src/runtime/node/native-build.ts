@@ -49,6 +49,7 @@ const probes: Readonly<Record<string, string>> = {
   avx512bf16: '__m512 probe(__m512 s, __m512bh a, __m512bh b) { return _mm512_dpbf16_ps(s, a, b); }',
   amxbf16: 'void probe(const void *p) { _tile_stream_loadd(0, p, 64); _tile_dpbf16ps(1, 2, 3); }',
 };
+const nowhere = process.platform === 'win32' ? 'NUL' : '/dev/null';
 const sourceOf = (set: string): string => `isa/${set}.cpp`;
 
 /** A set of kernels that computes in software what an instruction set would, to check those kernels where it is missing. */
@@ -162,7 +163,7 @@ export async function unknownSets(compiler: string, arch: string): Promise<reado
   const answers = await Promise.all(
     optional.map(async ([set, line]): Promise<string[]> => {
       // An assembler may be older than its compiler.
-      const flags = [...(setsOf(arch)[sourceOf(set)] ?? []), '-x', 'c++', '-c', '-', '-o', '/dev/null'];
+      const flags = [...(setsOf(arch)[sourceOf(set)] ?? []), '-x', 'c++', '-c', '-', '-o', nowhere];
       const asked = run(compiler, flags);
       asked.child.stdin?.on('error', () => {}).end(`#include <immintrin.h>\n${line}\n`);
       return asked.then(
