@@ -112,5 +112,11 @@ test('text comes while it is made, and adds up to the results', async () => {
   const done = events.flatMap((event) => (event.type === 'done' ? [event.generation] : []));
   assert.equal(done.length, 2);
   for (const { index, text } of done) assert.equal(texts.get(index) ?? '', text);
+  const whole = await collect(generate(loaded, prompts, { maxNewTokens: 24 }));
+  assert.deepEqual(
+    whole,
+    done.toSorted((a, b) => a.index - b.index),
+  );
+  assert.ok(whole.some(({ text }) => text !== ''));
   assert.ok(events.findIndex(({ type }) => type === 'done') > 1);
 });
