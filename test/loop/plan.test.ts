@@ -40,7 +40,10 @@ async function planOf(slowToLoad: boolean): Promise<RunPlan> {
 test('held-out rows of like length are read together, each of them once, the longest first', async () => {
   const { evaluation, evalShape, evalPlaces } = await planOf(false);
   const batches = [...(evaluation?.() ?? [])];
-  assert.deepEqual(batches.flatMap(({ rowIndexes }) => rowIndexes.flat()).toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(
+    batches.flatMap(({ rowIndexes }) => rowIndexes.flat()).toSorted((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  );
   const lengths = batches.map(({ length }) => length);
   assert.deepEqual(
     lengths,
