@@ -44,8 +44,8 @@ export async function* readChunks(
   position: number,
   length: number,
   step: number,
+  buffer = new Uint8Array(Math.min(step, length)),
 ): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(Math.min(step, length));
   for (let at = 0; at < length; at += step) {
     const chunk = buffer.subarray(0, Math.min(step, length - at));
     await file.readAt(position + at, chunk);
@@ -56,18 +56,35 @@ export async function* readChunks(
 /** Bytes that are read at once; systems read less than 2 GiB. */
 const maxRead = 2 ** 26;
 
-/** A tensor that lies in one piece at `position` of a file. */
-export function fileSource(
-  file: ByteFile,
-  position: number,
-  name: string,
-  shape: readonly number[],
-  storage: StorageType,
-): TensorSource {
-  const byteLength = bytesOf(storage, elementCountOf(shape));
-  const chunks = (): AsyncIterable<Uint8Array> => readChunks(file, position, byteLength, chunkBytesOf(storage));
-  return tensorSource(name, shape, storage, chunks, async (into) => {
-    for (let at = 0; at < byteLength; at += maxRead)
-      await file.readAt(position + at, into.subarray(at, Math.min(byteLength, at + maxRead)));
-  });
+/** Where a tensor lies in one piece of a file, and what it is. */
+export interface FilePlace {
+  readonly position: number;
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly storage: StorageType;
+}
+
+/**
+ * Tensors of a file. Their chunks lie in as many buffers as are read at once: one for each tensor would have the garbage
+ * collector take longer than the reading.
+ */
+export function fileSources(file: ByteFile): (place: FilePlace) => TensorSource {
+  const spare: Uint8Array<ArrayBuffer>[] = [];
+  async function* chunksOf(position: number, length: number, step: number): AsyncGenerator<Uint8Array> {
+    const large = length >= step;
+    const buffer = large ? (spare.pop() ?? new Uint8Array(2 ** 20)) : new Uint8Array(length);
+    try {
+      yield* readChunks(file, position, length, step, buffer);
+    } finally {
+      if (large) spare.push(buffer);
+    }
+  }
+  return ({ position, name, shape, storage }) => {
+    const byteLength = bytesOf(storage, elementCountOf(shape));
+    const chunks = (): AsyncIterable<Uint8Array> => chunksOf(position, byteLength, chunkBytesOf(storage));
+    return tensorSource(name, shape, storage, chunks, async (into) => {
+      for (let at = 0; at < byteLength; at += maxRead)
+        await file.readAt(position + at, into.subarray(at, Math.min(byteLength, at + maxRead)));
+    });
+  };
 }

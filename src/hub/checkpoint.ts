@@ -48,15 +48,18 @@ function once<T>(compute: () => Promise<T>): () => Promise<T> {
   return () => (result ??= compute());
 }
 
-async function openFolder(path: string): Promise<Checkpoint> {
-  const configPath = joinPath(path, 'config.json');
+async function folderConfig(path: string): Promise<Record<string, unknown>> {
   const read = await jsonIn(path, 'config.json');
   if (read === undefined) {
     throw new Error(
       `${path}: expected a checkpoint folder with config.json but found none${await folderHint(path, 'checkpoint')}`,
     );
   }
-  const config = recordOf(read, configPath);
+  return recordOf(read, joinPath(path, 'config.json'));
+}
+
+async function openFolder(path: string): Promise<Checkpoint> {
+  const config = await folderConfig(path);
   const tokenizer = await readCheckpointTokenizer(path);
   const generationConfig = await jsonIn(path, 'generation_config.json');
   const preprocessorConfig = await jsonIn(path, 'preprocessor_config.json');
@@ -123,12 +126,27 @@ async function openGguf(path: string): Promise<Checkpoint> {
   }
 }
 
-/** Opens a checkpoint folder, a .gguf file or a model of the Hugging Face hub; Error, SyntaxError, RangeError or TypeError that names the file. */
-export async function openCheckpoint(model: string): Promise<Checkpoint> {
+/** Where a model is and what kind of file; Error where it is neither. */
+async function placeOf(model: string): Promise<{ readonly path: string; readonly format: Checkpoint['format'] }> {
   const { path } = await locateModel(model);
   const kind = await pathKind(path);
-  if (kind === 'folder') return openFolder(path);
-  if (kind === 'file' && path.endsWith('.gguf')) return openGguf(path);
+  if (kind === 'folder') return { path, format: 'safetensors' };
+  if (kind === 'file' && path.endsWith('.gguf')) return { path, format: 'gguf' };
   const found = kind === undefined ? 'nothing' : 'a file of another kind';
   throw new Error(`${path}: expected a checkpoint folder or a .gguf file but found ${found}`);
+}
+
+/** Opens a checkpoint folder, a .gguf file or a model of the Hugging Face hub; Error, SyntaxError, RangeError or TypeError that names the file. */
+export async function openCheckpoint(model: string): Promise<Checkpoint> {
+  const { path, format } = await placeOf(model);
+  return format === 'safetensors' ? openFolder(path) : openGguf(path);
+}
+
+/** The config of a checkpoint, of a folder without reading anything else. Throws as `openCheckpoint` does. */
+export async function checkpointConfig(model: string): Promise<Checkpoint['config']> {
+  const { path, format } = await placeOf(model);
+  if (format === 'safetensors') return folderConfig(path);
+  const { config, close } = await openGguf(path);
+  await close();
+  return config;
 }

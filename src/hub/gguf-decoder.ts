@@ -1,7 +1,7 @@
 import { languageModel } from '../nn/models/index.ts';
 import { ownTensors } from '../nn/ownNames.ts';
 import { type TensorSource, tensorSource } from '../runtime/tensor-source.ts';
-import { fileSource } from './byte-file.ts';
+import { fileSources } from './byte-file.ts';
 import { commonConfig, type GgufArchitecture, silentKeys } from './gguf-architecture.ts';
 import type { Gguf } from './gguf.ts';
 import type { GgufField } from './gguf-bytes.ts';
@@ -67,6 +67,7 @@ export function ggufDecoderTensors(gguf: Gguf): Map<string, TensorSource> {
   const architecture = architectureOf(gguf);
   const layoutOf = architecture.layout(gguf);
   const sources = new Map<string, TensorSource>();
+  const sourceOf = fileSources(gguf.file);
   for (const tensor of gguf.tensors.values()) {
     if (tensor.name === ropeFactorsName) continue;
     const where = `${gguf.file.name}: tensor ${tensor.name}`;
@@ -74,7 +75,7 @@ export function ggufDecoderTensors(gguf: Gguf): Map<string, TensorSource> {
     if (name === undefined) throw new TypeError(`${where}: not a part of a ${architecture.name} model`);
     const layout = layoutOf(tensor.name);
     const { position, shape, storage } = tensor;
-    const source = fileSource(gguf.file, position, layout ? where : name, shape, storage);
+    const source = sourceOf({ position, name: layout ? where : name, shape, storage });
     sources.set(name, layout ? layout.read(source, name) : source);
   }
   return sources;

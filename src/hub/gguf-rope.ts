@@ -1,5 +1,5 @@
 import { fieldsOf } from '../nn/fields.ts';
-import { fileSource } from './byte-file.ts';
+import { fileSources } from './byte-file.ts';
 import type { Gguf } from './gguf.ts';
 import type { GgufField } from './gguf-bytes.ts';
 import { ggufFields } from './gguf-metadata.ts';
@@ -59,7 +59,7 @@ export async function ropeFactorsOf(gguf: Gguf): Promise<Float32Array | undefine
   if (factors === undefined) return undefined;
   const { shape, storage, position } = factors;
   const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  await fileSource(gguf.file, position, factors.name, shape, storage).readF32(values);
+  await fileSources(gguf.file)({ position, name: factors.name, shape, storage }).readF32(values);
   return values;
 }
 

@@ -2,7 +2,7 @@ import { bytesOf } from '../runtime/storage.ts';
 import type { StorageType } from '../runtime/storage.ts';
 import { elementCountOf } from '../runtime/tensor-source.ts';
 import type { TensorSource } from '../runtime/tensor-source.ts';
-import { fileSource, readRange } from './byte-file.ts';
+import { fileSources, readRange } from './byte-file.ts';
 import type { ByteFile } from './byte-file.ts';
 import { describe, duplicateKey, parseJson, recordOf } from './json.ts';
 
@@ -135,9 +135,9 @@ export async function readSafetensors(file: ByteFile): Promise<Safetensors> {
   }
   checkCover(file.name, entries, file.size - dataStart);
   const tensors = new Map<string, TensorSource>();
-  for (const { name, storage, shape, begin } of entries) {
-    tensors.set(name, fileSource(file, dataStart + begin, name, shape, storage));
-  }
+  const sourceOf = fileSources(file);
+  for (const { name, storage, shape, begin } of entries)
+    tensors.set(name, sourceOf({ position: dataStart + begin, name, shape, storage }));
   return { tensors, metadata };
 }
 

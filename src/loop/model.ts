@@ -1,6 +1,6 @@
 import type { Adapter } from '../adapters/adapter.ts';
 import { type BaseValues, readAdapter } from '../adapters/peftFolder.ts';
-import { type Checkpoint, openCheckpoint } from '../hub/checkpoint.ts';
+import { type Checkpoint, checkpointConfig, openCheckpoint } from '../hub/checkpoint.ts';
 import { modelName } from '../hub/hubId.ts';
 import { named } from '../ir/errors.ts';
 import type { QuantizedType } from '../ir/ops/dequantize.ts';
@@ -62,9 +62,7 @@ export function openModel(options: OpenModelOptions): Promise<LoadedModel> {
 
 /** What a checkpoint is for, by its config. */
 export async function kindOfModel(path: string): Promise<ModelKind> {
-  const checkpoint = await openCheckpoint(path);
-  await checkpoint.close();
-  return modelKind(checkpoint.config);
+  return modelKind(await checkpointConfig(path));
 }
 
 /** Opens a classifier of texts or images, and an adapter on it; TypeError on an encoder without a head. */

@@ -71,6 +71,8 @@ export async function tune(given: TuneConfig, options: TuneOptions): Promise<Tun
   try {
     const { attached } = loaded;
     if (!attached) throw new TypeError('Expected something to train but found a frozen model');
+    // Begun while the rest is made ready; who waits for it is told what went wrong.
+    if (options.dryRun !== true) loaded.checkpoint.fingerprint().catch(() => undefined);
     const plan = await planRun(given, task, scratch);
     const config = withSchedule(given, plan.steps);
     const measuring = await makeMeasure(config, task, plan);

@@ -102,6 +102,10 @@ export async function* f32Pieces({ name, storage, chunks }: TensorSource): Async
   let buffer = new Float32Array();
   for await (const chunk of chunks()) {
     const count = elementsIn(storage, chunk.byteLength);
+    if (storage === 'f32' && chunk.byteOffset % 4 === 0) {
+      yield new Float32Array(chunk.buffer, chunk.byteOffset, count);
+      continue;
+    }
     if (buffer.length < count) buffer = new Float32Array(count);
     const values = buffer.subarray(0, count);
     widenToF32(storage, chunk, values);

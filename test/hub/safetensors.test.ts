@@ -120,3 +120,24 @@ test('what safetensors cannot hold, or holds twice, is not written', async () =>
   const one = f32Source('a', [1], Float32Array.of(1));
   await assert.rejects(gather(safetensorsBytes([one, one])), /found a twice/);
 });
+
+test('large tensors are read through few buffers, side by side too', async () => {
+  const count = 700_000;
+  const wanted = [1, 2].map((seed) => Float32Array.from({ length: count }, (_, i) => i * seed));
+  const sources = wanted.map((values, i) => f32Source(`w${i}`, [count], values));
+  const { tensors } = await readBytes(await gather(safetensorsBytes(sources)));
+  const buffers = new Set<ArrayBufferLike>();
+  const valuesOf = async (name: string): Promise<Float32Array> => {
+    const source = tensors.get(name) ?? assert.fail();
+    const parts: Uint8Array[] = [];
+    for await (const chunk of source.chunks()) {
+      buffers.add(chunk.buffer);
+      parts.push(chunk.slice());
+    }
+    return new Float32Array(concat(parts).buffer);
+  };
+  assert.deepEqual([await valuesOf('w0'), await valuesOf('w1')], wanted);
+  assert.equal(buffers.size, 1);
+  assert.deepEqual(await Promise.all([valuesOf('w0'), valuesOf('w1')]), wanted);
+  assert.equal(buffers.size, 2);
+});
