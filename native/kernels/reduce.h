@@ -7,7 +7,7 @@
 
 namespace tl::TL_SET::reduction {
 
-enum Kind : int64_t { kSum, kMax, kMin };
+enum Kind : int64_t { kSum, kMax, kMin, kSquares };
 
 inline F join(Kind kind, F a, F b) {
   if (kind == kSum) return a + b;
@@ -22,31 +22,36 @@ inline float joinOne(Kind kind, float a, float b) {
 }
 inline float startOf(Kind kind) { return kind == kSum ? 0 : kind == kMax ? -INFINITY : INFINITY; }
 
-inline float row(Kind kind, const float *x, int64_t n) {
+template <bool squares> inline float row(Kind kind, const float *x, int64_t n) {
+  const auto at = [x](int64_t i) {
+    const F value = load(x + i);
+    return squares ? value * value : value;
+  };
   F sums[4];
   for (F &sum : sums) sum = splat(startOf(kind));
   int64_t i = 0;
   for (; i + 4 * W <= n; i += 4 * W)
-    for (int k = 0; k < 4; k++) sums[k] = join(kind, sums[k], load(x + i + k * W));
-  for (; i + W <= n; i += W) sums[0] = join(kind, sums[0], load(x + i));
+    for (int k = 0; k < 4; k++) sums[k] = join(kind, sums[k], at(i + k * W));
+  for (; i + W <= n; i += W) sums[0] = join(kind, sums[0], at(i));
   F all = join(kind, join(kind, sums[0], sums[1]), join(kind, sums[2], sums[3]));
   float lanes[W];
   store(lanes, all);
   for (int half = W / 2; half > 0; half /= 2)
     for (int k = 0; k < half; k++) lanes[k] = joinOne(kind, lanes[k], lanes[k + half]);
   float total = lanes[0];
-  for (; i < n; i++) total = joinOne(kind, total, x[i]);
+  for (; i < n; i++) total = joinOne(kind, total, squares ? x[i] * x[i] : x[i]);
   return total;
 }
 
 // Rows longer than this are cut into pieces whose results are joined: the same cuts whatever the threads.
 constexpr int64_t kPiece = 16384;
 
+template <bool squares>
 inline void rows(Context &context, Kind kind, const float *x, float *y, int64_t outer, int64_t count) {
   if (count <= 2 * kPiece) {
     const int64_t group = most(1, kPiece / most(1, count));
     context.pool.run(ceilDiv(outer, group), [&](int64_t i, int) {
-      for (int64_t r = i * group; r < least(outer, (i + 1) * group); r++) y[r] = row(kind, x + r * count, count);
+      for (int64_t r = i * group; r < least(outer, (i + 1) * group); r++) y[r] = row<squares>(kind, x + r * count, count);
     });
     return;
   }
@@ -54,9 +59,9 @@ inline void rows(Context &context, Kind kind, const float *x, float *y, int64_t 
   float *parts = context.shared<float>(static_cast<size_t>(outer * pieces));
   context.pool.run(outer * pieces, [&](int64_t i, int) {
     const int64_t start = i % pieces * kPiece;
-    parts[i] = row(kind, x + i / pieces * count + start, least(kPiece, count - start));
+    parts[i] = row<squares>(kind, x + i / pieces * count + start, least(kPiece, count - start));
   });
-  for (int64_t r = 0; r < outer; r++) y[r] = row(kind, parts + r * pieces, pieces);
+  for (int64_t r = 0; r < outer; r++) y[r] = row<false>(kind, parts + r * pieces, pieces);
 }
 
 inline void columns(Context &context, Kind kind, const float *x, float *y, int64_t outer, int64_t count,
@@ -78,12 +83,13 @@ inline void columns(Context &context, Kind kind, const float *x, float *y, int64
   });
 }
 
-// ints: kind, dtype, outer, count, inner.
+// ints: kind, dtype, outer, count, inner; sums of squares are of f32 and have an inner of 1.
 inline void run(Context &context, const Args &args) {
   const Kind kind = static_cast<Kind>(args.ints[0]);
   const int64_t outer = args.ints[2], count = args.ints[3], inner = args.ints[4];
   if (args.ints[1] == 0) {
-    if (inner == 1) return rows(context, kind, args.at(0), args.at(1), outer, count);
+    if (kind == kSquares) return rows<true>(context, kSum, args.at(0), args.at(1), outer, count);
+    if (inner == 1) return rows<false>(context, kind, args.at(0), args.at(1), outer, count);
     return columns(context, kind, args.at(0), args.at(1), outer, count, inner);
   }
   const int32_t *x = args.at<int32_t>(0);
@@ -134,7 +140,7 @@ inline void argmax(Context &context, const Args &args) {
     } else {
       const float *x = args.at(0) + r * width;
       // The largest value first, by vectors, then its first place; NaN compares as in a plain scan.
-      const float top = row(kMax, x, width);
+      const float top = row<false>(kMax, x, width);
       if (std::isnan(top)) {
         for (int64_t i = 1; i < width; i++) best = x[i] > x[best] ? i : best;
       } else {

@@ -86,10 +86,10 @@ function stepGraphs({ config: { train }, task, attached, updates, plan }: Planne
   const shape = { ...plan.trainShape, packed: task.packed };
   const accumulate = train.gradientAccumulationSteps > 1;
   return updates.flatMap((update) => {
-    const { members, graph } = layUpdate(update, attached);
+    const { members, ...graphs } = layUpdate(update, attached);
     const parameters = members.map(({ name }) => name);
     const choices = { accumulate, recompute: train.gradientCheckpointing, parameters };
-    return [update.task.trainGraph(attached.adapter, shape, choices), graph()];
+    return [update.task.trainGraph(attached.adapter, shape, choices), graphs.squaresGraph(), graphs.graph()];
   });
 }
 

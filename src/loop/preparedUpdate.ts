@@ -2,6 +2,7 @@ import { at, type Graph } from '../ir/graph.ts';
 import type { Shape } from '../ir/types.ts';
 import type { Program, Tensors } from '../runtime/engine.ts';
 import type { WeightGroup, WeightHandle } from '../runtime/weights.ts';
+import { bindGradients, squaresGraph } from './gradientNorm.ts';
 import { gradientName } from './programs.ts';
 import type { AdapterWeights, ReadyModel } from './readyModel.ts';
 import { membersOf, type Part, partHandle, partsOf, type Update } from './update.ts';
@@ -15,6 +16,8 @@ export interface UpdateLayout {
   readonly slots: readonly (readonly { readonly name: string; readonly shape: Shape }[])[];
   /** The step of the optimizer. */
   graph(): Graph;
+  /** What the norm of the gradients comes from. */
+  squaresGraph(): Graph;
 }
 
 /** Lays out the trained parameters of an update. */
@@ -24,6 +27,7 @@ export function layUpdate(update: Update, { weights, adapter }: AdapterWeights):
   const members = membersOf(weights, parts);
   const { optimizer } = update;
   const { slots, slotShape } = optimizer.rule;
+  const shapes = parts.map((part) => partHandle(weights, part, optimizer).shape);
   return {
     parts,
     members,
@@ -33,8 +37,9 @@ export function layUpdate(update: Update, { weights, adapter }: AdapterWeights):
     graph: () =>
       updateGraph(
         optimizer,
-        parts.map((part) => ({ shape: partHandle(weights, part, optimizer).shape, decays: part.decays })),
+        parts.map(({ decays }, index) => ({ shape: at(shapes, index), decays })),
       ),
+    squaresGraph: () => squaresGraph(shapes),
   };
 }
 
@@ -46,6 +51,7 @@ export interface Prepared {
   /** Where a first micro-batch writes its gradients. */
   readonly targets: Tensors;
   readonly slots: readonly WeightGroup[];
+  readonly squares: Program;
   readonly program: Program;
 }
 
@@ -61,14 +67,15 @@ export async function prepareUpdate(
   update: Update,
   { programs, store, attached, gradients }: Memory,
 ): Promise<Prepared> {
-  const { parts, members, slots: named, graph } = layUpdate(update, attached);
+  const { parts, members, slots: named, ...graphs } = layUpdate(update, attached);
   const { optimizer } = update;
   const slotNames = optimizer.rule.slots;
   const slots = named.map((own, index) => store.allocate(`${at(slotNames, index)} of ${update.name}`, own));
   const handles = (group: WeightGroup): WeightHandle[] => parts.map((part) => partHandle(group, part, optimizer));
   const params = handles(attached.weights);
-  const program = await programs.keep(graph());
+  const program = await programs.keep(graphs.graph());
   const due = handles(gradients);
+  const squares = bindGradients(await programs.keep(graphs.squaresGraph()), due);
   let start = 0;
   parts.forEach(({ from, to }, part) => {
     program.bind(updateLeaves.params(part), at(params, part));
@@ -83,5 +90,5 @@ export async function prepareUpdate(
   const targets: Record<string, Tensors[string]> = {};
   for (const { name, shape } of members)
     targets[gradientName(name)] = { dtype: 'f32', shape, data: await store.get(gradientName(name)).f32() };
-  return { update, parameters: members.map(({ name }) => name), gradients: due, targets, slots, program };
+  return { update, parameters: members.map(({ name }) => name), gradients: due, targets, slots, squares, program };
 }

@@ -9,6 +9,7 @@ import { runHere } from '../runtime/linalg/job.ts';
 import { linearAlgebra } from '../runtime/linalg/service.ts';
 import { tensor } from '../runtime/tensor.ts';
 import { dropoutFeeds } from './feeds.ts';
+import { gradientNorm } from './gradientNorm.ts';
 import type { AdapterWeights, ReadyModel } from './readyModel.ts';
 import { type Prepared, prepareUpdate } from './preparedUpdate.ts';
 import { emissionNames, gradientName, type TokenShape } from './programs.ts';
@@ -151,7 +152,7 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
       collect(terms ?? {}, outputs, emissionNames.loss);
       collect(metrics ?? {}, outputs, emissionNames.metric);
     }
-    const gradNorm = normOf(await Promise.all(each.gradients.map(({ f32 }) => f32())));
+    const gradNorm = await gradientNorm(each.squares, each.gradients);
     if (!Number.isFinite(gradNorm))
       throw await failure(`finite gradients but found a norm of ${gradNorm}`, each, window);
     const { optimizer, learningRate: rateAt, every = 1 } = each.update;
@@ -233,17 +234,4 @@ export async function makeTrainer(loaded: ReadyModel<Model>, options: TrainerOpt
     time,
     units: [progress, weightState('optimizer', slots), weightState('adapter-state', [states])],
   };
-}
-
-/** ‖g‖ in f64; NaN and infinity come through. */
-function normOf(vectors: readonly Float32Array[]): number {
-  let total = 0;
-  for (const values of vectors) {
-    // By index: walking a typed array's iterator takes fifteen times as long.
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i] ?? 0;
-      total += value * value;
-    }
-  }
-  return Math.sqrt(total);
 }

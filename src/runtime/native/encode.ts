@@ -17,7 +17,7 @@ export interface EncodedPlan {
 }
 
 /** Version of the library's interface that this file writes for. */
-export const planVersion = 5;
+export const planVersion = 6;
 
 interface Call {
   readonly kernel: string;

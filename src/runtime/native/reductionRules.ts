@@ -14,6 +14,19 @@ function reduced(build: Builder, kind: number, x: Ref, from: number, to: number)
   return at(build.kernel('reduce', { inputs: [x], outputs: [type], ints: [kind, dtypeNumber(dtype), ...sizes] }), 0);
 }
 
+const sum = kinds.indexOf('reduceSum');
+/** The kernel's number of a sum of squares, which takes what is squared. */
+const sumOfSquares = kinds.length;
+
+/** The x of a ref that is x·x in f32, whole. */
+function squareRoot(build: Builder, { storage, offset, type }: Ref): Ref | undefined {
+  const step = build.steps.findLast(({ outputs }) => outputs[0]?.storage === storage);
+  if (step?.kind !== 'elementwise' || step.operation !== 'mul' || type.dtype !== 'f32' || offset !== 0)
+    return undefined;
+  const [x, other] = step.inputs;
+  return x && x === other && !x.uniform && sizeOf(x.type.shape) === sizeOf(type.shape) ? x : undefined;
+}
+
 const reduction =
   (kind: number): Rule =>
   ({ build, inputs, attrs, outputTypes }) => {
@@ -27,7 +40,8 @@ const reduction =
       if (!axes.has(to - 1)) continue;
       let from = to - 1;
       while (from > 0 && spans(from - 1)) from--;
-      y = reduced(build, kind, y, from, to);
+      const x = kind === sum && to === shape.length ? squareRoot(build, y) : undefined;
+      y = x ? reduced(build, sumOfSquares, build.view(x, y.type.shape), from, to) : reduced(build, kind, y, from, to);
       to = from + 1;
     }
     return [build.view(y, at(outputTypes, 0).shape)];
