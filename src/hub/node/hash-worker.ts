@@ -2,19 +2,15 @@
 import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 
-/** Bytes to take in, whose buffer goes back; or nothing more. */
-export type HashInput = { readonly buffer: ArrayBuffer; readonly length: number } | 'end';
+/** Bytes to take in, whose memory is free again once they come back; or nothing more. */
+export type HashInput = Uint8Array<SharedArrayBuffer> | 'end';
 
-export type HashOutput = ArrayBuffer | { readonly digest: string };
+export type HashOutput = Uint8Array<SharedArrayBuffer> | { readonly digest: string };
 
 const hash = createHash('sha256');
 
 parentPort?.on('message', (input: HashInput) => {
-  if (input === 'end') {
-    const output: HashOutput = { digest: hash.digest('hex') };
-    parentPort?.postMessage(output, []);
-    return;
-  }
-  hash.update(new Uint8Array(input.buffer, 0, input.length));
-  parentPort?.postMessage(input.buffer, [input.buffer]);
+  if (input !== 'end') hash.update(input);
+  const output: HashOutput = input === 'end' ? { digest: hash.digest('hex') } : input;
+  parentPort?.postMessage(output, []);
 });

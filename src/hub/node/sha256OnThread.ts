@@ -4,49 +4,58 @@ import type { HashInput, HashOutput } from './hash-worker.ts';
 // A package holds compiled files beside each other under the other ending.
 const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './hash-worker.ts' : './hash-worker.js', import.meta.url);
 
-/** Pieces that may wait for the thread. */
-const ahead = 4;
+/** Bytes that the thread is handed at once, and how often before it has taken some in. */
+const [blockBytes, ahead] = [2 ** 21, 3];
+
+/** Pieces gathered in blocks: each is valid until the next one is asked for, and is handed on in memory of `take`. */
+async function* blocksOf(
+  pieces: AsyncIterable<Uint8Array>,
+  take: () => Promise<Uint8Array<SharedArrayBuffer>>,
+): AsyncGenerator<Uint8Array<SharedArrayBuffer>> {
+  let block = await take();
+  let filled = 0;
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      const count = Math.min(blockBytes - filled, piece.length - at);
+      block.set(piece.subarray(at, at + count), filled);
+      [at, filled] = [at + count, filled + count];
+      if (filled < blockBytes) continue;
+      yield block;
+      [block, filled] = [await take(), 0];
+    }
+  }
+  yield block.subarray(0, filled);
+}
 
 /** SHA-256 of pieces one after another, computed on a thread of its own; a piece is valid until the next one is asked for. Throws what the pieces throw. */
 export async function sha256OnThread(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   const worker = new Worker(workerUrl);
-  const spare: ArrayBuffer[] = [];
-  let under = 0;
+  const free = Array.from({ length: ahead }, () => new Uint8Array(new SharedArrayBuffer(blockBytes)));
   let failed: Error | undefined;
   let digest: string | undefined;
   let wake: () => void = () => undefined;
   worker.on('message', (output: HashOutput) => {
-    if (output instanceof ArrayBuffer) {
-      spare.push(output);
-      under--;
-    } else digest = output.digest;
+    if (output instanceof Uint8Array) free.push(output);
+    else digest = output.digest;
     wake();
   });
   worker.on('error', (error) => {
     failed = error instanceof Error ? error : new Error(String(error));
     wake();
   });
-  const until = async (met: () => boolean): Promise<void> => {
-    while (!met()) {
+  const found = async <T>(look: () => T | undefined): Promise<T> => {
+    for (;;) {
       if (failed) throw failed;
+      const value = look();
+      if (value !== undefined) return value;
       await new Promise<void>((resolve) => (wake = resolve));
     }
   };
+  const send = (input: HashInput): void => worker.postMessage(input, []);
   try {
-    for await (const piece of pieces) {
-      await until(() => under < ahead);
-      const { length } = piece;
-      const last = spare.pop();
-      const buffer = last && last.byteLength >= length ? last : new ArrayBuffer(Math.max(length, 2 ** 20));
-      new Uint8Array(buffer).set(piece);
-      const input: HashInput = { buffer, length };
-      worker.postMessage(input, [buffer]);
-      under++;
-    }
-    const end: HashInput = 'end';
-    worker.postMessage(end, []);
-    await until(() => digest !== undefined);
-    return digest ?? '';
+    for await (const block of blocksOf(pieces, () => found(() => free.pop()))) send(block);
+    send('end');
+    return await found(() => digest);
   } finally {
     await worker.terminate();
   }
