@@ -61,10 +61,13 @@ inline void addLanes(F *sums, float *out) {
   }
 }
 
-// out[i * kDots / rows + j] = line i of A by line j of W: each lane is added up over the line, then all lanes.
-template <int rows, class Kind> inline void dots(const Kind &a, const Kind &w, int64_t cells, int64_t columns, float *out) {
+// sums[i * kDots / rows + j] += line i of A by line j of W, lane by lane. `more`: the lines behind those are wanted next.
+template <int rows, class Kind>
+inline void dots(const Kind &a, const Kind &w, int64_t cells, int64_t columns, F *sums, bool more = true) {
   constexpr int wide = kDots / rows;
-  F sums[kDots] = {};
+  F own[kDots];
+#pragma GCC unroll 16
+  for (int j = 0; j < kDots; j++) own[j] = sums[j];
   for (int64_t i = 0; i < cells; i += W) {
     F left[rows];
 #pragma GCC unroll 4
@@ -72,12 +75,13 @@ template <int rows, class Kind> inline void dots(const Kind &a, const Kind &w, i
 #pragma GCC unroll 16
     for (int j = 0; j < wide; j++) {
       const F right = w.at(least(j, columns - 1), i);
-      if (rows == 1) __builtin_prefetch(w.p + (wide + j) * w.step + i);
+      if (rows == 1 && more) __builtin_prefetch(w.p + (wide + j) * w.step + i);
 #pragma GCC unroll 4
-      for (int r = 0; r < rows; r++) sums[r * wide + j] = Kind::added(sums[r * wide + j], left[r], right);
+      for (int r = 0; r < rows; r++) own[r * wide + j] = Kind::added(own[r * wide + j], left[r], right);
     }
   }
-  addLanes(sums, out);
+#pragma GCC unroll 16
+  for (int j = 0; j < kDots; j++) sums[j] = own[j];
 }
 
 // Lines of codes of 8 bits, whole blocks each.
@@ -89,9 +93,8 @@ struct Codes {
 
 // The same of f32 lines of A: a block's codes are multiplied as they are, and its scale is applied to their sum. Four lines of W
 // at a time, whose addresses fit the registers; those that come next are on their way from memory meanwhile.
-template <int rows> inline void dots(const Plain &a, const Codes &w, int64_t, int64_t columns, float *out) {
+template <int rows> inline void dots(const Plain &a, const Codes &w, int64_t, int64_t columns, F *sums) {
   constexpr int wide = kDots / rows, few = wide < 4 ? wide : 4, size = static_cast<int>(kBlockElements);
-  F sums[kDots] = {};
   for (int start = 0; start < wide && start < columns; start += few) {
     const uint8_t *codes[few];
     const float *scales[few];
@@ -117,9 +120,8 @@ template <int rows> inline void dots(const Plain &a, const Codes &w, int64_t, in
       }
     }
     for (int r = 0; r < rows; r++)
-      for (int j = 0; j < few; j++) sums[r * wide + start + j] = own[r * few + j];
+      for (int j = 0; j < few; j++) sums[r * wide + start + j] += own[r * few + j];
   }
-  addLanes(sums, out);
 }
 
 // Columns [j, j + columns) of a matrix as lines of cells, in `memory` unless they are so already.
@@ -141,18 +143,20 @@ inline Plain plainOf(const Matrix &m, int64_t j, int64_t columns, int64_t inner,
   return {memory, step};
 }
 
-// Rows [i, i + rows) by columns of W and V from `j` on; `a` are those rows as lines for the kind of W, `cells` long.
+// Rows [i, i + rows) by columns of W and V from `j` on; `a` are those rows as lines for the kind of W, `cells` long, `u` those of s U.
 template <int rows, class Side, class Wide>
 inline void finishRows(const Product &p, const Side &a, const Wide &w, int64_t cells, const Plain &u, const Plain &v, int64_t i,
                        int64_t j, int64_t columns) {
   constexpr int wide = kDots / rows;
-  float out[kDots], extra[kDots] = {};
-  dots<rows>(a, w, cells, columns, out);
-  if (p.rank > 0) dots<rows>(u, v, roundUp(p.rank, W), columns, extra);
+  F sums[kDots] = {};
+  if (p.rank > 0) dots<rows>(u, v, roundUp(p.rank, W), columns, sums);
+  dots<rows>(a, w, cells, columns, sums);
+  float out[kDots];
+  addLanes(sums, out);
   for (int64_t r = 0; r < least(rows, p.m - i); r++)
     for (int64_t c = 0; c < columns; c++) {
       const Target t = p.target.at(i + r, j + c);
-      float y = t.alpha * out[r * wide + c] + p.scale * extra[r * wide + c];
+      float y = t.alpha * out[r * wide + c];
       if (t.accumulate) y += *t.c;
       if (t.bias) y += *t.bias;
       if (t.add) y += *t.add;
@@ -166,8 +170,10 @@ template <int rows> inline void lowRank(const Product &p, const Plain &a, int64_
   const int64_t columns = least(wide, p.rank - j);
   const Plain down = plainOf(p.down, j, columns, p.k, memory);
   for (int64_t i = 0; i < p.m; i += rows) {
+    F sums[kDots] = {};
+    dots<rows>(Plain{a.p + i * a.step, a.step}, down, a.step, columns, sums, j + wide < p.rank);
     float out[kDots];
-    dots<rows>(Plain{a.p + i * a.step, a.step}, down, a.step, columns, out);
+    addLanes(sums, out);
     for (int64_t r = 0; r < least(rows, p.m - i); r++)
       std::memcpy(p.u + (i + r) * p.rank + j, out + r * wide, static_cast<size_t>(columns) * 4);
   }
@@ -203,7 +209,9 @@ template <int rows> inline void fewRowsOf(Context &context, const Product &p) {
     const auto part = [&](int64_t task, int thread) { lowRank<rows>(p, x, task * wide, context.own<float>(thread)); };
     if (p.m * p.k * p.rank < (int64_t(1) << 18)) for (int64_t task = 0; task < tasks; task++) part(task, 0);
     else context.pool.run(tasks, part);
-    for (int64_t i = 0; i < p.m; i++) std::memcpy(rankRows + i * rankStep, p.u + i * p.rank, static_cast<size_t>(p.rank) * 4);
+    const float factor = p.scale / p.target.alpha;
+    for (int64_t i = 0; i < p.m; i++)
+      for (int64_t c = 0; c < p.rank; c++) rankRows[i * rankStep + c] = p.u[i * p.rank + c] * factor;
   }
   const int64_t block = most(16, roundUp(ceilDiv(p.n, 64), 16));
   context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int thread) {
