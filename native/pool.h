@@ -33,15 +33,21 @@ private:
   using Item = void (*)(const void *, int64_t, int);
   void dispatch(int64_t count, Item item, const void *self);
   void drain(int thread);
+  bool join();
   void loop(int thread, void (*enter)());
+  void stop();
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_, finished_;
+  // In `joined_`: no more may join the round.
+  static constexpr int kClosed = -1;
   std::atomic<uint64_t> round_{0};
-  std::atomic<int> busy_{0};
+  // Workers that take part in the round, and those of them that have found no more to do.
+  std::atomic<int> joined_{kClosed}, left_{0};
+  std::atomic<int> asleep_{0};
   std::atomic<int64_t> next_{0};
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> stop_{false}, waiting_{false};
   int64_t count_ = 0;
   Item item_ = nullptr;
   const void *self_ = nullptr;
