@@ -2,6 +2,7 @@
 //   version, arena bytes, slot count, then per slot its kind (0 arena, 1 leaf, 2 constant), leaf and byte offset,
 //   call count, then per call its kernel, the counts of slots, ints and floats, and these.
 #include "operations.h"
+#include "pages.h"
 #include "sets.h"
 #include "tuneloop.h"
 #include <chrono>
@@ -242,6 +243,19 @@ tl_program *tl_program_load(tl_engine *engine, const double *words, int64_t word
 }
 
 void tl_program_release(tl_program *program) { delete program; }
+
+void tl_use_large_pages(const uint64_t *addresses, const uint64_t *bytes, int64_t count) {
+  try {
+    std::vector<Range> ranges;
+    for (int64_t i = 0; i < count; i++) {
+      const auto start = static_cast<uintptr_t>(addresses[i]);
+      ranges.push_back({start, start + static_cast<uintptr_t>(bytes[i])});
+    }
+    useLargePages(ranges.data(), count);
+  } catch (const std::bad_alloc &) {
+    // Then small ones do.
+  }
+}
 
 int32_t tl_program_run(tl_program *program, const uint64_t *leaves, const uint8_t *forms, int64_t leaf_count, char *error,
                        int64_t size) {

@@ -46,6 +46,9 @@ TL_EXPORT tl_program *tl_program_load(tl_engine *engine, const double *words, in
                                       int64_t error_size);
 TL_EXPORT void tl_program_release(tl_program *program);
 
+// Asks for large pages beneath memory that runs will read, of so many bytes at each address. A hint: it cannot fail.
+TL_EXPORT void tl_use_large_pages(const uint64_t *addresses, const uint64_t *bytes, int64_t count);
+
 // Runs once over the leaves' addresses; forms: 1 for a leaf of f32 that is held in bf16, else 0. 0, or 1 with a text in
 // `error`; the program stays usable. What a kernel complains of begins with `call N: `, its place in the plan.
 TL_EXPORT int32_t tl_program_run(tl_program *program, const uint64_t *leaves, const uint8_t *forms, int64_t leaf_count,

@@ -28,6 +28,7 @@ export interface NativeFunctions {
     Pointer | null
   >;
   readonly tl_program_release: Native<[Pointer], void>;
+  readonly tl_use_large_pages: Native<[BigUint64Array, BigUint64Array, number], void>;
   readonly tl_program_run: Native<[Pointer, BigUint64Array, Uint8Array, number, Uint8Array, number], number>;
   readonly tl_engine_memory: Native<[Pointer, Float64Array], void>;
   readonly tl_engine_times: Native<[Pointer, Float64Array, number], void>;
@@ -43,6 +44,7 @@ const signatures: Readonly<Record<keyof NativeFunctions, readonly [result: strin
   tl_engine_close: ['void', ['void *']],
   tl_program_load: ['void *', ['void *', 'void *', 'int64_t', 'void *', 'int64_t', 'void *', 'int64_t']],
   tl_program_release: ['void', ['void *']],
+  tl_use_large_pages: ['void', ['void *', 'void *', 'int64_t']],
   tl_program_run: ['int', ['void *', 'void *', 'void *', 'int64_t', 'void *', 'int64_t']],
   tl_engine_memory: ['void', ['void *', 'void *']],
   tl_engine_times: ['void', ['void *', 'void *', 'int64_t']],
