@@ -59,6 +59,16 @@ inline I lanesOf(const uint8_t *p) {
 #endif
 }
 
+// The same less 128.
+inline I signedLanesOf(const uint8_t *p) {
+#if defined(__AVX512F__) && TL_BYTES == 64
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+  return reinterpret_cast<I>(_mm512_cvtepi8_epi32(_mm_xor_si128(bytes, _mm_set1_epi8(-128))));
+#else
+  return lanesOf(p) - 128;
+#endif
+}
+
 // d (q - 128), a byte each, from element `start` on.
 struct Bytes {
   const uint8_t *p;
@@ -71,7 +81,7 @@ struct Bytes {
       for (int l = 0; l < W; l++) x[l] = one(i + l);
       return x;
     }
-    x = __builtin_convertvector(lanesOf(p + k) - 128, F);
+    x = __builtin_convertvector(signedLanesOf(p + k), F);
     return x * scales[k / kBlockElements];
   }
   float one(int64_t i) const {

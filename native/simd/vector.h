@@ -41,6 +41,12 @@ inline void storePart(float *p, F v, int64_t n) {
   std::memcpy(p, lanes, static_cast<size_t>(n) * 4);
 }
 
+// All lanes or the first n.
+inline void storeSome(float *p, F v, int64_t n) {
+  if (n == W) store(p, v);
+  else storePart(p, v, n);
+}
+
 // The first half of the lanes; the others are zero.
 inline F loadHalf(const float *p) {
 #if TL_BYTES == 64

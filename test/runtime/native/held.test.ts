@@ -57,6 +57,7 @@ for (const set of [...instructionSets, ...bf16Sets]) {
     for (const [rows, out, inner] of [
       [1, 7, 16],
       [3, 49, 33],
+      [8, 19, 64],
       [13, 50, 64],
       [70, 96, 37],
       [40, 33, 160],
@@ -153,6 +154,7 @@ for (const set of [...instructionSets, ...bf16Sets]) {
           [2, 41, 64],
           [3, 35, 32],
           [3, 64, 33],
+          [7, 19, 96],
           [20, 32, 33],
           [70, 96, 64],
           [40, 48, 160],
