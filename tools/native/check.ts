@@ -1,15 +1,17 @@
 // Long checks of the native engine: every sample of every operation, forward and gradient, and random operands, on three threads.
-// `node tools/native/check.ts address|thread|arm64 [SET…]`: on a build with AddressSanitizer and UndefinedBehaviorSanitizer, on one with
-// ThreadSanitizer, both on Linux with g++ or clang++, or on the library that prebuild.ts makes for Linux on ARM64, under qemu-user. What was
-// run is written to docs/sanitizers.md, instruction set by instruction set; all of them unless some are named.
+// `node tools/native/check.ts address|thread|arm64|windows [SET…]`: on a build with AddressSanitizer and UndefinedBehaviorSanitizer, on one
+// with ThreadSanitizer, both on Linux with g++ or clang++, or on the library that prebuild.ts makes for Linux on ARM64, under qemu-user, or
+// for Windows, under Wine. What was run is written to docs/sanitizers.md, instruction set by instruction set; all of them unless some are named.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildMode, findCompiler } from '../../src/runtime/node/native-build.ts';
 import { buildNativeLibrary } from '../../src/runtime/node/native-clone.ts';
 import { emulated } from './emulated.ts';
 import type { Runner } from './runner.ts';
+import { underWine } from './wine.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -48,9 +50,10 @@ async function sanitized(mode: 'address' | 'thread'): Promise<Runner> {
 
 const head = `# Long checks of the native engine
 
-Written by \`npm run check:native\` and \`npm run check:arm64\` (\`node tools/native/check.ts address|thread|arm64 [SET…]\`), which run every sample
-of every operation, forward and gradient, and random operands, on three threads: on builds with sanitizers, and on the library for ARM64
-under an emulator. They hold the results to the same bounds as the tests; a line stands where nothing was found.
+Written by \`npm run check:native\`, \`npm run check:arm64\` and \`npm run check:windows\` (\`node tools/native/check.ts
+address|thread|arm64|windows [SET…]\`), which run every sample of every operation, forward and gradient, and random operands, on three
+threads: on builds with sanitizers, on the library for ARM64 under an emulator, and on the one for Windows under Wine. They hold the results to
+the same bounds as the tests; a line stands where nothing was found.
 `;
 
 /** The page with the line of one instruction set replaced. */
@@ -80,22 +83,36 @@ const { values, positionals } = parseArgs({
   },
 });
 const [mode = 'nothing', ...asked] = positionals;
-if (mode !== 'address' && mode !== 'thread' && mode !== 'arm64')
-  throw new RangeError(`Expected address, thread or arm64 but found ${mode}`);
-const runner = mode === 'arm64' ? emulated(root, values.sysroot) : await sanitized(mode);
+const runners: Readonly<Record<string, () => Runner | Promise<Runner>>> = {
+  address: () => sanitized('address'),
+  thread: () => sanitized('thread'),
+  arm64: () => emulated(root, values.sysroot),
+  windows: () => underWine(root),
+};
+const runner = await runners[mode]?.();
+if (!runner) throw new RangeError(`Expected one of ${Object.keys(runners).join(', ')} but found ${mode}`);
 const { command, library, environment } = runner;
 const driver = join(import.meta.dirname, 'operationsRun.ts');
 
-/** What the driver prints. Error where it failed; what a sanitizer says is on stderr. */
+/** What the driver prints, by way of files: under Wine, Node has no pipes. Error where it failed; what a sanitizer says goes to stderr. */
 function run(args: readonly string[]): string {
   const [program = '', ...first] = command;
-  const { status, stdout, signal } = spawnSync(program, [...first, driver, library, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    env: { ...process.env, ...environment },
-  });
-  if (status !== 0) throw new Error(`${stdout}${args.join(' ')}: ended with ${status ?? signal}`);
-  return stdout.trim();
+  const folder = mkdtempSync(join(tmpdir(), 'tuneloop-check-'));
+  const paths = ['stdout', 'stderr'].map((name) => join(folder, name));
+  const files = paths.map((path) => openSync(path, 'w'));
+  try {
+    const { status, signal } = spawnSync(program, [...first, driver, library, ...args], {
+      stdio: ['ignore', ...files],
+      env: { ...process.env, ...environment },
+    });
+    const [stdout = '', stderr = ''] = paths.map((path) => readFileSync(path, 'utf8'));
+    process.stderr.write(stderr);
+    if (status !== 0) throw new Error(`${stdout}${args.join(' ')}: ended with ${status ?? signal}`);
+    return stdout.trim();
+  } finally {
+    files.forEach((file) => closeSync(file));
+    rmSync(folder, { recursive: true });
+  }
 }
 
 const page = join(root, 'docs', 'sanitizers.md');

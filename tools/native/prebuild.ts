@@ -1,7 +1,7 @@
 // Cross-compiles the native engine for the platforms that are named, or for all, into vendor/native/, those that are there already left
 // out, with zig: `ZIG`, or `zig` on the path, or Python's package ziglang. With --check it compiles nothing and fails unless all are
 // there as zig makes them of the present sources, which is what a package is published with.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,14 +27,22 @@ function findZig(): { readonly zig: readonly string[]; readonly version: string 
   throw new Error('Expected zig as ZIG, on the path, or by `pip install ziglang`, but found none');
 }
 
+/** Whether this zig takes an option for x64. */
+function takes([command = '', ...first]: readonly string[], option: string): boolean {
+  const call = [...first, 'c++', '-target', 'x86_64-linux-gnu', option, '-x', 'c++', '-E', '-'];
+  return spawnSync(command, call, { input: '', stdio: ['pipe', 'ignore', 'ignore'] }).status === 0;
+}
+
 async function build(key: string, zig: readonly string[], version: string): Promise<void> {
   const [platform = '', arch = ''] = key.split('-');
   const folder = await mkdtemp(join(tmpdir(), 'tuneloop-native-'));
   try {
     const plan = buildPlan(nativeSources, folder, { platform, arch });
-    // Zig names every feature of a target, so that this one, which others take for granted, is off.
+    // Zig names every feature of a target, so that this one, which others take for granted, is off where there is one.
+    const evex = '-mevex512';
+    const more = takes(zig, evex) ? [evex] : [];
     const compile = plan.compile.map((call) =>
-      call.args.includes('-mavx512f') ? { ...call, args: ['-mevex512', ...call.args] } : call,
+      call.args.includes('-mavx512f') ? { ...call, args: [...more, ...call.args] } : call,
     );
     await runBuild({ ...plan, compile }, [...zig, 'c++', '-target', platforms[key] ?? '']);
     const bytes = await vendor(key, plan.library, `zig ${version}`);

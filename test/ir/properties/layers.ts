@@ -181,7 +181,8 @@ export const layerProperties: readonly Property[] = [
       return [ir.scatterAddRows(draw.i32(shape, rows), draw.f32([...shape, draw.size()]), rows)];
     },
   },
-  { name: 'vocabularyStatistics', tolerance: 1e-5, build: statistics },
+  // The gradient of a bias that all of 300 rows share cancels to nothing: their parts, 10 together, round by 300 · 10 · 2^-24 at most.
+  { name: 'vocabularyStatistics', tolerance: 1.8e-4, build: statistics },
   {
     name: 'vocabulary topK and samples',
     exact: true,
