@@ -46,6 +46,13 @@ TL_EXPORT tl_program *tl_program_load(tl_engine *engine, const double *words, in
                                       int64_t error_size);
 TL_EXPORT void tl_program_release(tl_program *program);
 
+// The place of the first value that is not finite, of f32 and of bf16, or -1.
+TL_EXPORT int64_t tl_first_not_finite(const uint32_t *bits, int64_t count);
+TL_EXPORT int64_t tl_first_not_finite_bf16(const uint16_t *bits, int64_t count);
+
+// f32 to bf16, to nearest even; the place of the first value that is not finite then, or -1.
+TL_EXPORT int64_t tl_round_bf16(const uint32_t *bits, uint16_t *to, int64_t count);
+
 // Asks for large pages beneath memory that runs will read, of so many bytes at each address. A hint: it cannot fail.
 TL_EXPORT void tl_use_large_pages(const uint64_t *addresses, const uint64_t *bytes, int64_t count);
 

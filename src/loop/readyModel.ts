@@ -122,7 +122,7 @@ export async function readyModel<M extends Model>(
   model: M,
   { engine, adapter, ...initial }: ReadyOptions,
 ): Promise<ReadyModel<M>> {
-  const store = weightStore();
+  const store = weightStore(engine.scans);
   const trained = new Set(adapter?.adapter.parameters.map(({ name }) => name));
   const own = new Set(model.parameters.flatMap(({ name }) => (trained.has(name) ? [name] : [])));
   const notices = addWeights(checkpoint, model, store, own);

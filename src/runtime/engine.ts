@@ -2,6 +2,7 @@ import type { Graph } from '../ir/graph.ts';
 import type { RandomService } from './random.ts';
 import type { Tensor } from './tensor.ts';
 import type { WeightHandle } from './weights.ts';
+import type { WeightScans } from './weightScans.ts';
 
 /** What an engine holds, beside the weights themselves. */
 export interface MemoryReport {
@@ -76,6 +77,8 @@ export interface Engine {
   readonly slowToLoad?: boolean;
   /** Random numbers, the same on every engine and for every number of threads. */
   readonly random: RandomService;
+  /** Looks through weights that are read for it; on the calling thread where it has no way of its own. */
+  readonly scans?: WeightScans;
   /** Compiles a graph. Throws, naming the op, when something in it is not covered. */
   load(graph: Graph): Promise<Program>;
   /** Plans memory without compiling. Throws as `load` does. */

@@ -3,6 +3,7 @@ import { codeBytes, quantizedBlock, type QuantizedType } from '../ir/ops/dequant
 import { quantized, quantizedNames, type QuantizedWeights, widened } from './quantizedWeights.ts';
 import type { StorageType } from './storage.ts';
 import type { TensorSource } from './tensor-source.ts';
+import { hostScans, type WeightScans } from './weightScans.ts';
 import { readBf16, readF32 } from './weightValues.ts';
 
 /** A named weight. Programs bind handles; whoever changes the values raises the version, so that no copy goes stale. */
@@ -87,7 +88,8 @@ function limited(width: number): <T>(task: () => Promise<T>) => Promise<T> {
   };
 }
 
-export function weightStore(): WeightStore {
+/** A store whose stored weights are looked through by `scans` as they are read, on the calling thread unless given. */
+export function weightStore(scans: WeightScans = hostScans()): WeightStore {
   const handles = new Map<string, WeightHandle>();
   // All at once would hold a buffer per tensor and block the event loop while they start.
   const few = limited(2);
@@ -110,11 +112,11 @@ export function weightStore(): WeightStore {
     const count = sizeOf(shape);
     unread.set(name, { f32: formBytes.f32 * count, bf16: formBytes.bf16 * count });
     const once = <A extends Float32Array | Uint16Array>(
-      read: (source: TensorSource) => Promise<A>,
+      read: (source: TensorSource, scans: WeightScans) => Promise<A>,
     ): { readonly begun: () => boolean; readonly get: () => Promise<A> } => {
       let loading: Promise<A> | undefined;
       const load = async (): Promise<A> => {
-        const values = await read(source);
+        const values = await read(source, scans);
         taken(name, values.BYTES_PER_ELEMENT * count);
         return values;
       };
@@ -129,7 +131,7 @@ export function weightStore(): WeightStore {
       version: () => 0,
       f32: wide.get,
       bf16: narrow.get,
-      read: () => (wide.begun() ? wide.get() : few(() => readF32(source))),
+      read: () => (wide.begun() ? wide.get() : few(() => readF32(source, scans))),
       source,
       touch: () => {
         throw new TypeError(`Expected a trained weight but ${name} is frozen`);
@@ -144,7 +146,7 @@ export function weightStore(): WeightStore {
     const bytes = blocks * (codeBytes[type] + 4);
     unread.set(source.name, { f32: bytes, bf16: bytes });
     const load = async (): Promise<QuantizedWeights> => {
-      const made = quantized(type, await readF32(source));
+      const made = quantized(type, await readF32(source, scans));
       taken(source.name, bytes);
       return made;
     };

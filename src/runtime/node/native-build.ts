@@ -42,7 +42,7 @@ const sets: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
   arm64: { 'isa/base.cpp': [], 'isa/basebf16.cpp': [], 'isa/neon.cpp': [] },
 };
 
-const plain = ['engine.cpp', 'pages.cpp', 'pool.cpp', 'processor.cpp', 'sets.cpp'];
+const plain = ['engine.cpp', 'pages.cpp', 'pool.cpp', 'processor.cpp', 'scans.cpp', 'sets.cpp'];
 
 /** Sets that a build does without where the compiler does not know their instructions, which it is asked by a line of each. */
 const probes: Readonly<Record<string, string>> = {

@@ -6,6 +6,7 @@ import { runQueue } from '../runQueue.ts';
 import { fillPool } from './fill-pool.ts';
 import { loadNativeLibrary } from './native-library.ts';
 import { loadNativeProgram, messageOf, planNativeMemory } from './native-program.ts';
+import { nativeScans } from './nativeScans.ts';
 import { randomPool } from './random-pool.ts';
 
 export interface NativeEngineOptions {
@@ -83,6 +84,7 @@ export function nativeEngine({
     precision,
     instructionSet: set,
     random: randomPool(pool, threads),
+    scans: nativeScans(functions),
     load: (graph) => loadNativeProgram(context, graph),
     plan: (graph) => planNativeMemory(context, graph),
     memory: () => {

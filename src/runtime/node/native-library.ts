@@ -28,6 +28,9 @@ export interface NativeFunctions {
     Pointer | null
   >;
   readonly tl_program_release: Native<[Pointer], void>;
+  readonly tl_first_not_finite: Native<[Float32Array, number], number>;
+  readonly tl_first_not_finite_bf16: Native<[Uint16Array, number], number>;
+  readonly tl_round_bf16: Native<[Float32Array, Uint16Array, number], number>;
   readonly tl_use_large_pages: Native<[BigUint64Array, BigUint64Array, number], void>;
   readonly tl_program_run: Native<[Pointer, BigUint64Array, Uint8Array, number, Uint8Array, number], number>;
   readonly tl_engine_memory: Native<[Pointer, Float64Array], void>;
@@ -44,6 +47,9 @@ const signatures: Readonly<Record<keyof NativeFunctions, readonly [result: strin
   tl_engine_close: ['void', ['void *']],
   tl_program_load: ['void *', ['void *', 'void *', 'int64_t', 'void *', 'int64_t', 'void *', 'int64_t']],
   tl_program_release: ['void', ['void *']],
+  tl_first_not_finite: ['int64_t', ['void *', 'int64_t']],
+  tl_first_not_finite_bf16: ['int64_t', ['void *', 'int64_t']],
+  tl_round_bf16: ['int64_t', ['void *', 'void *', 'int64_t']],
   tl_use_large_pages: ['void', ['void *', 'void *', 'int64_t']],
   tl_program_run: ['int', ['void *', 'void *', 'void *', 'int64_t', 'void *', 'int64_t']],
   tl_engine_memory: ['void', ['void *', 'void *']],
