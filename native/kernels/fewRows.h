@@ -4,14 +4,12 @@
 
 namespace tl::TL_SET::gemm {
 
-// More rows are better off with operands packed for all threads.
+// More rows are better off with packed panels.
 constexpr int64_t kFewRows = 40;
 
-// More rows are better off with packed panels.
-constexpr int64_t kLineRows = 8;
-
-// Of few rows, codes of 8 bits are multiplied as they are; for more they are made cells once.
-constexpr int64_t kCodeRows = 4;
+// So many rows are all read beside each line; codes of 8 bits are then multiplied as they are. More go by blocks of lines and rows,
+// whose sums of both are in registers.
+constexpr int64_t kLineRows = 2;
 
 // Columns of a task, whole vectors: a stretch of memory that is worth a stream, and for every thread some.
 inline int64_t columnsOfTask(const Context &context, int64_t n, int64_t multiple) {
@@ -52,27 +50,52 @@ struct Side {
   Lines cells, plain, u;
 };
 
+// The low-rank term of rows [i, i + rows) and the columns of V: sums[r * W + c].
+template <int rows> inline void addLowRank(F *sums, const Side &side, const Lines &v, int64_t i, int64_t columns) {
+  for (int64_t c = 0; c < columns; c++) addLine<rows, Plain>(sums + c, side.u.from(i), v.p + c * v.step);
+}
+
+template <int rows> inline void finishRows(const Product &p, F *sums, int64_t i, int64_t j, int64_t columns) {
+  for (int64_t r = 0; r < least(rows, p.m - i); r++)
+    finishColumns(p.target.at(i + r, j), addedLanes(sums + r * W), columns);
+}
+
+// Columns [j, j + columns), at most W, of a product whose rows are all read beside each line.
 template <int rows>
 inline void lineTask(const Product &p, const Side &side, const Codes &codes, int64_t j, int64_t columns, float *own) {
   const Lines w = codes.p ? Lines{} : linesOf(p.b, j, columns, p.k, own);
+  F sums[rows * W] = {};
+  if (p.rank > 0) addLowRank<rows>(sums, side, plainOf(p.v, j, columns, p.rank, own + W * side.cells.cells), 0, columns);
+  for (int64_t c = 0; c < columns; c++)
+    if (codes.p) addCodes<rows>(sums + c, side.plain, codes, j + c);
+    else addLine<rows, Cells>(sums + c, side.cells, w.p + c * w.step);
+  finishRows<rows>(p, sums, 0, j, columns);
+}
+
+// The same of more rows, by blocks.
+inline void blockTask(const Product &p, const Side &side, int64_t j, int64_t columns, float *own) {
+  Lines w = linesOf(p.b, j, columns, p.k, own);
+  if (columns < W && w.p != own) {
+    for (int64_t c = 0; c < columns; c++) std::memcpy(own + c * w.cells, w.p + c * w.step, static_cast<size_t>(w.cells) * 4);
+    w = {own, w.cells, w.cells};
+  }
+  if (columns < W) std::memset(own + columns * w.cells, 0, static_cast<size_t>((W - columns) * w.cells) * 4);
   const Lines v = p.rank > 0 ? plainOf(p.v, j, columns, p.rank, own + W * side.cells.cells) : Lines{};
-  for (int64_t i = 0; i < p.m; i += rows) {
-    const Lines a = side.cells.from(i), plain = side.plain.from(i), u = side.u.from(i);
-    F sums[rows * W] = {};
-    for (int64_t c = 0; c < columns; c++) {
-      if (p.rank > 0) addLine<rows, Plain>(sums + c, u, v.p + c * v.step);
-      if (codes.p) addCodes<least(rows, kCodeRows)>(sums + c, plain, codes, j + c);
-      else addLine<rows, Cells>(sums + c, a, w.p + c * w.step);
-    }
-    for (int64_t r = 0; r < least(rows, p.m - i); r++)
-      finishColumns(p.target.at(i + r, j), addedLanes(sums + r * W), columns);
+  const int64_t turns = ceilDiv(p.m, kBlockRows) * (W / kBlockLines) * (w.cells / W);
+  const char *next = bytesAt(p.b.at(0, j + W)), *stop = bytesAt(p.b.at(0, j + 2 * W));
+  Ahead ahead{next, stop, roundUp(ceilDiv(stop - next, turns), 64)};
+  for (int64_t i = 0; i < p.m; i += kBlockRows) {
+    F sums[kBlockRows * W] = {};
+    if (p.rank > 0) addLowRank<kBlockRows>(sums, side, v, i, columns);
+    for (int64_t c = 0; c < W; c += kBlockLines) addBlock(sums + c, side.cells.from(i), w.from(c), ahead);
+    finishRows<kBlockRows>(p, sums, i, j, columns);
   }
 }
 
-// The rows of A as f32 for the low-rank term, and U as a product of them.
-template <int rows> inline void makeLowRank(Context &context, const Product &p, const Side &side) {
+// U by all rows as f32, `rows` at once.
+template <int rows> inline void makeLowRank(Context &context, const Product &p, const Lines &plain) {
   const auto part = [&](int64_t task, int thread) {
-    lowRank<rows>(p, side.plain, task * W, least(W, p.rank - task * W), context.own<float>(thread));
+    lowRank<rows>(p, plain, task * W, least(W, p.rank - task * W), context.own<float>(thread));
   };
   const int64_t tasks = ceilDiv(p.rank, W);
   // What is small is done before another thread would be awake.
@@ -80,73 +103,43 @@ template <int rows> inline void makeLowRank(Context &context, const Product &p, 
   else context.pool.run(tasks, part);
 }
 
-// Products by lines, `rows` rows at once.
-template <int rows> inline void byLines(Context &context, const Product &p) {
+// `rows` at once: all there are, or a block's.
+template <int rows> inline void fewRowsOf(Context &context, const Product &p) {
   const int64_t lines = roundUp(p.m, rows), cells = lineCells(p.k), step = roundUp(p.k, W), rankStep = roundUp(p.rank, W);
-  const Codes codes = rows <= kCodeRows ? codesOf(p.b, p.k) : Codes{};
+  const bool blocks = p.m > kLineRows;
+  const Codes codes = blocks ? Codes{} : codesOf(p.b, p.k);
   const int64_t wide = p.rank > 0 || codes.p ? step : 0, narrow = codes.p ? 0 : cells;
-  float *memory = context.shared<float>(static_cast<size_t>(lines * (narrow + wide + rankStep)));
+  const int64_t floats = lines * (narrow + wide + rankStep);
+  float *memory = context.shared<float>(static_cast<size_t>(floats));
   context.reserve(static_cast<size_t>(W * (most(cells, step) + rankStep)) * 4);
   float *plain = memory + lines * narrow, *u = plain + lines * wide;
   const Side side{{memory, narrow, narrow}, {plain, wide, wide}, {u, rankStep, rankStep}};
   // Rows that are missing are zero.
-  std::memset(memory, 0, static_cast<size_t>(lines * (narrow + wide + rankStep)) * 4);
+  std::memset(memory, 0, static_cast<size_t>(floats) * 4);
   for (int64_t i = 0; i < p.m; i++) {
     const Matrix row = p.a.at(i, 0);
     if (narrow) packLine(memory + i * cells, row, p.k);
     if (wide) std::memcpy(plain + i * step, row.p, static_cast<size_t>(p.k) * 4);
   }
   if (p.rank > 0) {
-    makeLowRank<rows>(context, p, side);
+    makeLowRank<rows>(context, p, side.plain);
     const float factor = p.scale / p.target.alpha;
     for (int64_t i = 0; i < p.m; i++)
       for (int64_t c = 0; c < p.rank; c++) u[i * rankStep + c] = p.u[i * p.rank + c] * factor;
   }
   const int64_t block = columnsOfTask(context, p.n, W);
   context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int thread) {
+    float *own = context.own<float>(thread);
     for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += W)
-      lineTask<rows>(p, side, codes, j, least(W, p.n - j), context.own<float>(thread));
-  });
-}
-
-// Products by panels: each task packs some columns of W for itself and goes through all rows with them.
-inline void byPanels(Context &context, const Product &p) {
-  const int64_t main = chunksOf(p.k), chunks = main + chunksOf(p.rank), panels = ceilDiv(p.m, kRows);
-  const int64_t sizeA = chunks * kCells * kRows, sizeB = chunks * kCells * kColumns, step = roundUp(p.k, W);
-  const int64_t lines = roundUp(p.m, 8), wide = p.rank > 0 ? lines * step : 0;
-  float *memory = context.shared<float>(static_cast<size_t>(panels * sizeA + wide));
-  context.reserve(static_cast<size_t>(most(sizeB, W * step)) * 4);
-  if (p.rank > 0) {
-    float *plain = memory + panels * sizeA;
-    std::memset(plain, 0, static_cast<size_t>(wide) * 4);
-    for (int64_t i = 0; i < p.m; i++) std::memcpy(plain + i * step, p.a.at(i, 0).p, static_cast<size_t>(p.k) * 4);
-    makeLowRank<8>(context, p, {{}, {plain, step, step}, {}});
-  }
-  context.pool.run(panels, [&](int64_t panel, int) {
-    float *a = memory + panel * sizeA;
-    const int64_t i = panel * kRows, rows = least(kRows, p.m - i);
-    packRows(a, p.a.at(i, 0), rows, p.k);
-    if (p.rank > 0)
-      packRows(a + main * kCells * kRows, {p.u + i * p.rank, p.rank, 1}, rows, p.rank, p.scale / p.target.alpha);
-  });
-  const int64_t block = columnsOfTask(context, p.n, kColumns);
-  context.pool.run(ceilDiv(p.n, block), [&](int64_t task, int thread) {
-    float *b = context.own<float>(thread);
-    for (int64_t j = task * block; j < least(p.n, (task + 1) * block); j += kColumns) {
-      const int64_t columns = least(kColumns, p.n - j);
-      packColumns(b, p.b.at(0, j), columns, p.k);
-      if (p.rank > 0) packColumns(b + main * kCells * kColumns, p.v.at(0, j), columns, p.rank);
-      multiply(memory, b, p.m, columns, chunks, chunks, chunks, false, p.target.at(0, j));
-    }
+      if (blocks) blockTask(p, side, j, least(W, p.n - j), own);
+      else lineTask<rows>(p, side, codes, j, least(W, p.n - j), own);
   });
 }
 
 inline void fewRows(Context &context, const Product &p) {
-  if (p.m > kLineRows) byPanels(context, p);
-  else if (p.m > 4) byLines<8>(context, p);
-  else if (p.m > 2) byLines<4>(context, p);
-  else if (p.m > 1) byLines<2>(context, p);
-  else byLines<1>(context, p);
+  if (p.m == 1) fewRowsOf<1>(context, p);
+  else if (p.m == 2) fewRowsOf<2>(context, p);
+  else fewRowsOf<4>(context, p);
 }
 
 inline bool isFewRows(const Product &p) {

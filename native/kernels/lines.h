@@ -13,6 +13,17 @@ inline int64_t lineCells(int64_t inner) { return roundUp(ceilDiv(inner, kPer), W
 
 // A line of `inner` elements as cells; what is beyond it is zero.
 inline void packLine(float *to, const Matrix &line, int64_t inner) {
+  constexpr auto size = static_cast<int64_t>(kBlockElements);
+  if (line.form == Form::int8 && inner % size == 0 && line.start % size == 0) {
+    const uint8_t *codes = reinterpret_cast<const uint8_t *>(line.p) + line.start;
+    const float *scales = line.scales + line.start / size;
+    for (int64_t block = 0; block < inner / size; block++, codes += size) {
+      const Block e{codes, scales[block]};
+#pragma GCC unroll 8
+      for (int64_t i = 0; i < size; i += W * kPer) store(to + (block * size + i) / kPer, cellsAlong(e, i));
+    }
+    return;
+  }
   elementsOf(line, [&](const auto &e) {
     int64_t i = 0;
     for (; (i + W) * kPer <= inner; i += W) store(to + i, cellsAlong(e, i * kPer));
@@ -65,7 +76,7 @@ struct Plain {
 
 // sums[r * W] += line r of A by a line of W, lane by lane. A few sums at once, since each waits for the one before it.
 template <int rows, class Kind> inline void addLine(F *sums, const Lines &a, const float *w) {
-  constexpr int chains = rows == 1 ? 4 : rows == 2 ? 2 : 1;
+  constexpr int chains = 2;
   F own[chains][rows] = {};
   int64_t i = 0;
   for (; i + chains * W <= a.cells; i += chains * W)
@@ -132,6 +143,50 @@ template <int rows> inline void addCodes(F *sums, const Lines &a, const Codes &w
     for (int c = 1; c < chains; c++) own[0][r] += own[c][r];
     sums[r * W] += own[0][r];
   }
+}
+
+// What comes after some lines, fetched bit by bit while those are read.
+struct Ahead {
+  const char *p, *stop;
+  int64_t step; // whole lines of a cache, in bytes
+  void next() {
+    for (const char *end = p + step < stop ? p + step : stop; p < end; p += 64) __builtin_prefetch(p, 0, 2);
+  }
+};
+
+#if TL_BYTES == 64 || defined(__aarch64__)
+constexpr bool kManyRegisters = true;
+#else
+constexpr bool kManyRegisters = false;
+#endif
+
+// Lines of W and rows of A at once in registers.
+constexpr int kBlockLines = kManyRegisters ? 4 : 2;
+constexpr int kBlockRows = 4;
+
+// sums[r * W + l] += line r of A by line l of W for a block of them.
+inline void addBlock(F *sums, const Lines &a, const Lines &w, Ahead &ahead) {
+  F own[kBlockRows][kBlockLines];
+#pragma GCC unroll 4
+  for (int r = 0; r < kBlockRows; r++)
+#pragma GCC unroll 4
+    for (int l = 0; l < kBlockLines; l++) own[r][l] = sums[r * W + l];
+  for (int64_t i = 0; i < a.cells; i += W) {
+    F left[kBlockRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kBlockRows; r++) left[r] = load(a.p + r * a.step + i);
+    ahead.next();
+#pragma GCC unroll 4
+    for (int l = 0; l < kBlockLines; l++) {
+      const F right = load(w.p + l * w.step + i);
+#pragma GCC unroll 4
+      for (int r = 0; r < kBlockRows; r++) own[r][l] = multiplied(own[r][l], left[r], right);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kBlockRows; r++)
+#pragma GCC unroll 4
+    for (int l = 0; l < kBlockLines; l++) sums[r * W + l] = own[r][l];
 }
 
 // Lane i of the result: the lanes of sums[i], added up in a fixed tree. The sums are lost.

@@ -51,6 +51,13 @@ template <class Use> inline void elementsOf(const Matrix &m, Use use) {
   else use(Nibbles{bytes, m.scales, m.start});
 }
 
+// Where the matrix's start lies in memory.
+inline const char *bytesAt(const Matrix &m) {
+  const auto *bytes = reinterpret_cast<const char *>(m.p);
+  if (m.form == Form::f32) return bytes;
+  return bytes + (m.form == Form::bf16 ? 2 * m.start : m.form == Form::int8 ? m.start : m.start / 2);
+}
+
 inline int64_t chunksOf(int64_t inner) { return ceilDiv(inner, kChunk); }
 
 // A cell in all lanes; no arithmetic may touch bits that are no f32.

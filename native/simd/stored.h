@@ -90,6 +90,13 @@ struct Bytes {
   }
 };
 
+// d (q - 128) of one block.
+struct Block {
+  const uint8_t *p;
+  float scale;
+  F along(int64_t i) const { return __builtin_convertvector(signedLanesOf(p + i), F) * scale; }
+};
+
 // d (q - 8), the first half of a block in the low halves of its 16 bytes, from element `start` on.
 struct Nibbles {
   const uint8_t *p;

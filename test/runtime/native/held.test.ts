@@ -177,7 +177,7 @@ for (const set of [...instructionSets, ...bf16Sets]) {
           }
           // Few rows read whole blocks of bytes as whole numbers, and apply a block's scale to its sum.
           const bound =
-            type === 'int8' && rows <= 4 && inner % 32 === 0 ? (bf16Sets.includes(set) ? 2 ** -7 : 1e-6) : 0;
+            type === 'int8' && rows <= 2 && inner % 32 === 0 ? (bf16Sets.includes(set) ? 2 ** -7 : 1e-6) : 0;
           for (const name of ['y', 'dx']) {
             const [wanted, held] = outputs.map((each) => each[name]?.data ?? []);
             const place = `${type}, ${name} of ${rows} x ${out} x ${inner}`;
