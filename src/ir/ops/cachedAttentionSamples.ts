@@ -108,6 +108,22 @@ const cases: readonly Case[] = [
     lengths: [4],
     bias: [1, 1, 3, 8],
   },
+  {
+    name: 'one token, many rows of wide heads in groups of three',
+    attrs: { fresh: false },
+    q: [6, 1, 9, 88],
+    kvHeads: 3,
+    capacity: 40,
+    lengths: [0, 1, 15, 16, 31, 39],
+  },
+  {
+    name: 'several tokens of one sequence, groups of five, window',
+    attrs: { fresh: false, window: 18 },
+    q: [1, 3, 10, 40],
+    kvHeads: 2,
+    capacity: 40,
+    lengths: [35],
+  },
 ];
 
 export const cachedAttentionSamples = (): Sample<CachedAttrs>[] =>
