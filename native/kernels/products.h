@@ -13,8 +13,8 @@ constexpr KernelEntry products[] = {
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
     {"cachedAttention", attention::cached, 10},
-    {"vocabularyLogprobs", vocabulary::logprobs, 5, 1 << 1},
-    {"vocabularyHeadGrad", vocabulary::headGrad, 5, 1 << 1},
+    {"vocabularyLogprobs", vocabulary::logprobs, 6, 1 << 1},
+    {"vocabularyHeadGrad", vocabulary::headGrad, 6, 1 << 1},
 };
 
 constexpr int productCount = sizeof products / sizeof *products;

@@ -43,8 +43,8 @@ constexpr KernelEntry kernels[] = {
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
     {"cachedAttention", attention::cached, 10},
-    {"vocabularyLogprobs", vocabulary::logprobs, 5, 1 << 1},
-    {"vocabularyHeadGrad", vocabulary::headGrad, 5, 1 << 1},
+    {"vocabularyLogprobs", vocabulary::logprobs, 6, 1 << 1},
+    {"vocabularyHeadGrad", vocabulary::headGrad, 6, 1 << 1},
 };
 
 constexpr int kernelCount = sizeof kernels / sizeof *kernels;

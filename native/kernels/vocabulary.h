@@ -89,7 +89,8 @@ inline Problem read(const Args &args) {
           args.at<int32_t>(2)};
 }
 
-// Slots hidden [N, D], head [V, D], targets [N], ln p [N] or none, ∂ ln p/∂h [N, D] or none. ints: N, V, D; floats: slope.
+// Slots hidden [N, D], head [V, D], targets [N], then, each or none, ln p [N], ∂ ln p/∂h [N, D] and the softmax's largest logits and
+// sums [2, N]. ints: N, V, D; floats: slope.
 inline void logprobs(Context &context, const Args &args) {
   const Problem p = read(args);
   if (!indexing::within(context, "vocabularyStatistics", p.targets, p.rows, p.tokens)) return;
@@ -110,6 +111,10 @@ inline void logprobs(Context &context, const Args &args) {
     context.pool.run(ceilDiv(rows, 16), [&](int64_t task, int) {
       for (int64_t r = task * 16; r < least(rows, task * 16 + 16); r++) {
         if (args.slots[3]) args.at(3)[from + r] = (running.chosen[r] - running.top[r]) - std::log(running.sum[r]);
+        if (args.slots[5]) {
+          args.at(5)[from + r] = running.top[r];
+          args.at(5)[p.rows + from + r] = running.sum[r];
+        }
         if (!direction) continue;
         const float part = p.slope / running.sum[r];
         elementsOf(p.head.at(p.targets[from + r], 0), [&](const auto &own) {
@@ -121,24 +126,23 @@ inline void logprobs(Context &context, const Args &args) {
   }
 }
 
-// dW_v = Σ_n c_n (1[v = t_n] - p_nv) s h_n. Slots hidden, head, targets, c [N], dW. ints and floats as of `logprobs`.
+// dW_v = Σ_n c_n (1[v = t_n] - p_nv) s h_n. Slots hidden, head, targets, c [N], the softmax [2, N] that `logprobs` gave, dW. ints and
+// floats as there.
 inline void headGrad(Context &context, const Args &args) {
   const Problem p = read(args);
-  const float *c = args.at(3);
+  const float *c = args.at(3), *tops = args.at(4), *sums = tops + p.rows;
   if (!indexing::within(context, "vocabularyStatisticsGrad", p.targets, p.rows, p.tokens)) return;
-  const int64_t atOnce = least(kAtOnce, p.rows), chunk = least(kTokens, p.tokens);
-  float *weights = context.workspace<float>(static_cast<size_t>(atOnce * (chunk + 3)));
-  const Running running{weights + atOnce * chunk, weights + atOnce * (chunk + 1), weights + atOnce * (chunk + 2)};
+  const int64_t atOnce = least(kAtOnce, p.rows);
+  float *weights = context.workspace<float>(static_cast<size_t>(atOnce * least(kTokens, p.tokens)));
   for (int64_t from = 0; from < p.rows; from += atOnce) {
     const int64_t rows = least(atOnce, p.rows - from);
-    stream(context, p, from, rows, weights, running, nullptr, [](int64_t, int64_t) {});
     for (int64_t start = 0; start < p.tokens; start += kTokens) {
       const int64_t n = least(kTokens, p.tokens - start);
       logits(context, p, from, rows, start, n, weights);
       context.pool.run(ceilDiv(rows, 8), [&](int64_t task, int) {
         for (int64_t r = task * 8; r < least(rows, task * 8 + 8); r++) {
           float *x = weights + r * n;
-          const float factor = -c[from + r] / running.sum[r], top = running.top[r];
+          const float factor = -c[from + r] / sums[from + r], top = tops[from + r];
           int64_t i = 0;
           for (; i + W <= n; i += W) store(x + i, expNegative(load(x + i) - top) * factor);
           for (; i < n; i++) x[i] = std::exp(x[i] - top) * factor;
@@ -147,7 +151,7 @@ inline void headGrad(Context &context, const Args &args) {
         }
       });
       Product back{n, p.width, rows, {weights, 1, n}, {p.hidden + from * p.width, p.width, 1}, {}};
-      back.target.c = args.at(4) + start * p.width;
+      back.target.c = args.at(5) + start * p.width;
       back.target.row = p.width;
       back.target.alpha = p.slope;
       back.target.accumulate = from > 0;

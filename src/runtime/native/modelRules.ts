@@ -3,9 +3,9 @@ import { type AttentionAttrs, attentionSizes } from '../../ir/ops/attention.ts';
 import { forwardExtras, gradExtras } from '../../ir/ops/attentionMask.ts';
 import { type RotaryAttrs, rotaryTables } from '../../ir/ops/rotary.ts';
 import { type VocabularyAttrs, type VocabularyGradAttrs, vocabularyOperands } from '../../ir/ops/vocabulary.ts';
-import { dimAt, type Shape, sizeOf } from '../../ir/types.ts';
+import { dimAt, type Shape, sizeOf, tensorType } from '../../ir/types.ts';
 import type { Ref } from './ref.ts';
-import type { Rule } from './rules.ts';
+import type { Rule, RuleContext } from './rules.ts';
 
 const rowsAndWidth = (shape: Shape): [number, number] => [sizeOf(shape.slice(0, -1)), dimAt(shape, -1)];
 
@@ -25,6 +25,21 @@ function attentionNumbers(q: Ref, k: Ref, attrs: AttentionAttrs): { ints: number
 /** Whether only log-probabilities are asked for, of plain logits. */
 const onlyLogprobs = (inputs: readonly (Ref | null)[], { statistics, softCap }: VocabularyAttrs): boolean =>
   statistics.length === 1 && statistics[0] === 'logprobs' && softCap === undefined && !vocabularyOperands(inputs).bias;
+
+/** The kernel of log-probabilities: they, their gradient by the hidden states, and the softmax's largest logits and sums [2, N]. */
+function vocabularyLogprobs({ build, inputs, attrs }: RuleContext): readonly Ref[] {
+  const given = attrs as unknown as VocabularyAttrs;
+  const { hidden, head, targets } = vocabularyOperands(inputs);
+  const rows = dimAt(hidden.type.shape, 0);
+  return build.kernel('vocabularyLogprobs', {
+    inputs: [hidden, head, targets],
+    outputs: [tensorType('f32', [rows]), hidden.type, tensorType('f32', [2, rows])],
+    ints: [rows, dimAt(head.type.shape, 0), dimAt(hidden.type.shape, 1)],
+    floats: [given.scale / given.temperature],
+    optional: [0, 1, 2],
+    narrow: [1],
+  });
+}
 
 /** Composites of language models that have kernels of their own. */
 export const modelRules: Readonly<Record<string, Rule>> = {
@@ -97,25 +112,19 @@ export const modelRules: Readonly<Record<string, Rule>> = {
       inPlace: { 1: 3, 2: 4 },
     });
   },
-  vocabularyStatistics: ({ build, inputs, attrs, outputTypes }) => {
-    const given = attrs as unknown as VocabularyAttrs;
-    if (!onlyLogprobs(inputs, given)) return null;
-    const { hidden, head, targets } = vocabularyOperands(inputs);
-    return build.kernel('vocabularyLogprobs', {
-      inputs: [hidden, head, targets],
-      outputs: outputTypes,
-      ints: [dimAt(hidden.type.shape, 0), dimAt(head.type.shape, 0), dimAt(hidden.type.shape, 1)],
-      floats: [given.scale / given.temperature],
-      optional: [0, 1],
-      narrow: [1],
-    });
+  vocabularyStatistics: (context) => {
+    if (!onlyLogprobs(context.inputs, context.attrs as unknown as VocabularyAttrs)) return null;
+    return vocabularyLogprobs(context).slice(0, 2);
   },
-  vocabularyStatisticsGrad: ({ build, inputs, attrs, outputTypes }) => {
+  vocabularyStatisticsGrad: (context) => {
+    const { build, inputs, attrs, outputTypes } = context;
     const given = attrs as unknown as VocabularyGradAttrs;
     if (!onlyLogprobs(inputs, given) || given.wrt.length !== 1 || given.wrt[0] !== 1) return null;
     const { hidden, head, targets } = vocabularyOperands(inputs);
+    // The forward pass has this call already and gives what it knows of the softmax.
+    const softmax = at(vocabularyLogprobs(context), 2);
     return build.kernel('vocabularyHeadGrad', {
-      inputs: [hidden, head, targets, required(inputs, 8)],
+      inputs: [hidden, head, targets, required(inputs, 8), softmax],
       outputs: outputTypes,
       ints: [dimAt(hidden.type.shape, 0), dimAt(head.type.shape, 0), dimAt(hidden.type.shape, 1)],
       floats: [given.scale / given.temperature],
