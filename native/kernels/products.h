@@ -1,5 +1,5 @@
-// The kernels that a set of bf16 has of its own: products of layers, attention and the vocabulary. All others, such as the
-// linear algebra of optimizers and gradients of low-rank factors, it takes from its set of f32.
+// The kernels that a set of bf16 has of its own: products of layers and gradients of their weights, attention and the
+// vocabulary. All others, such as the linear algebra of optimizers and gradients of low-rank factors, it takes from its set of f32.
 #pragma once
 #include "attentionGrad.h"
 #include "cachedAttention.h"
@@ -10,6 +10,7 @@ namespace tl::TL_SET {
 
 constexpr KernelEntry products[] = {
     {"linear", gemm::linear, -1, 1 << 1},
+    {"layerMatmul", gemm::batched, 3, 1 << 1},
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
     {"cachedAttention", attention::cached, 10},

@@ -33,6 +33,7 @@ constexpr KernelEntry kernels[] = {
     {"keepMask", indexing::keepMask, 4},
     {"keyedUniform", indexing::keyedUniform, 4},
     {"matmul", gemm::batched, 3, 1 << 1},
+    {"layerMatmul", gemm::batched, 3, 1 << 1},
     {"linear", gemm::linear, -1, 1 << 1},
     {"conv", convolution::forward, 4},
     {"convTranspose", convolution::transposed, 4},

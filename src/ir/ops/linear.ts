@@ -111,7 +111,8 @@ export const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
     const rows = flatten(x);
     const dyRows = flatten(dy);
     const product = (p: Value, q: Value, alpha: number) => matmul(p, q, { transposeA: true, alpha });
-    const dw = needs[1] ? (transposed ? product(rows, dyRows, 1) : product(dyRows, rows, 1)) : undefined;
+    const [outer, other] = transposed ? [rows, dyRows] : [dyRows, rows];
+    const dw = needs[1] ? matmul(outer, other, { transposeA: true, ofLayer: true }) : undefined;
     const gradients = [needs[0] ? back[0] : undefined, dw, bias && needs[2] ? sumTo(dy, bias.type.shape) : undefined];
     if (!a || !b || !back[1]) return gradients;
     const [u, v] = [rowsFor(at(outputs, 1), a), rowsFor(back[1], a)];

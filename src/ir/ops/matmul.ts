@@ -5,7 +5,13 @@ import { broadcastShapes, dimAt, formatShape, type Shape, sizeOf, tensorType } f
 import { sumTo } from './sumTo.ts';
 import { requireF32 } from './requireF32.ts';
 
-type MatmulAttrs = { readonly transposeA: boolean; readonly transposeB: boolean; readonly alpha: number };
+type MatmulAttrs = {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly alpha: number;
+  /** An engine that rounds the operands of layers may round these too: they belong to a layer, as its weight's gradient does. */
+  readonly ofLayer?: true;
+};
 
 interface Sizes {
   readonly batch: Shape;

@@ -26,7 +26,8 @@ export const productRules: Readonly<Record<string, Rule>> = {
     const transposes = [attrs['transposeA'], attrs['transposeB']].map((flag) => (flag === true ? 1 : 0));
     const ints = [m, n, k, ...transposes, axes.length, ...axes.flat()];
     const narrow = axes.length === 0 ? [1] : [];
-    return build.kernel('matmul', { inputs: [a, b], outputs: [type], ints, floats: [Number(attrs['alpha'])], narrow });
+    const kernel = attrs['ofLayer'] === true ? 'layerMatmul' : 'matmul';
+    return build.kernel(kernel, { inputs: [a, b], outputs: [type], ints, floats: [Number(attrs['alpha'])], narrow });
   },
   linear: ({ build, inputs, attrs, outputTypes }) => {
     const [x, w] = [required(inputs, 0), required(inputs, 1)];

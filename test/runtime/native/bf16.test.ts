@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { normal } from '../../../src/ir/dense.ts';
+import { vjp } from '../../../src/ir/grad.ts';
+import { buildGraph, type Graph, input } from '../../../src/ir/graph.ts';
+import { linear, matmul } from '../../../src/ir/index.ts';
+import { evaluate } from '../../../src/runtime/evaluate.ts';
+import { tensor } from '../../../src/runtime/tensor.ts';
 import { nativeEngine } from '../../../src/runtime/node/native-engine.ts';
 import { checkProperties } from '../../ir/properties/check.ts';
-import { opError } from '../opCases.ts';
+import { distance, opError } from '../opCases.ts';
 import { bf16Bound, bf16Cases, bf16Properties, isRounded } from './bf16Cases.ts';
 import { bf16Sets, engineOf, found, instructionSets } from './engines.ts';
 
@@ -38,6 +44,35 @@ for (const set of bf16Sets) {
       const options = { seconds: 1, least: 2, first: 8001, sameBits: true };
       const engines = threads.map((open) => open());
       t.diagnostic(await checkProperties(bf16Properties, engines, options));
+    },
+  );
+}
+
+/** A product in two forms: the gradient of a layer's weight, and two operands that belong to none. */
+function weightGradient(rows: number, out: number, inner: number): Graph {
+  const [x, dy] = [input('x', 'f32', [rows, inner]), input('dy', 'f32', [rows, out])];
+  const w = input('w', 'f32', [out, inner]);
+  const [dw = w] = vjp([[linear(x, w), dy]], [w]);
+  return buildGraph({ dw, product: matmul(dy, x, { transposeA: true }) });
+}
+
+for (const set of bf16Sets) {
+  const engine = engineOf(set);
+  test(
+    `bf16 with ${set}: gradients of weights are rounded as their layers are, other products are not`,
+    { skip: found.missing },
+    async () => {
+      const [rows, out, inner] = [37, 70, 99];
+      const graph = weightGradient(rows, out, inner);
+      const feeds = { x: normal([rows, inner], 1), dy: normal([rows, out], 2) };
+      const expected = evaluate(graph, feeds);
+      const program = await engine().load(graph);
+      const { x, dy } = feeds;
+      const outputs = await program.run({ x: tensor('f32', x.shape, x.data), dy: tensor('f32', dy.shape, dy.data) });
+      program.release();
+      const errorOf = (name: string): number => distance(outputs[name]?.data ?? [], expected[name]?.data ?? []);
+      assert.ok(errorOf('dw') > 2 ** -12 && errorOf('dw') < bf16Bound, `dw: ${errorOf('dw')}`);
+      assert.ok(errorOf('product') < 1e-6, `product: ${errorOf('product')}`);
     },
   );
 }
