@@ -50,9 +50,22 @@ struct Side {
   Lines cells, plain, u;
 };
 
-// The low-rank term of rows [i, i + rows) and the columns of V: sums[r * W + c].
-template <int rows> inline void addLowRank(F *sums, const Side &side, const Lines &v, int64_t i, int64_t columns) {
-  for (int64_t c = 0; c < columns; c++) addLine<rows, Plain>(sums + c, side.u.from(i), v.p + c * v.step);
+// The low-rank term of rows [i, i + rows) and the columns of V: sums[r * W + c], which are zero where there is none.
+template <int rows> inline void lowRankSums(F *sums, const Side &side, const Lines &v, int64_t i, int64_t columns) {
+  for (int64_t k = 0; k < v.cells; k += W) {
+    F left[rows];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) left[r] = load(side.u.from(i + r).p + k);
+    for (int64_t c = 0; c < columns; c++) {
+      const F right = load(v.p + c * v.step + k);
+#pragma GCC unroll 4
+      for (int r = 0; r < rows; r++) sums[r * W + c] = k == 0 ? left[r] * right : sums[r * W + c] + left[r] * right;
+    }
+  }
+  if (v.cells == 0) columns = 0;
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++)
+    for (int64_t c = columns; c < W; c++) sums[r * W + c] = F{};
 }
 
 template <int rows> inline void finishRows(const Product &p, F *sums, int64_t i, int64_t j, int64_t columns) {
@@ -64,8 +77,9 @@ template <int rows> inline void finishRows(const Product &p, F *sums, int64_t i,
 template <int rows>
 inline void lineTask(const Product &p, const Side &side, const Codes &codes, int64_t j, int64_t columns, float *own) {
   const Lines w = codes.p ? Lines{} : linesOf(p.b, j, columns, p.k, own);
-  F sums[rows * W] = {};
-  if (p.rank > 0) addLowRank<rows>(sums, side, plainOf(p.v, j, columns, p.rank, own + W * side.cells.cells), 0, columns);
+  const Lines v = p.rank > 0 ? plainOf(p.v, j, columns, p.rank, own + W * side.cells.cells) : Lines{};
+  F sums[rows * W];
+  lowRankSums<rows>(sums, side, v, 0, columns);
   for (int64_t c = 0; c < columns; c++)
     if (codes.p) addCodes<rows>(sums + c, side.plain, codes, j + c);
     else addLine<rows, Cells>(sums + c, side.cells, w.p + c * w.step);
@@ -85,8 +99,8 @@ inline void blockTask(const Product &p, const Side &side, int64_t j, int64_t col
   const char *next = bytesAt(p.b.at(0, j + W)), *stop = bytesAt(p.b.at(0, j + 2 * W));
   Ahead ahead{next, stop, roundUp(ceilDiv(stop - next, turns), 64)};
   for (int64_t i = 0; i < p.m; i += kBlockRows) {
-    F sums[kBlockRows * W] = {};
-    if (p.rank > 0) addLowRank<kBlockRows>(sums, side, v, i, columns);
+    F sums[kBlockRows * W];
+    lowRankSums<kBlockRows>(sums, side, v, i, columns);
     for (int64_t c = 0; c < W; c += kBlockLines) addBlock(sums + c, side.cells.from(i), w.from(c), ahead);
     finishRows<kBlockRows>(p, sums, i, j, columns);
   }
