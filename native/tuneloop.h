@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 // Raised whenever a plan, a kernel's operands or this file change: caller and library must agree.
-#define TL_VERSION 7
+#define TL_VERSION 8
 
 typedef struct tl_engine tl_engine;
 typedef struct tl_program tl_program;

@@ -4,13 +4,14 @@ import { type Command, own } from './contestant.ts';
 /** The option of benches in which several engines of ours take turns. */
 export const ownOption = {
   own: {
-    help: 'LIST of ours: ort or native, then what is chosen: fp32 or bf16, an instruction set, int8 or int4 for the base; as ort-fp32, native-bf16, native-avx2, native-fp32-int8',
+    help: 'LIST of ours: ort or native, then what is chosen: fp32 or bf16, an instruction set, int8 or int4 for the base, tables for its embeddings and head too (decode); as ort-fp32, native-bf16, native-avx2, native-fp32-int8-tables',
     default: 'native-fp32',
   },
 } as const;
 
 const optionOf = (part: string): string => {
   if (part === 'fp32' || part === 'bf16') return '--precision';
+  if (part === 'tables') return '--quantized';
   return part === 'int8' || part === 'int4' ? '--quantization' : '--instruction-set';
 };
 

@@ -4,13 +4,21 @@ import { generate } from '../../src/loop/generate.ts';
 import { engineRecord } from '../../src/loop/engines.ts';
 import { openModel, tokenizerOf } from '../../src/loop/model.ts';
 import { count, modelFolder, readOptions } from '../lib/options.ts';
-import { engineOptions, openEngine, printTimes, quantizationOf, quantizationOption } from './engine.ts';
+import {
+  engineOptions,
+  openEngine,
+  printTimes,
+  quantizationOf,
+  quantizationOption,
+  quantizedOption,
+} from './engine.ts';
 import { serve } from './serve.ts';
 
 const options = readOptions('Greedy generation of ours, one batch per line of stdin.', {
   model: { help: 'FOLDER' },
   ...engineOptions,
   ...quantizationOption,
+  ...quantizedOption,
   adapter: { help: 'FOLDER, switched on' },
   batch: { help: 'N prompts', default: '1' },
   'prompt-length': { help: 'N tokens', default: '64' },
@@ -21,10 +29,12 @@ const [batch, length, maxNewTokens] = (['batch', 'prompt-length', 'new-tokens'] 
 ) as [number, number, number];
 const { engine, native } = await openEngine(options);
 const quantization = quantizationOf(options.quantization);
+if (options.quantized !== undefined && (options.quantized !== 'tables' || quantization === undefined))
+  throw new RangeError(`Expected --quantized tables with --quantization but found ${options.quantized}`);
 const { adapter } = options;
 const opened = await openModel({
   model: modelFolder(options.model),
-  ...(quantization === undefined ? {} : { quantization }),
+  ...(quantization === undefined ? {} : { quantization, quantizeEmbeddings: options.quantized === 'tables' }),
   engine,
   ...(adapter === undefined ? {} : { adapter }),
 });

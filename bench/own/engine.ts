@@ -43,6 +43,9 @@ export async function openEngine(
 /** The option of benches whose base may be held in fewer bits. */
 export const quantizationOption = { quantization: { help: 'int8 or int4: the weights of linear layers' } } as const;
 
+/** The option of benches that only compute, not train. */
+export const quantizedOption = { quantized: { help: 'tables: embeddings and head too' } } as const;
+
 /** RangeError on what is no such type. */
 export function quantizationOf(text: string | undefined): QuantizedType | undefined {
   if (text === undefined || text === 'int8' || text === 'int4') return text;

@@ -16,26 +16,31 @@ inline bool within(Context &context, const char *op, const int32_t *ids, int64_t
 }
 
 // y[0, n) as f32.
-inline void widen(float *y, const Halves &x, int64_t n) {
+template <class Elements> inline void widen(float *y, const Elements &x, int64_t n) {
   int64_t i = 0;
   for (; i + W <= n; i += W) store(y + i, x.along(i));
   for (; i < n; i++) y[i] = x.one(i);
 }
 
-// y[outer, id, inner] = x[outer, ids[id], inner]. Slots x, ids, y. ints: element bytes, outer, size, ids, inner.
+// y[outer, id, inner] = x[outer, ids[id], inner]. Slots x, ids, scales of x's codes or none, y. ints: element bytes, outer, size, ids,
+// inner, bits of the codes, 0 where x has none.
 inline void gather(Context &context, const Args &args) {
   const int64_t bytes = args.ints[0], outer = args.ints[1], size = args.ints[2], count = args.ints[3],
                 width = args.ints[4], inner = width * bytes;
   const int32_t *ids = args.at<int32_t>(1);
   if (!within(context, "gather", ids, count, size)) return;
+  const int64_t bits = args.ints[5];
   const bool narrow = args.forms[0] == Form::bf16;
   const uint8_t *x = args.at<uint8_t>(0);
-  uint8_t *y = args.at<uint8_t>(2);
+  uint8_t *y = args.at<uint8_t>(3);
   const int64_t group = most(1, 32768 / most(1, inner));
   context.pool.run(ceilDiv(outer * count, group), [&](int64_t task, int) {
     for (int64_t i = task * group; i < least(outer * count, (task + 1) * group); i++) {
       const int64_t row = i / count * size + ids[i % count];
-      if (narrow) widen(args.at(2) + i * width, Halves{args.at<uint16_t>(0) + row * width}, width);
+      float *to = args.at(3) + i * width;
+      if (bits == 8) widen(to, Bytes{x, args.at(2), row * width}, width);
+      else if (bits == 4) widen(to, Nibbles{x, args.at(2), row * width}, width);
+      else if (narrow) widen(to, Halves{args.at<uint16_t>(0) + row * width}, width);
       else std::memcpy(y + i * inner, x + row * inner, static_cast<size_t>(inner));
     }
   });

@@ -14,7 +14,7 @@ constexpr KernelEntry products[] = {
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
     {"cachedAttention", attention::cached, 10},
-    {"vocabularyLogprobs", vocabulary::logprobs, 6, 1 << 1},
+    {"vocabularyLogprobs", vocabulary::logprobs, 7, 1 << 1},
     {"vocabularyHeadGrad", vocabulary::headGrad, 6, 1 << 1},
 };
 

@@ -26,7 +26,7 @@ constexpr KernelEntry kernels[] = {
     {"cumsum", reduction::cumsum, 2},
     {"argmax", reduction::argmax, 2},
     {"topK", reduction::topK, 3},
-    {"gather", indexing::gather, 3, 1 << 0},
+    {"gather", indexing::gather, 4, 1 << 0},
     {"scatterAddRows", indexing::scatterAddRows, 3},
     {"takeAlong", indexing::takeAlong, 3},
     {"scatterAddAlong", indexing::scatterAddAlong, 3},
@@ -44,7 +44,7 @@ constexpr KernelEntry kernels[] = {
     {"attention", attention::run, 9},
     {"attentionGrad", attention::gradient, 10},
     {"cachedAttention", attention::cached, 10},
-    {"vocabularyLogprobs", vocabulary::logprobs, 6, 1 << 1},
+    {"vocabularyLogprobs", vocabulary::logprobs, 7, 1 << 1},
     {"vocabularyHeadGrad", vocabulary::headGrad, 6, 1 << 1},
 };
 

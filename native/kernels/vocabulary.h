@@ -79,27 +79,28 @@ inline void stream(Context &context, const Problem &p, int64_t from, int64_t row
   }
 }
 
-inline Problem read(const Args &args) {
+inline Problem read(const Args &args, int64_t bits = 0, const float *scales = nullptr) {
+  const Form form = bits == 8 ? Form::int8 : bits == 4 ? Form::int4 : args.forms[1];
   return {args.ints[0],
           args.ints[1],
           args.ints[2],
           args.f(0),
           args.at(0),
-          {args.at(1), args.ints[2], 1, args.forms[1]},
+          {args.at(1), args.ints[2], 1, form, scales},
           args.at<int32_t>(2)};
 }
 
-// Slots hidden [N, D], head [V, D], targets [N], then, each or none, ln p [N], ∂ ln p/∂h [N, D] and the softmax's largest logits and
-// sums [2, N]. ints: N, V, D; floats: slope.
+// Slots hidden [N, D], head [V, D], targets [N], scales of the head's codes or none, then, each or none, ln p [N], ∂ ln p/∂h [N, D] and
+// the softmax's largest logits and sums [2, N]. ints: N, V, D, bits of the codes, 0 where it has none; floats: slope.
 inline void logprobs(Context &context, const Args &args) {
-  const Problem p = read(args);
+  const Problem p = read(args, args.ints[3], args.at(3));
   if (!indexing::within(context, "vocabularyStatistics", p.targets, p.rows, p.tokens)) return;
   const int64_t atOnce = least(kAtOnce, p.rows), chunk = least(kTokens, p.tokens);
   float *weights = context.workspace<float>(static_cast<size_t>(atOnce * (chunk + 3)));
   const Running running{weights + atOnce * chunk, weights + atOnce * (chunk + 1), weights + atOnce * (chunk + 2)};
   for (int64_t from = 0; from < p.rows; from += atOnce) {
     const int64_t rows = least(atOnce, p.rows - from);
-    float *direction = args.slots[4] ? args.at(4) + from * p.width : nullptr;
+    float *direction = args.slots[5] ? args.at(5) + from * p.width : nullptr;
     stream(context, p, from, rows, weights, running, direction, [&](int64_t start, int64_t n) {
       if (!direction) return;
       Product back{rows, p.width, n, {weights, n, 1}, p.head.at(start, 0), {}};
@@ -110,10 +111,10 @@ inline void logprobs(Context &context, const Args &args) {
     });
     context.pool.run(ceilDiv(rows, 16), [&](int64_t task, int) {
       for (int64_t r = task * 16; r < least(rows, task * 16 + 16); r++) {
-        if (args.slots[3]) args.at(3)[from + r] = (running.chosen[r] - running.top[r]) - std::log(running.sum[r]);
-        if (args.slots[5]) {
-          args.at(5)[from + r] = running.top[r];
-          args.at(5)[p.rows + from + r] = running.sum[r];
+        if (args.slots[4]) args.at(4)[from + r] = (running.chosen[r] - running.top[r]) - std::log(running.sum[r]);
+        if (args.slots[6]) {
+          args.at(6)[from + r] = running.top[r];
+          args.at(6)[p.rows + from + r] = running.sum[r];
         }
         if (!direction) continue;
         const float part = p.slope / running.sum[r];

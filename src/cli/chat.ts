@@ -4,7 +4,7 @@ import { type Chat, startChat } from '../loop/chat.ts';
 import { type LoadedModel, tokenizerOf } from '../loop/model.ts';
 import { withoutAdapter } from '../loop/withoutAdapter.ts';
 import type { Command, Context } from './command.ts';
-import { adapterOption, engineOptions, modelOption, quantizationOption, withModel } from './rows.ts';
+import { adapterOption, engineOptions, modelOption, quantizationOptions, withModel } from './rows.ts';
 import { samplingOf, samplingOptions } from './sampling.ts';
 
 const help = `/adapter or the Tab key switches the adapter off and on, /reset forgets the conversation,
@@ -129,7 +129,7 @@ conversation. Lines that are piped in are answered one by one on stdout.`,
   options: [
     modelOption,
     adapterOption,
-    quantizationOption,
+    ...quantizationOptions,
     { name: 'system', kind: { type: 'text' }, description: 'System message that the conversation begins with' },
     {
       name: 'max-new-tokens',

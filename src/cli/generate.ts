@@ -8,7 +8,7 @@ import {
   engineOptions,
   modelOption,
   outOption,
-  quantizationOption,
+  quantizationOptions,
   readInput,
   runModel,
 } from './rows.ts';
@@ -22,7 +22,7 @@ Messages go through the chat template with a generation prompt. With --samples N
   options: [
     modelOption,
     adapterOption,
-    quantizationOption,
+    ...quantizationOptions,
     ...dataOptions,
     outOption,
     {

@@ -30,13 +30,32 @@ export const adapterOption: Option = {
 
 const quantizedTypes: readonly QuantizedType[] = ['int8', 'int4'];
 
-export const quantizationOption: Option = {
-  name: 'quantization',
-  kind: { type: 'choice', values: ['none', ...quantizedTypes] },
-  default: 'none',
-  description:
-    'Bits in which the weights of linear layers are held: a quarter or less of the memory, for a rounded model',
-};
+export const quantizationOptions: readonly Option[] = [
+  {
+    name: 'quantization',
+    kind: { type: 'choice', values: ['none', ...quantizedTypes] },
+    default: 'none',
+    description:
+      'Bits in which the weights of linear layers are held: a quarter or less of the memory, for a rounded model',
+  },
+  {
+    name: 'quantize-embeddings',
+    kind: { type: 'boolean' },
+    description: 'Embeddings and output head in as many bits too, which tune leaves as they are',
+  },
+];
+
+/** What `quantizationOptions` say. UsageError on embeddings alone. */
+function quantizationOf(args: Args): {
+  readonly quantization: QuantizedType | undefined;
+  readonly quantizeEmbeddings: boolean;
+} {
+  const quantization = quantizedTypes.find((type) => type === args.text('quantization'));
+  const quantizeEmbeddings = args.flag('quantize-embeddings');
+  if (quantizeEmbeddings && quantization === undefined)
+    throw new UsageError(`--quantize-embeddings: expected --quantization ${quantizedTypes.join(' or ')} with it`);
+  return { quantization, quantizeEmbeddings };
+}
 
 export const dataOptions: readonly Option[] = [
   {
@@ -151,10 +170,12 @@ async function withEngine<T>(
     readonly model: string;
     readonly adapter: string | undefined;
     readonly quantization: QuantizedType | undefined;
+    readonly quantizeEmbeddings: boolean;
     readonly engine: Engine;
     readonly notices: readonly string[];
   }) => Promise<T>,
 ): Promise<T> {
+  const bits = quantizationOf(args);
   const { chooseEngine } = await import('../loop/engines.ts');
   const { engine, notices } = await chooseEngine(engineChoice(args), (line) => context.err(`${line}\n`), {
     signal: context.signal,
@@ -165,7 +186,7 @@ async function withEngine<T>(
     return await use({
       model,
       adapter: adapter === undefined ? undefined : await bring(adapter, 'adapter', context),
-      quantization: quantizedTypes.find((type) => type === args.text('quantization')),
+      ...bits,
       engine,
       notices,
     });

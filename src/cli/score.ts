@@ -15,7 +15,7 @@ import {
   engineOptions,
   modelOption,
   outOption,
-  quantizationOption,
+  quantizationOptions,
   readInput,
   runModel,
 } from './rows.ts';
@@ -36,7 +36,7 @@ logprobs[t] is ln p(ids[t] given those before), mask[t] is 1 where the token is 
   options: [
     modelOption,
     adapterOption,
-    quantizationOption,
+    ...quantizationOptions,
     ...dataOptions,
     outOption,
     {

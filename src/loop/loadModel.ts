@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly adapter?: string;
   /** Bits in which the weights of linear layers are held; as floats unless given. */
   readonly quantization?: QuantizedType;
+  /** Whether embeddings and output head are held in as many bits. */
+  readonly quantizeEmbeddings?: boolean;
   /** A name, as `--engine`, or an engine that is open already and stays so. */
   readonly engine?: EngineChoice['name'] | Engine;
   readonly threads?: number;
@@ -21,11 +23,12 @@ export interface LoadOptions {
 
 async function load<M extends Model>(
   name: string,
-  { adapter, quantization, engine: asked = 'auto', threads, emit = () => {}, signal }: LoadOptions,
+  { adapter, quantization, quantizeEmbeddings, engine: asked = 'auto', threads, emit = () => {}, signal }: LoadOptions,
   open: (options: {
     model: string;
     adapter: string | undefined;
     quantization: QuantizedType | undefined;
+    quantizeEmbeddings: boolean | undefined;
     engine: Engine;
   }) => Promise<LoadedModel<M>>,
 ): Promise<LoadedModel<M>> {
@@ -40,7 +43,7 @@ async function load<M extends Model>(
   const engine = opened?.engine ?? (asked as Engine);
   opened?.notices.forEach(notice);
   try {
-    const loaded = await open({ model, adapter: adapterPath, quantization, engine });
+    const loaded = await open({ model, adapter: adapterPath, quantization, quantizeEmbeddings, engine });
     loaded.notices.forEach(notice);
     const close = async (): Promise<void> => {
       await loaded.close();

@@ -43,6 +43,8 @@ export interface OpenModelOptions<M extends TaskModel = LanguageModel> {
   readonly newAdapter?: { readonly make: (model: M) => Adapter; readonly seed: number } | undefined;
   /** Bits in which the weights of linear layers are held, which are then frozen; as floats unless given. */
   readonly quantization?: QuantizedType | undefined;
+  /** Whether embeddings and output head are held in as many bits. */
+  readonly quantizeEmbeddings?: boolean | undefined;
   readonly engine: Engine;
 }
 
@@ -91,14 +93,16 @@ async function open<M extends TaskModel>(
   options: OpenModelOptions<M>,
   build: (config: Checkpoint['config']) => M,
 ): Promise<LoadedModel<M>> {
-  const { engine, newAdapter, quantization } = options;
+  const { engine, newAdapter, quantization, quantizeEmbeddings } = options;
+  if (quantizeEmbeddings === true && quantization === undefined)
+    throw new TypeError('Expected quantization with quantizeEmbeddings but found none');
   const checkpoint = await openCheckpoint(options.model);
   // Its threads begin with the first decomposition.
   const linalg = linalgPool();
   try {
     const model = named(checkpoint.path, () => {
       const plain = build(checkpoint.config);
-      return quantization === undefined ? plain : quantizedModel(plain, quantization);
+      return quantization === undefined ? plain : quantizedModel(plain, quantization, quantizeEmbeddings);
     });
     const adapter = await adapterOf(model, options, ownValues(checkpoint.tensors, model));
     const ready = await readyModel(checkpoint, model, { engine, adapter, seed: newAdapter?.seed, linalg });

@@ -75,6 +75,12 @@ test('score, generate and chat hold the base as the run held it', async () => {
   const wanted = evaluation?.evalLoss ?? NaN;
   assert.ok(Math.abs((await lossWith('--quantization', 'int4')) - wanted) < 1e-5 * wanted);
   assert.ok(Math.abs((await lossWith()) - wanted) > 1e-4 * wanted, 'the base as it is gives another loss');
+  const all = await lossWith('--quantization', 'int4', '--quantize-embeddings');
+  assert.ok(Math.abs(all - wanted) > 1e-4 * wanted, 'rounded embeddings and head give another loss');
+  assert.ok(Math.abs(all - wanted) < 0.05 * wanted, 'which is near');
+  const alone = await runCli(['score', ...from('--quantize-embeddings')]);
+  assert.equal(alone.code, 2);
+  assert.match(alone.err, /--quantize-embeddings: expected --quantization int8 or int4 with it/);
   const generated = await runCli(['generate', ...from('--quantization', 'int8', '--max-new-tokens', '2')]);
   assert.equal(generated.code, 0, generated.err);
   const wrong = await runCli(['score', ...from('--quantization', 'int3')]);

@@ -19,15 +19,22 @@ const batch = collate([[{ index: 0, ids: Int32Array.from(ids), mask: new Uint8Ar
 const shape = { batch: 1, length: 8, packed: false };
 
 for (const engine of engines) {
-  for (const [name, quantization, recompute] of [
-    ['models/default', 'int8', false],
-    ['models/default', 'int4', true],
-    ['architectures/gpt2', 'int4', false],
+  for (const [name, quantization, recompute, quantizeEmbeddings] of [
+    ['models/default', 'int8', false, false],
+    ['models/default', 'int4', true, false],
+    ['models/default', 'int8', false, true],
+    ['architectures/gpt2', 'int4', false, true],
   ] as const) {
-    test(`${name} in ${quantization} on ${engine.name}${recompute ? ', recomputing,' : ''}: loss and gradients are those of its rounded weights`, async () => {
+    test(`${name} in ${quantization}${quantizeEmbeddings ? ', embeddings and head too,' : ''} on ${engine.name}${recompute ? ', recomputing,' : ''}: loss and gradients are those of its rounded weights`, async () => {
       const make = (model: Parameters<typeof lora>[1]) => lora({ ...loraConfig, ...targets }, model);
       const model = fixture(name);
-      const loaded = await openModel({ model, engine, quantization, newAdapter: { make, seed: 3 } });
+      const loaded = await openModel({
+        model,
+        engine,
+        quantization,
+        quantizeEmbeddings,
+        newAdapter: { make, seed: 3 },
+      });
       const { adapter } = loaded.attached ?? assert.fail();
       const options = { accumulate: false, recompute };
       const program = await loaded.programs.get('train', () => trainGraph(loaded.model, adapter, sft, shape, options));

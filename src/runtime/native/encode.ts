@@ -17,7 +17,7 @@ export interface EncodedPlan {
 }
 
 /** Version of the library's interface that this file writes for. */
-export const planVersion = 7;
+export const planVersion = 8;
 
 interface Call {
   readonly kernel: string;

@@ -11,8 +11,10 @@ const gather =
     const axis = axisOf(shape.length, attrs);
     const count = sizeOf(ids.type.shape);
     const sizes = [sizeOf(shape.slice(0, axis)), dimAt(shape, axis), count, sizeOf(shape.slice(axis + 1))];
-    const ints = [elementBytes(dtype), ...sizes];
-    return build.kernel('gather', { inputs: [x, ids], outputs: outputTypes, ints, narrow: dtype === 'f32' ? [0] : [] });
+    const { codes = x, scales = null, bits = 0 } = x.quantized ?? {};
+    const ints = [elementBytes(dtype), ...sizes, bits];
+    const narrow = dtype === 'f32' && bits === 0 ? [0] : [];
+    return build.kernel('gather', { inputs: [codes, ids, scales], outputs: outputTypes, ints, narrow });
   };
 
 /** Ops that read or add by index, masks, and weights of few bits. */

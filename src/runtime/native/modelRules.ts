@@ -31,13 +31,14 @@ function vocabularyLogprobs({ build, inputs, attrs }: RuleContext): readonly Ref
   const given = attrs as unknown as VocabularyAttrs;
   const { hidden, head, targets } = vocabularyOperands(inputs);
   const rows = dimAt(hidden.type.shape, 0);
+  const { codes = head, scales = null, bits = 0 } = head.quantized ?? {};
   return build.kernel('vocabularyLogprobs', {
-    inputs: [hidden, head, targets],
+    inputs: [hidden, codes, targets, scales],
     outputs: [tensorType('f32', [rows]), hidden.type, tensorType('f32', [2, rows])],
-    ints: [rows, dimAt(head.type.shape, 0), dimAt(hidden.type.shape, 1)],
+    ints: [rows, dimAt(head.type.shape, 0), dimAt(hidden.type.shape, 1), bits],
     floats: [given.scale / given.temperature],
     optional: [0, 1, 2],
-    narrow: [1],
+    narrow: bits === 0 ? [1] : [],
   });
 }
 

@@ -121,7 +121,7 @@ test(
   },
 );
 
-/** A layer forward and backward, over a weight in few bits or in f32. */
+/** A layer forward and backward, and what a head and an embedding do, over a weight in few bits or in f32. */
 function quantizedLayer(rows: number, out: number, inner: number, type?: 'int8' | 'int4'): Graph {
   const names = quantizedNames('w');
   const [codes, scales] = [(out * inner) / (type === 'int4' ? 2 : 1), (out * inner) / 32];
@@ -131,15 +131,27 @@ function quantizedLayer(rows: number, out: number, inner: number, type?: 'int8' 
   const x = input('x', 'f32', [rows, inner]);
   const [a, b] = [input('a', 'f32', [rank, inner]), input('b', 'f32', [out, rank])];
   const y = linear(x, w, null, { a, b, scale: 0.5 });
-  return buildGraph({ y, dx: at(vjp([[y, input('dy', 'f32', [rows, out])]], [x]), 0) });
+  const targets = input('targets', 'i32', [rows]);
+  const { logprobs } = vocabularyStatistics({ hidden: x, head: w }, ['logprobs'], { targets });
+  return buildGraph({
+    y,
+    dx: at(vjp([[y, input('dy', 'f32', [rows, out])]], [x]), 0),
+    logprobs,
+    dhidden: at(vjp([[logprobs, input('dl', 'f32', [rows])]], [x]), 0),
+    rows: embedding(w, input('ids', 'i32', [ids.length])),
+  });
 }
 
-test('layers read a weight in few bits as it lies', async () => {
+test('layers, head and embedding read a weight in few bits as it lies', async () => {
   const kernels = async (type: 'int8' | 'int4'): Promise<string[]> =>
     (await planGraph(quantizedLayer(20, 64, 32, type))).steps.map((step) =>
       step.kind === 'kernel' ? step.kernel : '',
     );
-  for (const type of ['int8', 'int4'] as const) assert.deepEqual(await kernels(type), ['linear', 'linear']);
+  for (const type of ['int8', 'int4'] as const) {
+    const made = new Set(await kernels(type));
+    assert.ok(['linear', 'vocabularyLogprobs', 'gather'].every((kernel) => made.has(kernel)));
+    assert.ok(!made.has('dequantize'), 'no kernel makes it wide');
+  }
 });
 
 for (const set of [...instructionSets, ...bf16Sets]) {
@@ -170,6 +182,12 @@ for (const set of [...instructionSets, ...bf16Sets]) {
             const feeds: Record<string, Tensor> = {};
             for (const { name, kind, type: leaf } of graph.leaves) {
               if (kind === 'parameter') program.bind(name, name === 'w' ? (wide ?? assert.fail()) : store.get(name));
+              else if (leaf.dtype === 'i32')
+                feeds[name] = tensor(
+                  'i32',
+                  leaf.shape,
+                  name === 'ids' ? ids : Array.from({ length: rows }, (_, n) => n % out),
+                );
               else feeds[name] = tensor('f32', leaf.shape, normal(leaf.shape, name.length).data);
             }
             outputs.push(await program.run(feeds));
@@ -178,10 +196,11 @@ for (const set of [...instructionSets, ...bf16Sets]) {
           // Few rows read whole blocks of bytes as whole numbers, and apply a block's scale to its sum.
           const bound =
             type === 'int8' && rows <= 2 && inner % 32 === 0 ? (bf16Sets.includes(set) ? 2 ** -7 : 1e-6) : 0;
-          for (const name of ['y', 'dx']) {
+          for (const name of ['y', 'dx', 'logprobs', 'dhidden', 'rows']) {
             const [wanted, held] = outputs.map((each) => each[name]?.data ?? []);
             const place = `${type}, ${name} of ${rows} x ${out} x ${inner}`;
-            if (name === 'y' && bound > 0) assert.ok(distance(held ?? [], wanted ?? []) < bound, place);
+            if (['y', 'logprobs', 'dhidden'].includes(name) && bound > 0)
+              assert.ok(distance(held ?? [], wanted ?? []) < bound, place);
             else assert.deepEqual(held, wanted, place);
           }
         }
