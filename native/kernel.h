@@ -1,5 +1,6 @@
 // What a kernel sees: its operands, the threads, scratch memory, and a place for an error.
 #pragma once
+#include "pages.h"
 #include "pool.h"
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +14,7 @@
 
 namespace tl {
 
-// Memory of 64-byte alignment that grows and never shrinks.
+// Memory of 64-byte alignment that grows and never shrinks; much of it lies in large pages where the system has them.
 class Memory {
 public:
   Memory() = default;
@@ -24,16 +25,19 @@ public:
   uint8_t *atLeast(size_t bytes) {
     if (bytes > bytes_) {
       release();
-      data_ = static_cast<uint8_t *>(::operator new(bytes, std::align_val_t(64)));
+      data_ = static_cast<uint8_t *>(::operator new(bytes, alignment(bytes)));
       bytes_ = bytes;
+      if (bytes >= kLarge) expectLargePages(data_, bytes);
     }
     return data_;
   }
   size_t bytes() const { return bytes_; }
 
 private:
+  static constexpr size_t kLarge = 2 * kLargePage;
+  static std::align_val_t alignment(size_t bytes) { return std::align_val_t(bytes >= kLarge ? kLargePage : 64); }
   void release() {
-    if (data_) ::operator delete(data_, std::align_val_t(64));
+    if (data_) ::operator delete(data_, alignment(bytes_));
     data_ = nullptr;
     bytes_ = 0;
   }

@@ -12,8 +12,11 @@ struct Range {
 // Bytes of a large page.
 constexpr size_t kLargePage = size_t(2) << 20;
 
-// Asks the system to hold these ranges, neighbours together, in large pages. A hint: nothing depends on what comes of it, and
+// Asks the system for large pages wherever these ranges together fill most of one. A hint: nothing depends on what comes of it, and
 // where there are no such pages nothing is done.
 void useLargePages(Range *ranges, int64_t count);
+
+// The same for memory that is not in use yet.
+void expectLargePages(void *memory, size_t bytes);
 
 } // namespace tl

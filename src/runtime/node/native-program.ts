@@ -40,8 +40,8 @@ interface Arrangement {
 
 type Memory = Tensor['data'] | Uint16Array;
 
-/** Memory of less lies in no large page of its own, nor fills one with its neighbours. */
-const smallBytes = 1 << 16;
+/** Memory of less is seldom neighbour to enough of its kind to fill a large page. */
+const smallBytes = 1 << 12;
 
 interface Weights {
   readonly halves: Readonly<Record<string, Uint16Array>>;
