@@ -69,15 +69,19 @@ inline void forwardBlock(const Problem &p, const float *keys, const float *value
   float *queries = memory, *scores = queries + kQueries * chunks * kCells, *weights = scores + kQueries * roundUp(z.keys, W);
   packPanels(queries, p.query(b, h, start), rows, z.width);
   Target to{scores, across, p.scale};
-  multiply(queries, keys + reach.from * chunks * kCells, rows, n, chunks, chunks, chunks, false, to);
+  eachReach(p.m, z, b, start, rows, reach, kColumns, [&](int64_t i, int64_t some, int64_t seen) {
+    multiply(queries + i * chunks * kCells, keys + reach.from * chunks * kCells, some, seen, chunks, chunks, chunks, false, to.at(i, 0));
+  });
   for (int64_t i = 0; i < rows; i++) {
     const float lse = softmaxRow(p, b, h, start + i, scores + i * across, reach.from, reach.to);
     if (p.lse) p.lse[(b * z.heads + h) * z.queries + start + i] = lse;
   }
   packPanels(weights, {scores, across, 1}, rows, n);
   Target out{p.out + ((b * z.queries + start) * z.heads + h) * z.width, z.heads * z.width};
-  multiply(weights, fromKey(values, reach.from), rows, z.width, chunksOf(n), chunksOf(n), chunksOf(z.keys), false,
-           out);
+  eachReach(p.m, z, b, start, rows, reach, kChunk, [&](int64_t i, int64_t some, int64_t seen) {
+    multiply(weights + i * chunksOf(n) * kCells, fromKey(values, reach.from), some, z.width, chunksOf(seen), chunksOf(n),
+             chunksOf(z.keys), false, out.at(i, 0));
+  });
 }
 
 inline void forward(Context &context, const Problem &p) {

@@ -46,6 +46,22 @@ inline Reach reachOfBlock(const Masks &m, const Sizes &z, int64_t b, int64_t sta
   return {first.from / kStep * kStep, last.to};
 }
 
+// use(row, rows, keys) for queries [start, start + rows) by panels, as many at once as reach equally far but for `grain` keys: all that
+// they see is in the first `keys` of the block's reach.
+template <class Use>
+inline void eachReach(const Masks &m, const Sizes &z, int64_t b, int64_t start, int64_t rows, const Reach &block, int64_t grain,
+                      Use use) {
+  const auto keysOf = [&](int64_t i) {
+    const Reach reach = reachOf(m, z, b, start + least(rows, i + kRows) - 1);
+    return least(roundUp(reach.to - block.from, grain), block.to - block.from);
+  };
+  for (int64_t i = 0, end = 0; i < rows; i = end) {
+    const int64_t keys = keysOf(i);
+    for (end = i + kRows; end < rows && keysOf(end) == keys;) end += kRows;
+    use(i, least(rows, end) - i, keys);
+  }
+}
+
 // Whether every key within reach is seen.
 inline bool plain(const Masks &m) { return !m.segments && !m.prefix; }
 

@@ -116,6 +116,13 @@ inline BlockMemory memoryOf(const Sizes &z, float *at) {
   return m;
 }
 
+// How many whole chunks of queries at a block's beginning end before a key.
+inline int64_t blind(const GradProblem &p, int64_t b, int64_t start, int64_t rows, int64_t key) {
+  int64_t chunks = 0;
+  while ((chunks + 1) * kChunk < rows && reachOf(p.m, p.z, b, start + (chunks + 1) * kChunk - 1).to <= key) chunks++;
+  return chunks;
+}
+
 // `rows` queries from `start` on. keys, values: packed across; along: packed keys; sumsK, sumsV: where dk and dv are added up.
 inline void blockOf(const GradProblem &p, const float *keys, const float *values, const float *along, int64_t b, int64_t h,
                     int64_t start, int64_t rows, const BlockMemory &m, Target sumsK, Target sumsV) {
@@ -125,20 +132,33 @@ inline void blockOf(const GradProblem &p, const float *keys, const float *values
   const int64_t from = reach.from, n = reach.to - from, across = roundUp(n, W);
   packPanels(m.queries, p.query(p.q, b, h, start), rows, z.width);
   packPanels(m.douts, p.query(p.dout, b, h, start), rows, z.width);
-  multiply(m.queries, keys + from * chunks * kCells, rows, n, chunks, chunks, chunks, false, {m.scores, across, p.scale});
-  multiply(m.douts, values + from * chunks * kCells, rows, n, chunks, chunks, chunks, false, {m.slopes, across});
+  const Target scores{m.scores, across, p.scale}, slopes{m.slopes, across};
+  eachReach(p.m, z, b, start, rows, reach, kColumns, [&](int64_t i, int64_t some, int64_t seen) {
+    const int64_t row = i * chunks * kCells, key = from * chunks * kCells;
+    multiply(m.queries + row, keys + key, some, seen, chunks, chunks, chunks, false, scores.at(i, 0));
+    multiply(m.douts + row, values + key, some, seen, chunks, chunks, chunks, false, slopes.at(i, 0));
+  });
   for (int64_t i = 0; i < rows; i++)
     rowOf(p, b, start + i, m.scores + i * across, m.slopes + i * across, m.row, from, reach.to);
   packPanels(m.packed, {m.slopes, across, 1}, rows, n);
-  multiply(m.packed, fromKey(along, from), rows, z.width, chunksOf(n), chunksOf(n), chunksOf(z.keys), false,
-           {p.dq + ((b * z.queries + start) * z.heads + h) * z.width, z.heads * z.width});
+  const Target dq{p.dq + ((b * z.queries + start) * z.heads + h) * z.width, z.heads * z.width};
+  eachReach(p.m, z, b, start, rows, reach, kChunk, [&](int64_t i, int64_t some, int64_t seen) {
+    multiply(m.packed + i * chunksOf(n) * kCells, fromKey(along, from), some, z.width, chunksOf(seen), chunksOf(n),
+             chunksOf(z.keys), false, dq.at(i, 0));
+  });
   const int64_t used = chunksOf(rows), size = used * kCells * kColumns;
   auto add = [&](const float *weights, const float *other, const Target &sums) {
     packPanels(m.left, {weights, 1, across}, n, rows);
     for (int64_t c = 0; c < widthPanels(z); c++)
       packColumns(m.right + c * size, p.query(other, b, h, start).at(0, c * kColumns),
                   least(kColumns, z.width - c * kColumns), rows);
-    multiply(m.left, m.right, n, z.width, used, used, used, true, sums.at(from, 0));
+    // Keys by panels, which the first chunks of queries may not see.
+    for (int64_t j = 0, end = 0; j < n; j = end) {
+      const int64_t skipped = blind(p, b, start, rows, from + j);
+      for (end = j + kRows; end < n && blind(p, b, start, rows, from + end) == skipped;) end += kRows;
+      multiply(m.left + (j * used + skipped * kRows) * kCells, m.right + skipped * kCells * kColumns, least(n, end) - j, z.width,
+               used - skipped, used, used, true, sums.at(from + j, 0));
+    }
   };
   add(m.scores, p.dout, sumsV);
   add(m.slopes, p.q, sumsK);
