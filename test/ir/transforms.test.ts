@@ -46,11 +46,10 @@ function central(outputs: readonly Value[], env: Env, tangents: Env): number[][]
 /** Largest difference relative to the largest expected magnitude, or to `least` where all are smaller. */
 function error(found: readonly Dense[], expected: readonly number[][], least: number): number {
   const all = expected.flat();
-  const scale = Math.max(least, ...all.map(Math.abs));
-  return Math.max(
-    0,
-    ...found.flatMap(({ data }) => Array.from(data)).map((x, i) => Math.abs(x - (all[i] ?? 0)) / scale),
-  );
+  // Step by step: a hundred thousand arguments are more than a call takes.
+  const scale = all.reduce((most, x) => Math.max(most, Math.abs(x)), least);
+  const values = found.flatMap(({ data }) => Array.from(data));
+  return values.reduce((most, x, i) => Math.max(most, Math.abs(x - (all[i] ?? 0)) / scale), 0);
 }
 
 const same = (found: readonly Dense[], expected: readonly Dense[], tolerance: number): void => {
