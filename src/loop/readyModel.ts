@@ -128,6 +128,10 @@ export async function readyModel<M extends Model>(
   const notices = addWeights(checkpoint, model, store, own);
   if (model.ignoredFields.length > 0)
     notices.push(`config.json fields without effect: ${model.ignoredFields.join(', ')}`);
+  if (own.size > 0 && engine.precision === 'bf16')
+    notices.push(
+      'products round the trained weights to bf16, in evaluations too, which hides part of what small steps change: score with --precision fp32 shows it',
+    );
   const attached = adapter && (await attach({ store, checkpoint, model, own }, adapter, engine, initial));
   const programs = programCache(engine, store);
   const generation = (checkpoint.generationConfig ?? {}) as Record<string, unknown>;
