@@ -74,6 +74,16 @@ struct Plain {
   static F added(F sum, F left, F right) { return sum + left * right; }
 };
 
+// sums[r * W] += the chains' sums of row r.
+template <int chains, int rows> inline void addChains(F *sums, F (&own)[chains][rows]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+    for (int c = 1; c < chains; c++) own[0][r] += own[c][r];
+    sums[r * W] += own[0][r];
+  }
+}
+
 // sums[r * W] += line r of A by a line of W, lane by lane. A few sums at once, since each waits for the one before it.
 template <int rows, class Kind> inline void addLine(F *sums, const Lines &a, const float *w) {
   constexpr int chains = 2;
@@ -91,12 +101,7 @@ template <int rows, class Kind> inline void addLine(F *sums, const Lines &a, con
   for (; i < a.cells; i += W)
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) own[0][r] = Kind::added(own[0][r], load(a.p + r * a.step + i), load(w + i));
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 4
-    for (int c = 1; c < chains; c++) own[0][r] += own[c][r];
-    sums[r * W] += own[0][r];
-  }
+  addChains(sums, own);
 }
 
 // Lines of codes of 8 bits, whole blocks each.
@@ -137,12 +142,7 @@ template <int rows> inline void addCodes(F *sums, const Lines &a, const Codes &w
 #pragma GCC unroll 4
     for (int c = 0; c < chains; c++) add(block + c, own[c]);
   for (; block < w.blocks; block++) add(block, own[0]);
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 4
-    for (int c = 1; c < chains; c++) own[0][r] += own[c][r];
-    sums[r * W] += own[0][r];
-  }
+  addChains(sums, own);
 }
 
 // What comes after some lines, fetched bit by bit while those are read.

@@ -1,9 +1,9 @@
 import { type ChildWork, workInChild } from '../runtime/node/childWork.ts';
+import { moduleBeside } from '../runtime/node/moduleBeside.ts';
 import type { ArmWork, ChildTask } from './armChild.ts';
 import type { Cell } from './runArm.ts';
 
-// A package holds compiled files beside each other under the other ending.
-const module = new URL(import.meta.url.endsWith('.ts') ? './armChild.ts' : './armChild.js', import.meta.url);
+const module = moduleBeside(import.meta.url, 'armChild');
 
 /** Runs one arm on one seed in a process of its own, whose processor time is the arm's own. */
 export const runArmInChild = (task: ChildTask, work: Omit<ChildWork<ArmWork>, 'what'>): Promise<Cell> =>

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { HashInput, HashOutput } from './hash-worker.ts';
+import { moduleBeside } from '../../runtime/node/moduleBeside.ts';
 
-// A package holds compiled files beside each other under the other ending.
-const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './hash-worker.ts' : './hash-worker.js', import.meta.url);
+const workerUrl = moduleBeside(import.meta.url, 'hash-worker');
 
 /** Bytes that the thread is handed at once, and how often before it has taken some in. */
 const [blockBytes, ahead] = [2 ** 21, 3];

@@ -1,9 +1,9 @@
 import { type ChildWork, workInChild } from '../../runtime/node/childWork.ts';
+import { moduleBeside } from '../../runtime/node/moduleBeside.ts';
 import type { RunSummary } from '../tuneRun.ts';
 import type { RunTask, RunWork } from './child.ts';
 
-// A package holds compiled files beside each other under the other ending.
-const module = new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url);
+const module = moduleBeside(import.meta.url, 'child');
 
 /** A run of a config in a process of its own. */
 export const runInChild = ({

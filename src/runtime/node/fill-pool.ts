@@ -3,6 +3,7 @@ import type { Attrs } from '../../ir/op.ts';
 import type { RandomKey } from '../../ir/random.ts';
 import type { Distribution } from '../random.ts';
 import type { TensorData } from '../tensor.ts';
+import { moduleBeside } from './moduleBeside.ts';
 
 /** A buffer to fill by an op's host function: `out` lies in shared memory, the inputs are copied. */
 export interface OpFill {
@@ -41,8 +42,7 @@ interface Thread {
   filling: Waiting | undefined;
 }
 
-// A package holds compiled files beside each other under the other ending.
-const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './fill-worker.ts' : './fill-worker.js', import.meta.url);
+const workerUrl = moduleBeside(import.meta.url, 'fill-worker');
 
 /** Starts its threads with the first task. Rejects with the worker's error; the pool is then closed, and the next task starts new ones. */
 export function fillPool(count: number): FillPool {

@@ -2,12 +2,9 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type JobReply, jobPool } from '../linalg/pool.ts';
 import { type LinearAlgebra, linearAlgebra } from '../linalg/service.ts';
+import { moduleBeside } from './moduleBeside.ts';
 
-// A package holds compiled files beside each other under the other ending.
-const workerUrl = new URL(
-  import.meta.url.endsWith('.ts') ? './linalg-worker.ts' : './linalg-worker.js',
-  import.meta.url,
-);
+const workerUrl = moduleBeside(import.meta.url, 'linalg-worker');
 
 export interface LinalgOptions {
   /** The default is the number of cores, at most 4. */

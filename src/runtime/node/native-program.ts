@@ -13,6 +13,7 @@ import type { RunQueue } from '../runQueue.ts';
 import type { Tensor } from '../tensor.ts';
 import { formOf } from '../weights.ts';
 import type { NativeFunctions } from './native-library.ts';
+import { nativeCall } from './nativeCall.ts';
 
 /** What the programs of an engine share. */
 export interface NativeContext {
@@ -26,9 +27,6 @@ export interface NativeContext {
 
 /** The text that the library wrote. */
 export const messageOf = (error: Uint8Array): string => new TextDecoder().decode(error.subarray(0, error.indexOf(0)));
-
-/** Memory of calls on other threads: the garbage collector must see it until they end. */
-const inFlight = new Set<object>();
 
 /** The memory of a run as the library takes it. */
 interface Arrangement {
@@ -126,12 +124,9 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
     if (fresh.length === 0) return;
     const addresses = BigUint64Array.from(fresh, placeOf);
     const sizes = BigUint64Array.from(fresh, ({ byteLength }) => BigInt(byteLength));
-    const entry = { addresses, sizes, fresh };
-    inFlight.add(entry);
-    await new Promise<void>((resolve, reject) => {
-      const done = (error: Error | null): void => (error ? reject(error) : resolve());
-      functions.tl_use_large_pages.async(addresses, sizes, fresh.length, done);
-    }).finally(() => inFlight.delete(entry));
+    await nativeCall<void>([addresses, sizes, fresh], (done) =>
+      functions.tl_use_large_pages.async(addresses, sizes, fresh.length, done),
+    );
   };
   const arrange = async (
     leaves: Tensors,
@@ -158,17 +153,10 @@ export async function loadNativeProgram(context: NativeContext, graph: Graph): P
   };
   const later = async ({ addresses, forms, held }: Arrangement): Promise<void> => {
     const text = new Uint8Array(new ArrayBuffer(512));
-    const entry = { addresses, forms, held, text };
-    inFlight.add(entry);
-    try {
-      const status = await new Promise<number>((resolve, reject) => {
-        const done = (error: Error | null, result: number): void => (error ? reject(error) : resolve(result));
-        functions.tl_program_run.async(address, addresses, forms, addresses.length, text, text.length, done);
-      });
-      if (status !== 0) throw failure(text);
-    } finally {
-      inFlight.delete(entry);
-    }
+    const status = await nativeCall<number>([addresses, forms, held, text], (done) =>
+      functions.tl_program_run.async(address, addresses, forms, addresses.length, text, text.length, done),
+    );
+    if (status !== 0) throw failure(text);
     bound.touchWritten();
   };
   const now = ({ addresses, forms }: Arrangement): void => {
