@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import koffi from 'koffi';
 import { loadNativeLibrary } from '../../../src/runtime/node/native-library.ts';
@@ -11,8 +11,9 @@ const largeKilobytes = (): number =>
 /** Why this system makes no large pages at once, or false. */
 function missing(): string | false {
   if (process.platform !== 'linux') return 'large pages are asked for on Linux alone';
-  const setting = readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8');
-  if (setting.includes('[never]')) return 'this system has large pages switched off';
+  const setting = '/sys/kernel/mm/transparent_hugepage/enabled';
+  if (!existsSync(setting)) return 'this system has no large pages';
+  if (readFileSync(setting, 'utf8').includes('[never]')) return 'this system has large pages switched off';
   const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(readFileSync('/proc/sys/kernel/osrelease', 'utf8')) ?? [];
   return Number(major) * 100 + Number(minor) < 601 ? 'Linux before 6.1 makes them when it finds the time' : false;
 }
